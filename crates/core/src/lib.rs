@@ -1,0 +1,16 @@
+//! The vocabulary that every crate of Ruminate shares: problems, completions, verdicts, rollouts, seeds.
+//!
+//! Plain data without I/O, clock or global state. The way of the data through the program:
+//! [`Problem`] → prompt tokens → [`Completion`] → [`Verdict`]s → [`Rollout`] → [`RolloutGroup`].
+
+mod completion;
+mod problem;
+mod rollout;
+mod seed;
+mod verdict;
+
+pub use completion::{Completion, FinishReason, PolicyVersion, TokenId};
+pub use problem::{Gold, Language, Message, Problem, ProblemId, Role};
+pub use rollout::{Rollout, RolloutGroup};
+pub use seed::Seed;
+pub use verdict::{Outcome, Verdict};

@@ -1,0 +1,99 @@
+//! Questions with checkable answers, and the messages that carry them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Stable name of a problem, unique within its source, such as `gsm8k/train/17` or `arithmetic/5/held-out/3`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ProblemId(pub String);
+
+impl fmt::Display for ProblemId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A natural language that prompts and reasoning are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// English.
+    En,
+    /// Chinese.
+    Zh,
+}
+
+/// What a right answer is. Each variant has its own rule-based grader in `rewards`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Gold {
+    /// One value, as text: an integer, decimal, fraction or LaTeX expression.
+    Value {
+        /// The value as the source writes it.
+        text: String,
+    },
+    /// An arithmetic expression that uses each number exactly once and equals the target.
+    Countdown {
+        /// The numbers to use.
+        numbers: Vec<i64>,
+        /// The value to reach.
+        target: i64,
+    },
+    /// Who is a knight (`true`) and who is a knave (`false`).
+    Knights {
+        /// Role by name.
+        roles: BTreeMap<String, bool>,
+    },
+}
+
+/// A question whose answer a rule can check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Stable name, used as a randomness key and in every record of the run.
+    pub id: ProblemId,
+    /// Family for reports and mixing, such as `arithmetic`, `countdown`, `logic`, `gsm8k`.
+    pub kind: String,
+    /// The question as the user would write it, without any template.
+    pub question: String,
+    /// The right answer.
+    pub gold: Gold,
+    /// Language of the question.
+    pub language: Language,
+    /// Graded difficulty within its kind, 1 is easiest; `None` if the source has none.
+    pub difficulty: Option<u32>,
+}
+
+/// Who speaks in a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Instructions that hold for the whole conversation.
+    System,
+    /// The person.
+    User,
+    /// The policy.
+    Assistant,
+}
+
+impl Role {
+    /// The role's name in chat templates.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::System => "system",
+            Role::User => "user",
+            Role::Assistant => "assistant",
+        }
+    }
+}
+
+/// One turn of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who says it.
+    pub role: Role,
+    /// What is said.
+    pub content: String,
+}
