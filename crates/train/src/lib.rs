@@ -1,1 +1,7 @@
-//! TBD
+//! Training: losses, advantages, packing, schedules, presets, and the loop that uses them.
+
+pub mod advantages;
+pub mod losses;
+pub mod overlong;
+pub mod packing;
+pub mod schedule;

@@ -1,0 +1,69 @@
+//! Losses as pure functions of log-probabilities: values and their gradients in, nothing else touched.
+
+mod grpo;
+mod sft;
+
+use serde::{Deserialize, Serialize};
+
+pub use grpo::{GrpoLossConfig, KlEstimator, LossConfigError, LossInputs, LossMetrics, LossOutputs, Objective, RatioLevel, grpo_loss};
+pub use sft::{SftOutputs, sft_loss};
+
+/// How per-token losses become one number. N sequences, |y_i| tokens in sequence i, both of the whole optimizer batch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalisation {
+    /// Mean over the tokens of each sequence, then over sequences: 1/(N·|y_i|) each (GRPO, arXiv 2402.03300).
+    PerSequence,
+    /// Mean over all trained tokens: 1/Σ|y_i| each (DAPO, arXiv 2503.14476).
+    Token,
+    /// One constant whatever the lengths: 1/(N·`length`) each, `length` being the generation budget (Dr. GRPO, arXiv 2503.20783).
+    Constant {
+        /// Tokens.
+        length: u32,
+    },
+}
+
+/// Size of a whole optimizer batch. Every microbatch is given the totals of the batch, so that their losses and gradients add up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BatchTotals {
+    /// Sequences, those without tokens included.
+    pub n_sequences: usize,
+    /// Trained tokens.
+    pub n_tokens: usize,
+}
+
+impl BatchTotals {
+    /// The totals of sequences of these lengths, counted in trained tokens.
+    pub fn of_lengths(lengths: impl IntoIterator<Item = usize>) -> Self {
+        lengths.into_iter().fold(Self::default(), |t, n| Self { n_sequences: t.n_sequences + 1, n_tokens: t.n_tokens + n })
+    }
+
+    /// The totals of a batch that consists of one microbatch with these bounds, see [`LossInputs::cu_seqlens`].
+    pub fn of_cu_seqlens(cu_seqlens: &[usize]) -> Self {
+        Self::of_lengths(cu_seqlens.windows(2).map(|w| w[1] - w[0]))
+    }
+}
+
+impl Normalisation {
+    /// Weight of the loss of each token of a sequence of `n_tokens` tokens. A sequence without tokens has no token to weigh.
+    fn token_weight(self, n_tokens: usize, totals: BatchTotals) -> f64 {
+        let denominator = match self {
+            Normalisation::PerSequence => totals.n_sequences as f64 * n_tokens as f64,
+            Normalisation::Token => totals.n_tokens as f64,
+            Normalisation::Constant { length } => totals.n_sequences as f64 * f64::from(length),
+        };
+        1.0 / denominator
+    }
+}
+
+/// Asserts what the losses index by, so that a mistake of the caller is named where it happens.
+fn check_bounds(cu_seqlens: &[usize], n_tokens: usize, totals: BatchTotals) {
+    assert_eq!(cu_seqlens.first(), Some(&0), "sequence bounds start at 0");
+    assert_eq!(cu_seqlens.last(), Some(&n_tokens), "sequence bounds end at the number of tokens");
+    assert!(cu_seqlens.is_sorted(), "sequence bounds ascend");
+    assert!(
+        cu_seqlens.len() - 1 <= totals.n_sequences && n_tokens <= totals.n_tokens,
+        "a microbatch of {} sequences and {n_tokens} tokens is larger than its batch, {totals:?}",
+        cu_seqlens.len() - 1,
+    );
+}

@@ -1,0 +1,229 @@
+//! Sequences of different lengths laid end to end, without padding.
+//!
+//! Shapes: S sequences, T tokens (prompts and completions), R rows (completion tokens, each predicted at the position before it).
+//! Attention is causal within each range of `cu_seqlens`, so sequences of one batch do not see each other.
+
+use std::ops::Range;
+
+use ruminate_core::TokenId;
+
+/// A prompt and what followed it. For pretraining the first token is the prompt and the rest the completion.
+#[derive(Clone, Copy, Debug)]
+pub struct Sequence<'a> {
+    /// Tokens that are read but not trained; at least one, since the first trained token is predicted from the last of them.
+    pub prompt_ids: &'a [TokenId],
+    /// Tokens that are trained; may be empty.
+    pub completion_ids: &'a [TokenId],
+}
+
+/// One microbatch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackedBatch {
+    /// Prompts and completions end to end. // [T]
+    pub token_ids: Vec<TokenId>,
+    /// Position of each token within its sequence, from 0. // [T]
+    pub position_ids: Vec<u32>,
+    /// Sequence s is `cu_seqlens[s]..cu_seqlens[s + 1]` of the tokens. // [S + 1]
+    pub cu_seqlens: Vec<usize>,
+    /// Tokens whose next token is trained, ascending. // [R]
+    pub predict_rows: Vec<usize>,
+    /// The trained token after each of `predict_rows`. // [R]
+    pub targets: Vec<TokenId>,
+    /// The completion of sequence s is `completion_cu[s]..completion_cu[s + 1]` of `predict_rows` and `targets`. // [S + 1]
+    pub completion_cu: Vec<usize>,
+    /// Index of each sequence in the slice given to [`pack`]. // [S]
+    pub sequence_idx: Vec<usize>,
+}
+
+/// Why sequences cannot be packed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PackError {
+    /// The first completion token would have nothing to be predicted from.
+    #[error("sequence {sequence_idx}: expected at least one prompt token, found none")]
+    EmptyPrompt {
+        /// Index in the slice given to [`pack`].
+        sequence_idx: usize,
+    },
+}
+
+/// Cuts sequences, in their order, into microbatches of at most `max_tokens` tokens.
+///
+/// A microbatch is closed as soon as the next sequence does not fit. A sequence that is longer than `max_tokens` gets a microbatch of its own.
+///
+/// # Errors
+/// [`PackError::EmptyPrompt`] if a sequence has no prompt token.
+pub fn pack(sequences: &[Sequence<'_>], max_tokens: usize) -> Result<Vec<PackedBatch>, PackError> {
+    let mut batches: Vec<PackedBatch> = Vec::new();
+    for (sequence_idx, sequence) in sequences.iter().enumerate() {
+        if sequence.prompt_ids.is_empty() {
+            return Err(PackError::EmptyPrompt { sequence_idx });
+        }
+        let fits = batches.last().is_some_and(|batch| batch.n_tokens() + sequence.n_tokens() <= max_tokens);
+        if !fits {
+            batches.push(PackedBatch::new());
+        }
+        let batch = batches.last_mut().expect("a batch was just pushed if there was none");
+        batch.push(sequence_idx, sequence);
+    }
+    Ok(batches)
+}
+
+impl Sequence<'_> {
+    /// Tokens of prompt and completion together.
+    pub fn n_tokens(&self) -> usize {
+        self.prompt_ids.len() + self.completion_ids.len()
+    }
+}
+
+impl PackedBatch {
+    /// Tokens that the forward reads, T.
+    pub fn n_tokens(&self) -> usize {
+        self.token_ids.len()
+    }
+
+    /// Sequences, S.
+    pub fn n_sequences(&self) -> usize {
+        self.sequence_idx.len()
+    }
+
+    /// Trained tokens, R.
+    pub fn n_rows(&self) -> usize {
+        self.predict_rows.len()
+    }
+
+    /// The rows of sequence `s` of this batch.
+    pub fn rows(&self, s: usize) -> Range<usize> {
+        self.completion_cu[s]..self.completion_cu[s + 1]
+    }
+
+    /// Values that each original sequence has one of, such as advantages, in the order of this batch. // [S]
+    ///
+    /// # Panics
+    /// If `values` is shorter than the slice given to [`pack`].
+    pub fn gather_sequences(&self, values: &[f32]) -> Vec<f32> {
+        self.sequence_idx.iter().map(|&i| values[i]).collect()
+    }
+
+    /// Values that each completion token has one of, such as `rollout_logprobs`, in the order of this batch. // [R]
+    ///
+    /// # Panics
+    /// If `values` is shorter than the slice given to [`pack`], or one of its entries is not as long as its completion.
+    pub fn gather_rows(&self, values: &[&[f32]]) -> Vec<f32> {
+        let mut rows = Vec::with_capacity(self.n_rows());
+        for (s, &i) in self.sequence_idx.iter().enumerate() {
+            assert_eq!(values[i].len(), self.rows(s).len(), "sequence {i}: one value for each completion token");
+            rows.extend_from_slice(values[i]);
+        }
+        rows
+    }
+
+    fn new() -> Self {
+        Self {
+            token_ids: Vec::new(),
+            position_ids: Vec::new(),
+            cu_seqlens: vec![0],
+            predict_rows: Vec::new(),
+            targets: Vec::new(),
+            completion_cu: vec![0],
+            sequence_idx: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, sequence_idx: usize, sequence: &Sequence<'_>) {
+        // The token before the first completion token is the last prompt token; the last completion token predicts nothing.
+        let first_row = self.n_tokens() + sequence.prompt_ids.len() - 1;
+        self.predict_rows.extend(first_row..first_row + sequence.completion_ids.len());
+        self.targets.extend_from_slice(sequence.completion_ids);
+        self.completion_cu.push(self.targets.len());
+        self.token_ids.extend_from_slice(sequence.prompt_ids);
+        self.token_ids.extend_from_slice(sequence.completion_ids);
+        self.position_ids.extend((0_u32..).take(sequence.n_tokens()));
+        self.cu_seqlens.push(self.token_ids.len());
+        self.sequence_idx.push(sequence_idx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn borrow(pairs: &[(Vec<u32>, Vec<u32>)]) -> Vec<Sequence<'_>> {
+        pairs.iter().map(|(p, c)| Sequence { prompt_ids: p, completion_ids: c }).collect()
+    }
+
+    #[test]
+    fn layout_by_hand() {
+        let pairs = [(vec![1, 2], vec![3, 4]), (vec![5], vec![]), (vec![6], vec![7]), (vec![8, 9, 10], vec![11])];
+        let batches = pack(&borrow(&pairs), 7).unwrap();
+        assert_eq!(batches.len(), 2);
+        assert_eq!(
+            batches[0],
+            PackedBatch {
+                token_ids: vec![1, 2, 3, 4, 5, 6, 7],
+                position_ids: vec![0, 1, 2, 3, 0, 0, 1],
+                cu_seqlens: vec![0, 4, 5, 7],
+                predict_rows: vec![1, 2, 5],
+                targets: vec![3, 4, 7],
+                completion_cu: vec![0, 2, 2, 3],
+                sequence_idx: vec![0, 1, 2],
+            }
+        );
+        assert_eq!(batches[1].predict_rows, vec![2]);
+        assert_eq!(batches[1].sequence_idx, vec![3]);
+        assert_eq!(batches[0].gather_sequences(&[10.0, 11.0, 12.0, 13.0]), vec![10.0, 11.0, 12.0]);
+        assert_eq!(batches[0].gather_rows(&[&[0.1, 0.2], &[], &[0.3], &[0.4]]), vec![0.1, 0.2, 0.3]);
+        assert_eq!(batches[1].gather_rows(&[&[0.1, 0.2], &[], &[0.3], &[0.4]]), vec![0.4]);
+    }
+
+    #[test]
+    fn a_long_sequence_stands_alone() {
+        let pairs = [(vec![1], vec![2]), (vec![3; 5], vec![4; 5]), (vec![5], vec![6])];
+        let batches = pack(&borrow(&pairs), 4).unwrap();
+        assert_eq!(batches.iter().map(|b| b.sequence_idx.clone()).collect::<Vec<_>>(), vec![vec![0], vec![1], vec![2]]);
+    }
+
+    #[test]
+    fn nothing_to_predict_from_is_an_error() {
+        let pairs = [(vec![1], vec![2]), (vec![], vec![3])];
+        assert_eq!(pack(&borrow(&pairs), 8), Err(PackError::EmptyPrompt { sequence_idx: 1 }));
+        assert_eq!(pack(&[], 8), Ok(vec![]));
+    }
+
+    proptest! {
+        #[test]
+        fn every_completion_token_is_a_target_once(
+            lens in prop::collection::vec((1_usize..6, 0_usize..6), 0..20), max_tokens in 0_usize..30,
+        ) {
+            // Token ids number the tokens of the whole data set, so that each can be recognised.
+            let mut next = 0_u32;
+            let mut number = |n: usize| -> Vec<u32> { let ids = (next..).take(n).collect(); next += n as u32; ids };
+            let pairs: Vec<(Vec<u32>, Vec<u32>)> = lens.iter().map(|&(p, c)| (number(p), number(c))).collect();
+            let batches = pack(&borrow(&pairs), max_tokens).unwrap();
+
+            let targets: Vec<u32> = batches.iter().flat_map(|b| b.targets.clone()).collect();
+            prop_assert_eq!(targets, pairs.iter().flat_map(|(_, c)| c.clone()).collect::<Vec<_>>());
+            let order: Vec<usize> = batches.iter().flat_map(|b| b.sequence_idx.clone()).collect();
+            prop_assert_eq!(order, (0..pairs.len()).collect::<Vec<_>>());
+            for batch in &batches {
+                prop_assert!(batch.n_tokens() <= max_tokens || batch.n_sequences() == 1);
+                for s in 0..batch.n_sequences() {
+                    let tokens = batch.cu_seqlens[s]..batch.cu_seqlens[s + 1];
+                    let (prompt, completion) = &pairs[batch.sequence_idx[s]];
+                    prop_assert_eq!(&batch.token_ids[tokens.clone()], &[prompt.clone(), completion.clone()].concat()[..]);
+                    prop_assert_eq!(batch.position_ids[tokens.clone()].to_vec(), (0..tokens.len() as u32).collect::<Vec<_>>());
+                    for row in batch.rows(s) {
+                        let at = batch.predict_rows[row];
+                        prop_assert!(tokens.contains(&at) && tokens.contains(&(at + 1)));
+                        prop_assert_eq!(batch.token_ids[at + 1], batch.targets[row]);
+                    }
+                }
+            }
+            // Greedy: no microbatch could have taken the first sequence of the next one.
+            for pair in batches.windows(2) {
+                prop_assert!(pair[0].n_tokens() + pair[1].cu_seqlens[1] > max_tokens);
+            }
+        }
+    }
+}
