@@ -1,1 +1,30 @@
-//! TBD
+//! Rule-based rewards: accuracy, format and language consistency, each with a reason.
+//!
+//! Every grader is total: any text of any length gives a [`Verdict`](ruminate_core::Verdict) after bounded work. A reference answer that cannot be
+//! read is found by [`check_gold`] before training and is [`Outcome::BadGold`](ruminate_core::Outcome::BadGold) if it gets as far as a grader.
+//!
+//! R1-Zero's reward is accuracy plus format with equal weight; the first RL stage of R1 adds language consistency, the share of
+//! target-language words in the chain of thought (DeepSeek-R1, section 2).
+
+mod accuracy;
+mod countdown;
+mod extract;
+mod format;
+mod gold;
+mod knights;
+mod language;
+mod mix;
+mod rational;
+mod reflection;
+mod value;
+
+pub use accuracy::grade_accuracy;
+pub use countdown::reachable;
+pub use extract::{Extracted, Place, final_answer};
+pub use format::grade_format;
+pub use gold::{GoldError, check_gold};
+pub use language::{chain_of_thought, language_share};
+pub use mix::{RewardMix, grade};
+pub use rational::Rational;
+pub use reflection::reflection_words;
+pub use value::{Value, same_value};
