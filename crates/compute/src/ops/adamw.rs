@@ -1,0 +1,54 @@
+//! `AdamW` (Loshchilov, Hutter 2019, arXiv 1711.05101) in one pass over a flat buffer:
+//! `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`, `w ← w − η (m̂ / (√v̂ + ε) + λ w)`, `m̂ = m/(1−β₁ᵗ)`, `v̂ = v/(1−β₂ᵗ)`.
+
+use rayon::prelude::*;
+
+use crate::buffer::{View, ViewMut};
+use crate::cpu::vector::vectorized;
+use crate::device::Device;
+
+/// Hyper-parameters of one step.
+#[derive(Clone, Copy, Debug)]
+pub struct AdamW {
+    /// Learning rate η.
+    pub learning_rate: f32,
+    /// Decay of the first moment.
+    pub beta1: f32,
+    /// Decay of the second moment.
+    pub beta2: f32,
+    /// Added to the root of the second moment.
+    pub eps: f32,
+    /// Decoupled weight decay λ.
+    pub weight_decay: f32,
+    /// Factor on the gradient: 1, or less when its norm is clipped.
+    pub grad_scale: f32,
+    /// Number of this step, counted from 1.
+    pub step: u64,
+}
+
+/// Updates `weights`, `m` and `v` `[1, n]` from `grads` `[1, n]`, all f32.
+pub fn step(device: &Device, mut weights: ViewMut<'_>, mut m: ViewMut<'_>, mut v: ViewMut<'_>, grads: View<'_>, config: AdamW) {
+    let n = grads.cols();
+    assert_eq!((weights.cols(), m.cols(), v.cols()), (n, n, n), "adamw::step");
+    let AdamW { learning_rate, beta1, beta2, eps, weight_decay, grad_scale, step } = config;
+    let correction = |beta: f32| (1.0 - f64::from(beta).powi(i32::try_from(step).unwrap_or(i32::MAX))) as f32;
+    let step_size = learning_rate / correction(beta1);
+    let inv_root = 1.0 / correction(beta2).sqrt();
+    let keep = 1.0 - learning_rate * weight_decay;
+    match device {
+        Device::Cpu => {
+            let chunk = 1 << 14;
+            let chunks = weights.slice().par_chunks_mut(chunk).zip(m.slice().par_chunks_mut(chunk)).zip(v.slice().par_chunks_mut(chunk));
+            chunks.zip(grads.slice().par_chunks(chunk)).for_each(|(((w, m), v), g)| {
+                vectorized(|| {
+                    for (((w, m), v), g) in w.iter_mut().zip(m).zip(v).zip(g) {
+                        let g = g * grad_scale;
+                        *m = beta1 * *m + (1.0 - beta1) * g;
+                        *v = beta2 * *v + (1.0 - beta2) * g * g;
+                        *w = *w * keep - step_size * *m / (v.sqrt() * inv_root + eps);
+                    }
+                });
+            });
+        }
+    }
+}

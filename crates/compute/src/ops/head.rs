@@ -1,0 +1,213 @@
+//! The language-model head: log-probabilities and entropies of given next tokens, without ever holding the logits of all
+//! tokens over the whole vocabulary.
+//!
+//! With `l = hidden · wᵀ / temperature`: `logprob = l[target] − lse`, `lse = ln Σ_v e^{l_v}`, `entropy = lse − Σ_v p_v l_v`.
+//! Backward, from `g = ∂loss/∂logprob`: `∂loss/∂l_v = g (1[v = target] − p_v)`.
+//! The vocabulary is walked in pieces; each row keeps a running maximum and rescaled sums (Milakov, Gimelshein 2018,
+//! arXiv 1805.02867). Pieces are the same for every batch, so rows do not depend on their neighbours.
+
+use rayon::prelude::*;
+
+use super::linear::{self, Weight, Write};
+use crate::buffer::{Buffer, Ints, View, ViewMut};
+use crate::cpu::gemm::{Lhs, Start, gemm};
+use crate::cpu::vector::{exp, max, vectorized};
+use crate::device::{ComputeError, Device};
+
+/// Tokens of the vocabulary in one product.
+pub(super) const PIECE: usize = 4096;
+/// Tokens of the vocabulary in one set of sums; divides [`PIECE`].
+pub(super) const CHUNK: usize = 512;
+/// Rows in one product.
+const ROWS: usize = 1024;
+
+/// Memory for one piece of logits, reused from call to call.
+#[derive(Debug)]
+pub struct HeadScratch {
+    pub(super) logits: Buffer,
+}
+
+impl HeadScratch {
+    /// For batches of at most `max_rows` rows; more rows are handled in parts.
+    ///
+    /// # Errors
+    /// [`ComputeError::OutOfMemory`].
+    pub fn new(device: &Device, max_rows: usize, vocab: usize) -> Result<Self, ComputeError> {
+        Ok(Self { logits: device.zeros_f32(max_rows.clamp(1, ROWS), vocab.min(PIECE))? })
+    }
+
+    fn max_rows(&self) -> usize {
+        self.logits.rows()
+    }
+}
+
+/// Running sums of one row: maximum, Σ e^{l − max}, Σ e^{l − max} l.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RowSums {
+    pub max: f32,
+    pub sum: f32,
+    pub weighted: f32,
+}
+
+impl RowSums {
+    pub(super) const EMPTY: Self = Self { max: f32::NEG_INFINITY, sum: 0.0, weighted: 0.0 };
+
+    /// Sums over one chunk of scaled logits.
+    #[inline(always)]
+    pub(super) fn of(logits: &[f32]) -> Self {
+        let largest = max(logits);
+        let mut sums = [0.0_f32; 16];
+        let mut weighted = [0.0_f32; 16];
+        let (blocks, rest) = logits.as_chunks::<16>();
+        for block in blocks {
+            for lane in 0..16 {
+                let p = exp(block[lane] - largest);
+                sums[lane] += p;
+                weighted[lane] += p * block[lane];
+            }
+        }
+        for (lane, &l) in rest.iter().enumerate() {
+            let p = exp(l - largest);
+            sums[lane] += p;
+            weighted[lane] += p * l;
+        }
+        Self { max: largest, sum: sums.iter().sum(), weighted: weighted.iter().sum() }
+    }
+
+    #[inline(always)]
+    pub(super) fn merge(self, other: Self) -> Self {
+        if self.sum == 0.0 {
+            return other;
+        }
+        let max = if other.max > self.max { other.max } else { self.max };
+        let (a, b) = (exp(self.max - max), exp(other.max - max));
+        Self { max, sum: self.sum * a + other.sum * b, weighted: self.weighted * a + other.weighted * b }
+    }
+
+    pub(super) fn log_sum_exp(self) -> f32 {
+        self.max + self.sum.ln()
+    }
+}
+
+/// Scaled logits `[rows, piece]` of some rows over one piece of the vocabulary, on the CPU.
+pub(super) fn piece_logits(logits: &mut [f32], hidden: &[f32], w: &Weight<'_>, first: usize, n: usize, inv_temperature: f32) {
+    let d = w.view().cols();
+    let rows = hidden.len() / d;
+    gemm(rows, n, d, Lhs { data: hidden, row: d, col: 1 }, w.rhs(first), logits, Start::Zero);
+    if inv_temperature != 1.0 {
+        logits.par_chunks_mut(n).for_each(|row| vectorized(|| row.iter_mut().for_each(|l| *l *= inv_temperature)));
+    }
+}
+
+/// What the forward computes for each row, all `[T, 1]`.
+#[derive(Debug)]
+pub struct HeadOutputs<'a> {
+    /// Log-probability of the target.
+    pub logprobs: ViewMut<'a>,
+    /// Entropy of the distribution, in nats.
+    pub entropies: ViewMut<'a>,
+    /// Log-sum-exp of the logits, for the backward.
+    pub lse: ViewMut<'a>,
+}
+
+/// hidden `[T, D]`, w `[V, D]`, the first T of `targets`.
+pub fn forward(
+    device: &Device,
+    scratch: &mut HeadScratch,
+    mut outputs: HeadOutputs<'_>,
+    hidden: View<'_>,
+    w: &Weight<'_>,
+    targets: &Ints,
+    temperature: f32,
+) {
+    let (vocab, d) = (w.view().rows(), hidden.cols());
+    assert_eq!((w.view().cols(), outputs.logprobs.rows()), (d, hidden.rows()), "head::forward");
+    match device {
+        Device::Cpu => {
+            let step = scratch.max_rows();
+            let targets = &targets.slice()[..hidden.rows()];
+            for start in (0..hidden.rows()).step_by(step) {
+                let rows = start..(start + step).min(hidden.rows());
+                let hidden = hidden.rows_range(rows.clone()).slice();
+                let mut states = vec![(RowSums::EMPTY, f32::NAN); rows.len()];
+                for first in (0..vocab).step_by(PIECE) {
+                    let n = PIECE.min(vocab - first);
+                    let mut logits = scratch.logits.view_mut();
+                    let logits = &mut logits.slice()[..rows.len() * n];
+                    piece_logits(logits, hidden, w, first, n, 1.0 / temperature);
+                    let rows = states.par_iter_mut().zip(logits.par_chunks(n)).zip(&targets[rows.clone()]);
+                    rows.for_each(|(((sums, at_target), logits), &target)| {
+                        *sums = vectorized(|| logits.chunks(CHUNK).fold(*sums, |sums, chunk| sums.merge(RowSums::of(chunk))));
+                        if (first..first + n).contains(&(target as usize)) {
+                            *at_target = logits[target as usize - first];
+                        }
+                    });
+                }
+                for (row, (sums, at_target)) in rows.zip(states) {
+                    let lse = sums.log_sum_exp();
+                    outputs.lse.slice()[row] = lse;
+                    outputs.logprobs.slice()[row] = at_target - lse;
+                    outputs.entropies.slice()[row] = lse - sums.weighted / sums.sum;
+                }
+            }
+        }
+    }
+}
+
+/// Inputs of the backward.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadGradients<'a> {
+    /// ∂loss/∂logprob `[T, 1]`.
+    pub dlogprobs: View<'a>,
+    /// Log-sum-exp from the forward `[T, 1]`.
+    pub lse: View<'a>,
+    /// The targets of the forward.
+    pub targets: &'a Ints,
+    /// The temperature of the forward.
+    pub temperature: f32,
+}
+
+/// dhidden `[T, D]` (overwritten) and dw `[V, D]` (added to).
+pub fn backward(
+    device: &Device,
+    scratch: &mut HeadScratch,
+    mut dhidden: ViewMut<'_>,
+    mut dw: ViewMut<'_>,
+    hidden: View<'_>,
+    w: View<'_>,
+    gradients: HeadGradients<'_>,
+) {
+    let (vocab, d) = (w.rows(), hidden.cols());
+    assert_eq!((w.cols(), dhidden.rows(), dw.rows()), (d, hidden.rows(), vocab), "head::backward");
+    let HeadGradients { dlogprobs, lse, targets, temperature } = gradients;
+    let weight = Weight::new(w);
+    match device {
+        Device::Cpu => {
+            let step = scratch.max_rows();
+            let targets = &targets.slice()[..hidden.rows()];
+            for start in (0..hidden.rows()).step_by(step) {
+                let rows = start..(start + step).min(hidden.rows());
+                let hidden = hidden.rows_range(rows.clone());
+                for first in (0..vocab).step_by(PIECE) {
+                    let n = PIECE.min(vocab - first);
+                    let mut logits = scratch.logits.view_mut();
+                    let logits = &mut logits.slice()[..rows.len() * n];
+                    piece_logits(logits, hidden.slice(), &weight, first, n, 1.0 / temperature);
+                    let per_row = (targets[rows.clone()].par_iter()).zip(&dlogprobs.slice()[rows.clone()]).zip(&lse.slice()[rows.clone()]);
+                    logits.par_chunks_mut(n).zip(per_row).for_each(|(logits, ((&target, &dlogprob), &lse))| {
+                        let factor = dlogprob / temperature;
+                        vectorized(|| logits.iter_mut().for_each(|l| *l = -factor * exp(*l - lse)));
+                        if (first..first + n).contains(&(target as usize)) {
+                            logits[target as usize - first] += factor;
+                        }
+                    });
+                    let dlogits = View::from_slice(logits, rows.len(), n);
+                    let write = if first == 0 { Write::Replace } else { Write::Add };
+                    let piece = w.rows_range(first..first + n);
+                    linear::backward_input(device, dhidden.reborrow().into_rows(rows.clone()), dlogits, piece, write);
+                    linear::backward_weight(device, dw.reborrow().into_rows(first..first + n), dlogits, hidden);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Rotary position embedding (Su et al. 2021, arXiv 2104.09864) in the half-split layout of Hugging Face checkpoints:
+//! numbers `i` and `i + S/2` of a head are rotated by `position · frequency[i]`.
+
+use rayon::prelude::*;
+
+use super::attention::Heads;
+use super::min_rows;
+use crate::buffer::{Ints, View, ViewMut};
+use crate::cpu::vector::vectorized;
+use crate::device::Device;
+
+/// Which way to rotate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// By the position's angle.
+    Forward,
+    /// Back: the gradient of a rotation is the inverse rotation (times the same scale).
+    Backward,
+}
+
+/// Rotates the query and key heads of qkv `[T, (H + 2K) S]` in place. `table` `[max_positions, S]` holds, for each position,
+/// S/2 cosines then S/2 sines (scaled, where the model scales them); `positions` holds T row indices into it.
+pub fn apply(device: &Device, mut qkv: ViewMut<'_>, table: View<'_>, positions: &Ints, heads: Heads, direction: Direction) {
+    let (cols, size) = (heads.qkv_cols(), heads.size);
+    assert_eq!((qkv.cols(), table.cols()), (cols, size), "rope::apply");
+    match device {
+        Device::Cpu => {
+            let positions = &positions.slice()[..qkv.rows()];
+            let table = table.slice();
+            qkv.slice().par_chunks_mut(cols).zip(positions).with_min_len(min_rows(cols)).for_each(|(row, &position)| {
+                let (cos, sin) = table[position as usize * size..][..size].split_at(size / 2);
+                let sign = if direction == Direction::Forward { 1.0 } else { -1.0 };
+                vectorized(|| {
+                    for head in row[..(heads.n + heads.n_kv) * size].chunks_exact_mut(size) {
+                        let (first, second) = head.split_at_mut(size / 2);
+                        for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
+                            let sin = sign * sin;
+                            (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+                        }
+                    }
+                });
+            });
+        }
+    }
+}

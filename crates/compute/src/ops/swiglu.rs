@@ -1,0 +1,44 @@
+//! The gated feed-forward activation (Shazeer 2020, arXiv 2002.05202): `y = silu(g) ⊙ u`, `silu(g) = g / (1 + e⁻ᵍ)`.
+
+use rayon::prelude::*;
+
+use super::min_rows;
+use crate::buffer::{View, ViewMut};
+use crate::cpu::vector::{sigmoid, vectorized};
+use crate::device::Device;
+
+/// y `[T, F]`; `gate_up` `[T, 2F]` holds g then u in each row.
+pub fn forward(device: &Device, mut y: ViewMut<'_>, gate_up: View<'_>) {
+    let cols = y.cols();
+    assert_eq!((gate_up.rows(), gate_up.cols()), (y.rows(), 2 * cols), "swiglu::forward");
+    match device {
+        Device::Cpu => {
+            let rows = y.slice().par_chunks_mut(cols).zip(gate_up.slice().par_chunks(2 * cols));
+            rows.with_min_len(min_rows(cols)).for_each(|(y, gate_up)| {
+                let (gate, up) = gate_up.split_at(cols);
+                vectorized(|| y.iter_mut().zip(gate).zip(up).for_each(|((y, &g), &u)| *y = g * sigmoid(g) * u));
+            });
+        }
+    }
+}
+
+/// Turns `gate_up` `[T, 2F]` in place into its gradient, from dy `[T, F]`.
+pub fn backward_in_place(device: &Device, mut gate_up: ViewMut<'_>, dy: View<'_>) {
+    let cols = dy.cols();
+    assert_eq!((gate_up.rows(), gate_up.cols()), (dy.rows(), 2 * cols), "swiglu::backward");
+    match device {
+        Device::Cpu => {
+            let rows = gate_up.slice().par_chunks_mut(2 * cols).zip(dy.slice().par_chunks(cols));
+            rows.with_min_len(min_rows(cols)).for_each(|(gate_up, dy)| {
+                let (gate, up) = gate_up.split_at_mut(cols);
+                vectorized(|| {
+                    for ((g, u), &dy) in gate.iter_mut().zip(up).zip(dy) {
+                        let s = sigmoid(*g);
+                        let silu = *g * s;
+                        (*g, *u) = (dy * *u * (s + silu * (1.0 - s)), dy * silu);
+                    }
+                });
+            });
+        }
+    }
+}
