@@ -4,4 +4,5 @@ pub mod advantages;
 pub mod losses;
 pub mod overlong;
 pub mod packing;
+pub mod presets;
 pub mod schedule;
