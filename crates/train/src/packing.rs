@@ -19,20 +19,20 @@ pub struct Sequence<'a> {
 /// One microbatch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackedBatch {
-    /// Prompts and completions end to end. // [T]
-    pub token_ids: Vec<TokenId>,
-    /// Position of each token within its sequence, from 0. // [T]
-    pub position_ids: Vec<u32>,
-    /// Sequence s is `cu_seqlens[s]..cu_seqlens[s + 1]` of the tokens. // [S + 1]
-    pub cu_seqlens: Vec<usize>,
-    /// Tokens whose next token is trained, ascending. // [R]
-    pub predict_rows: Vec<usize>,
-    /// The trained token after each of `predict_rows`. // [R]
-    pub targets: Vec<TokenId>,
-    /// The completion of sequence s is `completion_cu[s]..completion_cu[s + 1]` of `predict_rows` and `targets`. // [S + 1]
-    pub completion_cu: Vec<usize>,
-    /// Index of each sequence in the slice given to [`pack`]. // [S]
-    pub sequence_idx: Vec<usize>,
+    /// Prompts and completions end to end.
+    pub token_ids: Vec<TokenId>, // [T]
+    /// Position of each token within its sequence, from 0.
+    pub position_ids: Vec<u32>, // [T]
+    /// Sequence s is `cu_seqlens[s]..cu_seqlens[s + 1]` of the tokens.
+    pub cu_seqlens: Vec<usize>, // [S + 1]
+    /// Tokens whose next token is trained, ascending.
+    pub predict_rows: Vec<usize>, // [R]
+    /// The trained token after each of `predict_rows`.
+    pub targets: Vec<TokenId>, // [R]
+    /// The completion of sequence s is `completion_cu[s]..completion_cu[s + 1]` of `predict_rows` and `targets`.
+    pub completion_cu: Vec<usize>, // [S + 1]
+    /// Index of each sequence in the slice given to [`pack`].
+    pub sequence_idx: Vec<usize>, // [S]
 }
 
 /// Why sequences cannot be packed.
@@ -96,7 +96,7 @@ impl PackedBatch {
         self.completion_cu[s]..self.completion_cu[s + 1]
     }
 
-    /// Values that each original sequence has one of, such as advantages, in the order of this batch. // [S]
+    /// Values that each original sequence has one of, such as advantages, in the order of this batch; S values.
     ///
     /// # Panics
     /// If `values` is shorter than the slice given to [`pack`].
@@ -104,7 +104,7 @@ impl PackedBatch {
         self.sequence_idx.iter().map(|&i| values[i]).collect()
     }
 
-    /// Values that each completion token has one of, such as `rollout_logprobs`, in the order of this batch. // [R]
+    /// Values that each completion token has one of, such as `rollout_logprobs`, in the order of this batch; R values.
     ///
     /// # Panics
     /// If `values` is shorter than the slice given to [`pack`], or one of its entries is not as long as its completion.

@@ -144,18 +144,18 @@ impl GrpoLossConfig {
 /// One microbatch. R completion tokens of S sequences; prompts do not appear. Log-probabilities are natural.
 #[derive(Clone, Copy, Debug)]
 pub struct LossInputs<'a> {
-    /// Under the policy in training. // [R]
-    pub policy_logprobs: &'a [f32],
-    /// At sampling time. // [R]
-    pub rollout_logprobs: &'a [f32],
-    /// Under the trainer's policy before the first minibatch; `None`: those at sampling time, which makes every importance weight 1. // [R]
-    pub old_logprobs: Option<&'a [f32]>,
-    /// Under the reference. // [R]
-    pub ref_logprobs: Option<&'a [f32]>,
-    /// One for each sequence. // [S]
-    pub advantages: &'a [f32],
-    /// Sequence i is `cu_seqlens[i]..cu_seqlens[i + 1]` of the tokens. // [S + 1]
-    pub cu_seqlens: &'a [usize],
+    /// Under the policy in training.
+    pub policy_logprobs: &'a [f32], // [R]
+    /// At sampling time.
+    pub rollout_logprobs: &'a [f32], // [R]
+    /// Under the trainer's policy before the first minibatch; `None`: those at sampling time, which makes every importance weight 1.
+    pub old_logprobs: Option<&'a [f32]>, // [R]
+    /// Under the reference.
+    pub ref_logprobs: Option<&'a [f32]>, // [R]
+    /// One for each sequence.
+    pub advantages: &'a [f32], // [S]
+    /// Sequence i is `cu_seqlens[i]..cu_seqlens[i + 1]` of the tokens.
+    pub cu_seqlens: &'a [usize], // [S + 1]
     /// Totals of the whole optimizer batch.
     pub denominators: BatchTotals,
 }
@@ -165,8 +165,8 @@ pub struct LossInputs<'a> {
 pub struct LossOutputs {
     /// This microbatch's share of the batch loss.
     pub loss: f64,
-    /// Derivative of `loss` by each of `policy_logprobs`. // [R]
-    pub dlogprobs: Vec<f32>,
+    /// Derivative of `loss` by each of `policy_logprobs`.
+    pub dlogprobs: Vec<f32>, // [R]
     /// Sums and counts for reports.
     pub metrics: LossMetrics,
 }
