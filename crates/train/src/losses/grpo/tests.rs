@@ -404,24 +404,24 @@ fn numbers_that_are_not_finite_surface() {
 
 #[test]
 fn metrics_by_hand() {
-    // Ratios 0.5, 2, 0.5, 2 against the old policy: the first two with A > 0, the others with A < 0.
+    // Ratios 0.5, 2, 0.5, 4 against the old policy: the first two with A > 0, the others with A < 0.
     let half = 0.5_f32.ln();
     let batch = Batch {
         rollout: vec![-3.0; 4],
         old: Some(vec![-3.0, -2.0, -3.0, -3.0]),
-        policy: vec![-3.0 + half, -2.0 - half, -3.0 + half, -3.0 - half],
-        reference: vec![-3.0 + half, -2.0, -3.0 + half, -3.0 - half],
+        policy: vec![-3.0 + half, -2.0 - half, -3.0 + half, -3.0 - 2.0 * half],
+        reference: vec![-3.0 + half, -2.0, -3.0 + half, -3.0 - 2.0 * half],
         advantages: vec![1.0, -1.0],
         cu_seqlens: vec![0, 2, 4],
     };
     let metrics = batch.loss(&GrpoLossConfig { importance_cap: Some(2.0), ..PLAIN }, batch.totals()).metrics;
     assert_eq!((metrics.clip_high_share(), metrics.clip_low_share(), metrics.dual_clip_share()), (0.25, 0.25, 0.0));
     assert_eq!(metrics.importance_capped_share(), 0.25);
-    assert_close(metrics.ratio_max, 2.0, 1e-6, "ratio_max");
+    assert_close(metrics.ratio_max, 4.0, 1e-6, "ratio_max");
     assert_close(metrics.mismatch_max, 1.0, 1e-6, "mismatch_max");
     assert_close(metrics.mismatch_kl(), (1.0_f64.exp() - 2.0) / 4.0, 1e-6, "mismatch_kl");
     let ln2 = 2.0_f64.ln();
-    assert_close(metrics.update_kl(), (2.0 * (0.5 - 1.0 + ln2) + 2.0 * (2.0 - 1.0 - ln2)) / 4.0, 1e-6, "update_kl");
+    assert_close(metrics.update_kl(), (2.0 * (0.5 - 1.0 + ln2) + (2.0 - 1.0 - ln2) + (4.0 - 1.0 - 2.0 * ln2)) / 4.0, 1e-6, "update_kl");
     assert_close(metrics.ref_kl().unwrap(), (0.5 - 1.0 + ln2) / 4.0, 1e-6, "ref_kl");
 
     let dual = batch.loss(&GrpoLossConfig { dual_clip: Some(1.5), ..PLAIN }, batch.totals());
