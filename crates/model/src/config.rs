@@ -4,6 +4,7 @@ mod hf;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::hf::{Object, eos_to_json};
 use crate::ModelError;
 
 /// Family of models, which fixes the parts that the sizes do not.
