@@ -1,0 +1,195 @@
+//! Working on a knights-and-knaves puzzle: a role is supposed, its consequences are drawn, a contradiction turns the role round.
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use ruminate_core::Language;
+
+use super::{Pen, Plan, Style, Words};
+use crate::synthetic::logic::{Puzzle, Statement, claim_text};
+
+type Roles = Vec<Option<bool>>;
+
+/// Writes the reasoning and returns the answer.
+pub(super) fn reason(puzzle: &Puzzle, plan: Plan, pen: &mut Pen, rng: &mut ChaCha8Rng) -> String {
+    if plan.style == Style::Direct {
+        let roles = if plan.direct_is_right { puzzle.roles.clone() } else { misjudged(&puzzle.roles, rng) };
+        let answer = answer(puzzle, &roles, pen.language);
+        pen.write(|w| w.so, &answer, rng);
+        return answer;
+    }
+    let (log, _) = deduce(&puzzle.statements);
+    let careless = if plan.slips { careless_log(puzzle, &log, rng) } else { None };
+    let mut roles = puzzle.roles.clone();
+    match careless {
+        Some((log, wrong)) => {
+            write_log(puzzle, &log, pen, rng);
+            roles = wrong;
+        }
+        None => write_log(puzzle, &log, pen, rng),
+    }
+    if plan.style == Style::Checked && !write_check(puzzle, &roles, pen, rng) {
+        write_log(puzzle, &log, pen, rng);
+        roles.clone_from(&puzzle.roles);
+    }
+    answer(puzzle, &roles, pen.language)
+}
+
+fn answer(puzzle: &Puzzle, roles: &[bool], language: Language) -> String {
+    let mut people: Vec<(char, bool)> = puzzle.names.iter().copied().zip(roles.iter().copied()).collect();
+    people.sort_unstable();
+    let claims: Vec<String> = people.into_iter().map(|(name, role)| claim_text(name, role, language)).collect();
+    claims.join(if language == Language::En { ", " } else { "，" })
+}
+
+/// Random roles that are not the right ones.
+fn misjudged(right: &[bool], rng: &mut ChaCha8Rng) -> Vec<bool> {
+    loop {
+        let roles: Vec<bool> = right.iter().map(|_| rng.random_bool(0.5)).collect();
+        if roles != right {
+            return roles;
+        }
+    }
+}
+
+/// One line of a deduction, with what is known after it.
+#[derive(Clone, Debug)]
+struct Line {
+    says: Says,
+    roles: Roles,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Says {
+    Suppose(usize, bool),
+    So(usize, bool),
+    Contradiction,
+}
+
+/// Finds the consistent roles by supposing and drawing consequences; returns every line of it and the roles.
+fn deduce(statements: &[Statement]) -> (Vec<Line>, Roles) {
+    let mut roles = vec![None; statements.len()];
+    let mut log = Vec::new();
+    search(statements, &mut roles, &mut log);
+    (log, roles)
+}
+
+fn search(statements: &[Statement], roles: &mut Roles, log: &mut Vec<Line>) -> bool {
+    loop {
+        match consequence(statements, roles) {
+            Consequence::Contradiction => {
+                log.push(Line { says: Says::Contradiction, roles: roles.clone() });
+                return false;
+            }
+            Consequence::Role(person, role) => {
+                roles[person] = Some(role);
+                log.push(Line { says: Says::So(person, role), roles: roles.clone() });
+            }
+            Consequence::Nothing => break,
+        }
+    }
+    let Some(person) = roles.iter().position(Option::is_none) else { return true };
+    let before = roles.clone();
+    for (guess, says) in [(true, Says::Suppose(person, true)), (false, Says::So(person, false))] {
+        roles.clone_from(&before);
+        roles[person] = Some(guess);
+        log.push(Line { says, roles: roles.clone() });
+        if search(statements, roles, log) {
+            return true;
+        }
+    }
+    false
+}
+
+enum Consequence {
+    Nothing,
+    Role(usize, bool),
+    Contradiction,
+}
+
+/// The first thing that follows from the known roles by looking at one statement.
+fn consequence(statements: &[Statement], roles: &Roles) -> Consequence {
+    for (speaker, &statement) in statements.iter().enumerate() {
+        match (roles[speaker], statement.truth(roles)) {
+            (Some(role), Some(truth)) if role != truth => return Consequence::Contradiction,
+            (None, Some(truth)) => return Consequence::Role(speaker, truth),
+            (Some(role), None) => {
+                for person in statement.people() {
+                    if let Some(forced) = forced_role(statement, role, person, roles) {
+                        return Consequence::Role(person, forced);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Consequence::Nothing
+}
+
+/// The only role of `person` with which `statement` can still have the truth value `role`.
+fn forced_role(statement: Statement, role: bool, person: usize, roles: &Roles) -> Option<bool> {
+    if roles[person].is_some() {
+        return None;
+    }
+    [true, false].into_iter().find(|&guess| {
+        let mut other = roles.clone();
+        other[person] = Some(!guess);
+        statement.truth(&other) == Some(!role)
+    })
+}
+
+/// The deduction with one conclusion turned round and carried on without noticing contradictions; `None` if it draws no conclusion or
+/// ends at the right roles all the same.
+fn careless_log(puzzle: &Puzzle, log: &[Line], rng: &mut ChaCha8Rng) -> Option<(Vec<Line>, Vec<bool>)> {
+    let conclusions: Vec<usize> = (0..log.len()).filter(|&at| matches!(log[at].says, Says::So(..))).collect();
+    let &at = conclusions.get(rng.random_range(0..conclusions.len().max(1)))?;
+    let Says::So(person, role) = log[at].says else { return None };
+    let mut careless = log[..at].to_vec();
+    let mut roles = log[at].roles.clone();
+    roles[person] = Some(!role);
+    careless.push(Line { says: Says::So(person, !role), roles: roles.clone() });
+    while let Some(unknown) = roles.iter().position(Option::is_none) {
+        let (person, role) = match consequence(&puzzle.statements, &roles) {
+            Consequence::Role(person, role) => (person, role),
+            _ => (unknown, true),
+        };
+        roles[person] = Some(role);
+        careless.push(Line { says: Says::So(person, role), roles: roles.clone() });
+    }
+    let roles: Vec<bool> = roles.into_iter().flatten().collect();
+    (roles != puzzle.roles).then_some((careless, roles))
+}
+
+fn write_log(puzzle: &Puzzle, log: &[Line], pen: &mut Pen, rng: &mut ChaCha8Rng) {
+    for line in log {
+        match line.says {
+            Says::Contradiction => pen.add(|w| w.no),
+            Says::Suppose(person, role) | Says::So(person, role) => {
+                let language = pen.line(rng);
+                let words = Words::of(language);
+                pen.text.push_str(if matches!(line.says, Says::Suppose(..)) { words.suppose } else { words.so });
+                pen.text.push_str(&claim_text(puzzle.names[person], role, language));
+            }
+        }
+    }
+}
+
+/// Says of each statement whether it is true under `roles`; stops at the first that does not fit its speaker and returns whether all do.
+fn write_check(puzzle: &Puzzle, roles: &[bool], pen: &mut Pen, rng: &mut ChaCha8Rng) -> bool {
+    let known: Roles = roles.iter().copied().map(Some).collect();
+    let words = Words::of(pen.line(rng));
+    pen.text.push_str(words.check);
+    for (speaker, statement) in puzzle.statements.iter().enumerate() {
+        let truth = statement.truth(&known) == Some(true);
+        if speaker > 0 {
+            pen.text.push(' ');
+        }
+        pen.text.push(puzzle.names[speaker]);
+        pen.text.push_str(if truth { words.truth } else { words.lie });
+        if truth != roles[speaker] {
+            pen.wait(rng);
+            return false;
+        }
+    }
+    pen.text.push_str(words.fine);
+    true
+}
