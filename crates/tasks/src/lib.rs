@@ -1,9 +1,9 @@
 //! Where problems come from: JSONL files, the built-in synthetic world; and the statistics of how well they are solved.
 
 mod error;
-//mod source;
+mod source;
 pub mod statistics;
 pub mod synthetic;
 
 pub use error::TaskError;
-//pub use source::{ProblemForm, load_jsonl};
+pub use source::{ProblemForm, load_jsonl};
