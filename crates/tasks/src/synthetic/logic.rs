@@ -92,7 +92,7 @@ pub(super) struct Puzzle {
 impl Puzzle {
     pub(super) fn sample(difficulty: u32, rng: &mut ChaCha8Rng) -> Self {
         let count = [2, 3, 3, 4][difficulty as usize - 1];
-        let joined = if difficulty == 2 { 0.0 } else { 0.4 };
+        let joined = if difficulty == 2 { 0.2 } else { 0.4 };
         loop {
             let statements: Vec<Statement> = (0..count).map(|speaker| sample_statement(speaker, count, joined, rng)).collect();
             if let [roles] = consistent_roles(&statements).as_slice() {

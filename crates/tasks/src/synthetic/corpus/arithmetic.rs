@@ -1,7 +1,7 @@
 //! Working through a chain: one line per operation; a check computes the step another way.
 
 use rand::RngExt;
-use rand::seq::index::sample;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Pen, Plan, Style, plausible_error};
@@ -56,7 +56,9 @@ fn check(value: i64, op: Op, right: i64, claimed: i64) -> String {
 }
 
 fn steps_to_check(step_count: usize, slip: Option<usize>, rng: &mut ChaCha8Rng) -> Vec<usize> {
-    let mut checks = sample(rng, step_count, max_checks(step_count)).into_vec();
+    let mut checks: Vec<usize> = (0..step_count).collect();
+    checks.shuffle(rng);
+    checks.truncate(max_checks(step_count));
     if let Some(slip) = slip {
         checks.retain(|&step| step != slip);
         checks.truncate(max_checks(step_count) - 1);
