@@ -78,9 +78,7 @@ impl Buffer {
     /// The whole buffer, mutably.
     pub fn view_mut(&mut self) -> ViewMut<'_> {
         match &mut self.storage {
-            Storage::Cpu(lines) => {
-                ViewMut::from_slice(&mut bytemuck::cast_slice_mut(lines)[..self.rows * self.cols], self.rows, self.cols)
-            }
+            Storage::Cpu(lines) => ViewMut::from_slice(&mut bytemuck::cast_slice_mut(lines)[..self.rows * self.cols], self.rows, self.cols),
         }
     }
 
@@ -156,6 +154,18 @@ impl<'a> View<'a> {
         match self.data {
             ViewData::Cpu(data) => Ok(data.to_vec()),
         }
+    }
+}
+
+impl View<'_> {
+    /// Replaces the contents of `out` by all numbers as f32, reusing its memory.
+    ///
+    /// # Errors
+    /// A pending device error.
+    pub fn read_into(&self, out: &mut Vec<f32>) -> Result<(), ComputeError> {
+        out.clear();
+        out.extend_from_slice(self.slice());
+        Ok(())
     }
 }
 
@@ -292,11 +302,13 @@ impl Ints {
         self.slice_mut()[..values.len()].copy_from_slice(values);
     }
 
-    /// Copies all integers to the host.
+    /// Replaces the contents of `out` by the first `n` integers, reusing its memory.
     ///
     /// # Errors
     /// A pending device error.
-    pub fn to_vec(&self) -> Result<Vec<u32>, ComputeError> {
-        Ok(self.slice().to_vec())
+    pub fn read_into(&self, n: usize, out: &mut Vec<u32>) -> Result<(), ComputeError> {
+        out.clear();
+        out.extend_from_slice(&self.slice()[..n]);
+        Ok(())
     }
 }

@@ -146,6 +146,7 @@ fn strftime(format: &str) -> Result<String, Error> {
 }
 
 /// Python's `json.dumps(value, ensure_ascii=False, indent=indent)`.
+#[expect(clippy::needless_pass_by_value, reason = "the template engine passes keyword arguments by value")]
 fn to_json(value: &Value, indent: Option<usize>, options: Kwargs) -> Result<String, Error> {
     let indent = match indent {
         Some(indent) => Some(indent),

@@ -107,6 +107,9 @@ pub enum ModelError {
         /// The reason, with expected and found where there are such.
         what: String,
     },
+    /// The device could not do it.
+    #[error(transparent)]
+    Compute(#[from] ruminate_compute::ComputeError),
     /// A chat template that cannot be compiled or rendered.
     #[error("chat template: {what}")]
     Template {

@@ -1,13 +1,21 @@
 //! Decoder-only transformers: what they look like, their weights on disk, their tokenizers and chat templates.
 
+mod block;
 mod chat;
 mod checkpoint;
 mod config;
+pub mod decoder;
 mod error;
+mod parameters;
+mod policy;
+mod rope;
 mod tokenizer;
+pub mod training;
 
 pub use chat::ChatTemplate;
 pub use checkpoint::{Checkpoint, SaveDtype, save_checkpoint};
 pub use config::{Architecture, ModelConfig, RopeScaling, TensorSpec};
 pub use error::ModelError;
+pub use parameters::Weights;
+pub use policy::{Policy, context};
 pub use tokenizer::{Tokenizer, tiny_tokenizer};

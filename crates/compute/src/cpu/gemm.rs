@@ -36,7 +36,7 @@ pub(crate) enum Rhs<'a> {
     RowMajor { data: &'a [f32], stride: usize },
     /// `B[k, j]` at `data[j * stride + k]`: the transpose of a row-major matrix.
     Transposed { data: &'a [f32], stride: usize },
-    /// Packed before; the product uses the columns from `first`, a multiple of [`Panels::column_unit`].
+    /// Packed before; the product uses the columns from `first`, a multiple of the panel width.
     Packed { panels: &'a Panels, first: usize },
 }
 
@@ -83,11 +83,6 @@ impl Panels {
             let start = n_range.start + panel * width;
             pack_panel(out, b, k_range.clone(), start..(start + width).min(n_range.end), width);
         }
-    }
-
-    /// Parts of a packed matrix can start at multiples of this many columns.
-    pub(crate) fn column_unit() -> usize {
-        Kernel::width()
     }
 }
 
@@ -435,7 +430,8 @@ mod tests {
 
     #[test]
     fn all_forms_equal_the_chain_bit_for_bit() {
-        for &(m, n, k) in &[(1, 1, 1), (1, 33, 7), (2, 32, 300), (5, 31, 513), (13, 64, 128), (70, 97, 40), (257, 530, 260), (3, 5, 0), (0, 4, 4)]
+        for &(m, n, k) in
+            &[(1, 1, 1), (1, 33, 7), (2, 32, 300), (5, 31, 513), (13, 64, 128), (70, 97, 40), (257, 530, 260), (3, 5, 0), (0, 4, 4)]
         {
             let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
             let (at, bt) = (transpose(m, k, &a), transpose(k, n, &b));
@@ -477,7 +473,20 @@ mod speed {
     #[test]
     #[ignore]
     fn speed() {
-        for &(m, n, k) in &[(4096, 384, 128), (4096, 128, 128), (4096, 768, 128), (4096, 128, 384), (384, 128, 4096), (768, 128, 4096), (64, 384, 128), (64,768,128), (512, 1536, 576), (1536, 576, 512), (8, 3072, 576), (8, 49152, 576)] {
+        for &(m, n, k) in &[
+            (4096, 384, 128),
+            (4096, 128, 128),
+            (4096, 768, 128),
+            (4096, 128, 384),
+            (384, 128, 4096),
+            (768, 128, 4096),
+            (64, 384, 128),
+            (64, 768, 128),
+            (512, 1536, 576),
+            (1536, 576, 512),
+            (8, 3072, 576),
+            (8, 49152, 576),
+        ] {
             let a = vec![1.0f32; m * k];
             let b = vec![0.5f32; n * k];
             let mut c = vec![0.0f32; m * n];

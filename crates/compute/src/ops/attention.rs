@@ -201,7 +201,11 @@ pub fn backward(
 ) {
     let n_tokens = sequences.n_tokens();
     assert_eq!((qkv.rows(), dqkv.rows(), dout.rows(), out.rows()), (n_tokens, n_tokens, n_tokens, n_tokens), "attention::backward rows");
-    assert_eq!((dqkv.cols(), dout.cols(), out.cols()), (heads.qkv_cols(), heads.out_cols(), heads.out_cols()), "attention::backward columns");
+    assert_eq!(
+        (dqkv.cols(), dout.cols(), out.cols()),
+        (heads.qkv_cols(), heads.out_cols(), heads.out_cols()),
+        "attention::backward columns"
+    );
     match device {
         Device::Cpu => {
             let dqkv = Parts::new(&mut dqkv);

@@ -17,6 +17,14 @@ pub fn fill(device: &Device, mut x: ViewMut<'_>, value: f32) {
     }
 }
 
+/// `y = x`.
+pub fn copy(device: &Device, mut y: ViewMut<'_>, x: View<'_>) {
+    assert_eq!((y.rows(), y.cols()), (x.rows(), x.cols()), "copy");
+    match device {
+        Device::Cpu => y.slice().par_chunks_mut(SUM_BLOCK).zip(x.slice().par_chunks(SUM_BLOCK)).for_each(|(y, x)| y.copy_from_slice(x)),
+    }
+}
+
 /// `y += x`.
 pub fn add(device: &Device, mut y: ViewMut<'_>, x: View<'_>) {
     assert_eq!((y.rows(), y.cols()), (x.rows(), x.cols()), "add");
@@ -60,8 +68,11 @@ pub fn scatter_rows(device: &Device, mut y: ViewMut<'_>, x: View<'_>, rows: &Int
 pub fn sum_squares(device: &Device, x: View<'_>) -> f64 {
     match device {
         Device::Cpu => {
-            let partial: Vec<f64> =
-                x.slice().par_chunks(SUM_BLOCK).map(|x| x.chunks(1024).map(|x| f64::from(vectorized(|| sum_squares_of(x)))).sum()).collect();
+            let partial: Vec<f64> = x
+                .slice()
+                .par_chunks(SUM_BLOCK)
+                .map(|x| x.chunks(1024).map(|x| f64::from(vectorized(|| sum_squares_of(x)))).sum())
+                .collect();
             partial.iter().sum()
         }
     }

@@ -36,6 +36,11 @@ impl HeadScratch {
         Ok(Self { logits: device.zeros_f32(max_rows.clamp(1, ROWS), vocab.min(PIECE))? })
     }
 
+    /// Bytes that [`HeadScratch::new`] takes.
+    pub fn bytes(max_rows: usize, vocab: usize) -> usize {
+        max_rows.clamp(1, ROWS) * vocab.min(PIECE) * 4
+    }
+
     fn max_rows(&self) -> usize {
         self.logits.rows()
     }

@@ -36,7 +36,13 @@ impl KvCache {
     /// [`ComputeError::OutOfMemory`].
     pub fn new(device: &Device, n_layers: usize, n_pages: usize, heads: Heads) -> Result<Self, ComputeError> {
         let page = PAGE * heads.n_kv * heads.size;
-        Ok(Self { keys: device.zeros(n_layers * n_pages, page)?, values: device.zeros(n_layers * n_pages, page)?, n_pages, n_layers, heads })
+        Ok(Self {
+            keys: device.zeros(n_layers * n_pages, page)?,
+            values: device.zeros(n_layers * n_pages, page)?,
+            n_pages,
+            n_layers,
+            heads,
+        })
     }
 
     /// Number of pages.

@@ -148,6 +148,7 @@ fn alignment(metadata: &BTreeMap<String, Value>) -> Result<usize, ModelError> {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "callers pass numbers and texts alike")]
 fn corrupt(what: &str, expected: impl ToString, found: impl ToString) -> ModelError {
     ModelError::Corrupt { format: "GGUF", what: what.to_owned(), expected: expected.to_string(), found: found.to_string() }
 }

@@ -84,6 +84,7 @@ fn without_gaps(entries: &BTreeMap<String, Entry>, data_start: usize, file_len: 
     if at == file_len { Ok(()) } else { Err(corrupt("file", format!("{at} bytes in all"), file_len)) }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "callers pass numbers and texts alike")]
 fn corrupt(what: &str, expected: impl ToString, found: impl ToString) -> ModelError {
     ModelError::Corrupt { format: "safetensors", what: what.to_owned(), expected: expected.to_string(), found: found.to_string() }
 }

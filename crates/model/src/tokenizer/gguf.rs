@@ -26,6 +26,9 @@ const LLAMA3_WORDS: &str =
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const QWEN2_WORDS: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
+/// Mistral's: runs of upper case and of lower case are words of their own.
+const TEKKEN_WORDS: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
 /// Builds the tokenizer from `tokenizer.ggml.*`.
 pub(crate) fn from_gguf(metadata: &GgufMetadata<'_>) -> Result<Tokenizer, ModelError> {
     let tokens = required(metadata.texts("tokenizer.ggml.tokens")?, "tokenizer.ggml.tokens")?;
@@ -99,9 +102,10 @@ fn byte_level(metadata: &GgufMetadata<'_>, pieces: &Pieces<'_>) -> Result<Value,
         "smollm" => vec![json!({ "type": "Digits", "individual_digits": true }), split(GPT2_WORDS)],
         "qwen2" | "deepseek-r1-qwen" => vec![split(QWEN2_WORDS)],
         "llama3" | "llama-v3" | "llama-bpe" => vec![split(LLAMA3_WORDS)],
+        "tekken" => vec![split(TEKKEN_WORDS)],
         // llama.cpp's own rule for files from before it named the rules.
         "default" => [r"[\p{P}\$\+<=>\^~\|]+", GPT2_WORDS, r"\p{N}+", "[0-9][0-9][0-9]"].map(split).into(),
-        found => return Err(ModelError::unsupported("tokenizer.ggml.pre", "gpt-2, smollm, qwen2, llama-bpe or default", found)),
+        found => return Err(ModelError::unsupported("tokenizer.ggml.pre", "gpt-2, smollm, qwen2, llama-bpe, tekken or default", found)),
     };
     let to_bytes = json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false });
     let words: Vec<Value> = words.into_iter().chain([to_bytes.clone()]).collect();
@@ -118,14 +122,14 @@ fn byte_level(metadata: &GgufMetadata<'_>, pieces: &Pieces<'_>) -> Result<Value,
         "decoder": to_bytes,
         "model": {
             "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null, "end_of_word_suffix": null,
-            "fuse_unk": false, "byte_fallback": false, "ignore_merges": LLAMA3_NAMES.contains(&pre),
+            "fuse_unk": false, "byte_fallback": false, "ignore_merges": WHOLE_WORDS.contains(&pre),
             "vocab": pieces.vocab()?, "merges": merges,
         },
     }))
 }
 
-/// Names of Llama 3's rule, whose tokenizer takes a word that is a token as it is.
-const LLAMA3_NAMES: [&str; 3] = ["llama3", "llama-v3", "llama-bpe"];
+/// Rules of tokenizers that take a word which is a token as it is, without merging. They are also those with a begin token.
+const WHOLE_WORDS: [&str; 4] = ["llama3", "llama-v3", "llama-bpe", "tekken"];
 
 fn split(pattern: &str) -> Value {
     json!({ "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false })
@@ -182,10 +186,10 @@ fn sentence_piece(metadata: &GgufMetadata<'_>, pieces: &Pieces<'_>) -> Result<Va
 }
 
 /// What goes around plain text: the begin and end tokens, as `add_bos_token` and `add_eos_token` say. A file that does not say
-/// has the begin token with `SentencePiece` and with Llama 3's rule, as in llama.cpp.
+/// has the begin token with `SentencePiece` and with the rules of Llama 3 and Mistral, as in llama.cpp.
 fn frame(metadata: &GgufMetadata<'_>, bos: Option<&(usize, String)>, eos: Option<&(usize, String)>) -> Result<Value, ModelError> {
     let by_default = metadata.text("tokenizer.ggml.model")? == Some("llama")
-        || metadata.text("tokenizer.ggml.pre")?.is_some_and(|pre| LLAMA3_NAMES.contains(&pre));
+        || metadata.text("tokenizer.ggml.pre")?.is_some_and(|pre| WHOLE_WORDS.contains(&pre));
     let add_bos = metadata.bool("tokenizer.ggml.add_bos_token")?.unwrap_or(by_default);
     let add_eos = metadata.bool("tokenizer.ggml.add_eos_token")?.unwrap_or(false);
     let (bos, eos) = (bos.filter(|_| add_bos), eos.filter(|_| add_eos));

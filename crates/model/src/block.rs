@@ -1,0 +1,85 @@
+//! The parts of a transformer block that training, prefill and decoding share. Only attention itself differs between them,
+//! so that a token's bits are the same on every path.
+
+use ruminate_compute::ops::linear::Write;
+use ruminate_compute::ops::rope::Direction;
+use ruminate_compute::ops::{linear, qk_norm, rms_norm, rope, swiglu};
+use ruminate_compute::{Buffer, ComputeError, Device, Ints, View};
+
+use crate::ModelConfig;
+use crate::parameters::LayerWeights;
+
+/// Where a block is computed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context<'a> {
+    pub device: &'a Device,
+    pub config: &'a ModelConfig,
+    /// Cosines and sines, `[positions, S]`.
+    pub rope: View<'a>,
+}
+
+/// What a block computes for T tokens; the backward reads it.
+#[derive(Debug)]
+pub(crate) struct BlockBuffers {
+    pub normed: Buffer,  // [T, D]
+    pub inv_rms: Buffer, // [T, 1]
+    /// Queries and keys before their norm, for models that have one.
+    pub qkv_raw: Buffer, // [T, (H + 2K) S]
+    pub qk_inv_rms: Buffer, // [T, H + K]
+    pub qkv: Buffer,     // [T, (H + 2K) S]
+    pub attended: Buffer, // [T, H S]
+    pub lse: Buffer,     // [T, H]
+    pub normed_mid: Buffer, // [T, D]
+    pub inv_rms_mid: Buffer, // [T, 1]
+    pub gate_up: Buffer, // [T, 2F]
+    pub activated: Buffer, // [T, F]
+}
+
+impl BlockBuffers {
+    pub(crate) fn new(device: &Device, config: &ModelConfig, n: usize) -> Result<Self, ComputeError> {
+        let heads = config.heads();
+        let n_normed = if config.qk_norm { n } else { 0 };
+        Ok(Self {
+            normed: device.zeros(n, config.hidden)?,
+            inv_rms: device.zeros_f32(n, 1)?,
+            qkv_raw: device.zeros(n_normed, heads.qkv_cols())?,
+            qk_inv_rms: device.zeros_f32(n_normed, heads.n + heads.n_kv)?,
+            qkv: device.zeros(n, heads.qkv_cols())?,
+            attended: device.zeros(n, heads.out_cols())?,
+            lse: device.zeros_f32(n, heads.n)?,
+            normed_mid: device.zeros(n, config.hidden)?,
+            inv_rms_mid: device.zeros_f32(n, 1)?,
+            gate_up: device.zeros(n, 2 * config.ffn)?,
+            activated: device.zeros(n, config.ffn)?,
+        })
+    }
+
+    /// Numbers kept per token, for the memory planner: (in the device's format, in f32).
+    pub(crate) fn numbers_per_token(config: &ModelConfig) -> (usize, usize) {
+        let heads = config.heads();
+        let normed = usize::from(config.qk_norm);
+        let floats = 2 * config.hidden + (1 + normed) * heads.qkv_cols() + heads.out_cols() + 3 * config.ffn;
+        (floats, 2 + heads.n + normed * (heads.n + heads.n_kv))
+    }
+}
+
+/// Norm, projections and rotation: `b.qkv` from the residual stream x `[T, D]`.
+pub(crate) fn project_qkv(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, x: View<'_>, positions: &Ints) {
+    let (device, n, eps, heads) = (ctx.device, x.rows(), ctx.config.rms_norm_eps, ctx.config.heads());
+    rms_norm::forward(device, b.normed.head_mut(n), b.inv_rms.head_mut(n), x, layer.input_norm, eps);
+    if let Some((q_norm, k_norm)) = layer.qk_norm {
+        linear::forward(device, b.qkv_raw.head_mut(n), b.normed.head(n), &layer.qkv, layer.qkv_bias, Write::Replace);
+        qk_norm::forward(device, b.qkv.head_mut(n), b.qk_inv_rms.head_mut(n), b.qkv_raw.head(n), q_norm, k_norm, heads, eps);
+    } else {
+        linear::forward(device, b.qkv.head_mut(n), b.normed.head(n), &layer.qkv, layer.qkv_bias, Write::Replace);
+    }
+    rope::apply(device, b.qkv.head_mut(n), ctx.rope, positions, heads, Direction::Forward);
+}
+
+/// Norm, gate and up, activation: `b.activated` from the residual stream x `[T, D]`.
+pub(crate) fn activate(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, x: View<'_>) {
+    let (device, n) = (ctx.device, x.rows());
+    rms_norm::forward(device, b.normed_mid.head_mut(n), b.inv_rms_mid.head_mut(n), x, layer.post_norm, ctx.config.rms_norm_eps);
+    linear::forward(device, b.gate_up.head_mut(n), b.normed_mid.head(n), &layer.gate_up, None, Write::Replace);
+    swiglu::forward(device, b.activated.head_mut(n), b.gate_up.head(n));
+}

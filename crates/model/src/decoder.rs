@@ -1,0 +1,197 @@
+//! Prefill and token-by-token decoding over the paged cache, with all memory taken up front.
+
+use ruminate_compute::ops::attention::Sequences;
+use ruminate_compute::ops::head::HeadScratch;
+use ruminate_compute::ops::kv_cache::{self, KvCache, PageTable};
+use ruminate_compute::ops::linear::Write;
+use ruminate_compute::ops::sample::{SampleParams, SampleScratch, sample};
+use ruminate_compute::ops::{attention, embedding, linear, rms_norm};
+use ruminate_compute::{Buffer, ComputeError, Device, Ints};
+use ruminate_core::TokenId;
+
+use crate::block::{self, BlockBuffers};
+use crate::{ModelConfig, Policy, Weights};
+
+pub use ruminate_compute::ops::kv_cache::PAGE;
+
+/// Sizes of a [`Decoder`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecoderLimits {
+    /// Sequences decoded together.
+    pub max_batch: usize,
+    /// Prompt tokens prefilled together; at least the longest prompt.
+    pub max_prefill_tokens: usize,
+    /// Pages of the cache, [`PAGE`] positions each.
+    pub n_pages: usize,
+    /// Pages of the longest sequence.
+    pub max_pages: usize,
+}
+
+/// Prompts laid end to end, each from position 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Prompts<'a> {
+    /// `[T]`.
+    pub token_ids: &'a [TokenId],
+    /// Position of each token within its prompt, `[T]`.
+    pub positions: &'a [u32],
+    /// Borders, from 0.
+    pub cu_seqlens: &'a [u32],
+    /// Cache slot of each token, `page · PAGE + offset`, `[T]`.
+    pub slots: &'a [u32],
+}
+
+/// The next token of each running sequence.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    /// Token sampled last, `[B]`.
+    pub token_ids: &'a [TokenId],
+    /// Its position, `[B]`.
+    pub positions: &'a [u32],
+    /// Its cache slot, `[B]`.
+    pub slots: &'a [u32],
+    /// Pages of each sequence, `[B, max_pages]`.
+    pub pages: &'a [u32],
+    /// Positions to attend to, itself included, `[B]`.
+    pub lengths: &'a [u32],
+}
+
+/// Buffers and cache for sampling with one policy shape.
+#[derive(Debug)]
+pub struct Decoder {
+    limits: DecoderLimits,
+    cache: KvCache,
+    buffers: BlockBuffers,
+    x: Buffer,        // [T, D]
+    x_rows: Buffer,   // [B, D]
+    hidden: Buffer,   // [B, D], after the final norm
+    inv_rms: Buffer,  // [B, 1]
+    logprobs: Buffer, // [B, 1]
+    token_ids: Ints,
+    positions: Ints,
+    slots: Ints,
+    pages: Ints,
+    lengths: Ints,
+    sampled: Ints,
+    head: HeadScratch,
+    scratch: SampleScratch,
+}
+
+impl Decoder {
+    /// Takes all memory that prefill, decoding and sampling need.
+    ///
+    /// # Errors
+    /// [`ComputeError::OutOfMemory`].
+    pub fn new(device: &Device, config: &ModelConfig, limits: DecoderLimits) -> Result<Self, ComputeError> {
+        let (batch, d) = (limits.max_batch, config.hidden);
+        let rows = batch.max(limits.max_prefill_tokens);
+        Ok(Self {
+            limits,
+            cache: KvCache::new(device, config.n_layers, limits.n_pages, config.heads())?,
+            buffers: BlockBuffers::new(device, config, rows)?,
+            x: device.zeros(rows, d)?,
+            x_rows: device.zeros(batch, d)?,
+            hidden: device.zeros(batch, d)?,
+            inv_rms: device.zeros_f32(batch, 1)?,
+            logprobs: device.zeros_f32(batch, 1)?,
+            token_ids: device.ints(rows)?,
+            positions: device.ints(rows)?,
+            slots: device.ints(rows)?,
+            pages: device.ints(batch * limits.max_pages)?,
+            lengths: device.ints(batch)?,
+            sampled: device.ints(batch)?,
+            head: HeadScratch::new(device, batch, config.vocab)?,
+            scratch: SampleScratch::default(),
+        })
+    }
+
+    /// Bytes that [`Decoder::new`] takes.
+    pub fn bytes(device: &Device, config: &ModelConfig, limits: DecoderLimits) -> usize {
+        let float = device.float_bytes();
+        let rows = limits.max_batch.max(limits.max_prefill_tokens);
+        let (block_floats, block_f32) = BlockBuffers::numbers_per_token(config);
+        let cache = 2 * config.n_layers * limits.n_pages * PAGE * config.n_kv_heads * config.head_dim * float;
+        let per_row = (block_floats + config.hidden) * float + block_f32 * 4 + 3 * 4;
+        let per_sequence = 2 * config.hidden * float + 2 * 4 + (2 + limits.max_pages) * 4;
+        cache + rows * per_row + limits.max_batch * per_sequence + HeadScratch::bytes(limits.max_batch, config.vocab)
+    }
+
+    /// The sizes it was made for.
+    pub fn limits(&self) -> DecoderLimits {
+        self.limits
+    }
+
+    /// Runs prompts through the blocks and stores their keys and values; nothing is sampled.
+    ///
+    /// # Errors
+    /// [`ComputeError::OutOfMemory`].
+    pub fn prefill(&mut self, policy: &Policy, weights: &Weights<'_>, prompts: Prompts<'_>) -> Result<(), ComputeError> {
+        let ctx = policy.block_context();
+        let (device, n) = (ctx.device, prompts.token_ids.len());
+        assert!(n <= self.limits.max_prefill_tokens, "{n} prompt tokens, room for {}", self.limits.max_prefill_tokens);
+        let sequences = Sequences::new(device, prompts.cu_seqlens)?;
+        self.upload(prompts.token_ids, prompts.positions, prompts.slots);
+        embedding::forward(device, self.x.head_mut(n), weights.embed, &self.token_ids);
+        for (i, layer) in weights.layers.iter().enumerate() {
+            let b = &mut self.buffers;
+            block::project_qkv(ctx, layer, b, self.x.head(n), &self.positions);
+            kv_cache::append(device, &mut self.cache, i, b.qkv.head(n), &self.slots);
+            attention::forward(device, b.attended.head_mut(n), b.lse.head_mut(n), b.qkv.head(n), &sequences, ctx.config.heads());
+            linear::forward(device, self.x.head_mut(n), b.attended.head(n), &layer.o, None, Write::Add);
+            block::activate(ctx, layer, b, self.x.head(n));
+            linear::forward(device, self.x.head_mut(n), b.activated.head(n), &layer.down, None, Write::Add);
+        }
+        Ok(())
+    }
+
+    /// Runs one token of each sequence through the blocks.
+    pub fn step(&mut self, policy: &Policy, weights: &Weights<'_>, step: Step<'_>) {
+        let ctx = policy.block_context();
+        let (device, n) = (ctx.device, step.token_ids.len());
+        self.upload(step.token_ids, step.positions, step.slots);
+        self.pages.copy_from_host(step.pages);
+        self.lengths.copy_from_host(step.lengths);
+        let table = PageTable { pages: &self.pages, max_pages: self.limits.max_pages, lengths: &self.lengths };
+        embedding::forward(device, self.x_rows.head_mut(n), weights.embed, &self.token_ids);
+        for (i, layer) in weights.layers.iter().enumerate() {
+            let b = &mut self.buffers;
+            block::project_qkv(ctx, layer, b, self.x_rows.head(n), &self.positions);
+            kv_cache::append(device, &mut self.cache, i, b.qkv.head(n), &self.slots);
+            kv_cache::attend(device, b.attended.head_mut(n), b.qkv.head(n), &self.cache, i, table);
+            linear::forward(device, self.x_rows.head_mut(n), b.attended.head(n), &layer.o, None, Write::Add);
+            block::activate(ctx, layer, b, self.x_rows.head(n));
+            linear::forward(device, self.x_rows.head_mut(n), b.activated.head(n), &layer.down, None, Write::Add);
+        }
+        let (hidden, inv_rms) = (self.hidden.head_mut(n), self.inv_rms.head_mut(n));
+        rms_norm::forward(device, hidden, inv_rms, self.x_rows.head(n), weights.norm, ctx.config.rms_norm_eps);
+    }
+
+    /// Draws the next token of each sequence of the last [`Decoder::step`].
+    ///
+    /// # Errors
+    /// A device error.
+    pub fn sample(
+        &mut self,
+        policy: &Policy,
+        weights: &Weights<'_>,
+        params: &[SampleParams],
+        tokens: &mut Vec<TokenId>,
+        logprobs: &mut Vec<f32>,
+    ) -> Result<(), ComputeError> {
+        let n = params.len();
+        let (hidden, out) = (self.hidden.head(n), self.logprobs.head_mut(n));
+        sample(policy.device(), &mut self.head, &mut self.scratch, &mut self.sampled, out, hidden, &weights.head, params);
+        self.sampled.read_into(n, tokens)?;
+        self.logprobs.head(n).read_into(logprobs)
+    }
+
+    /// Copies a page of the cache in all layers.
+    pub fn copy_page(&mut self, policy: &Policy, from: u32, to: u32) {
+        kv_cache::copy_page(policy.device(), &mut self.cache, from, to);
+    }
+
+    fn upload(&mut self, token_ids: &[TokenId], positions: &[u32], slots: &[u32]) {
+        self.token_ids.copy_from_host(token_ids);
+        self.positions.copy_from_host(positions);
+        self.slots.copy_from_host(slots);
+    }
+}

@@ -1,0 +1,153 @@
+//! The model in training: one copy of its weights serves sampling and training.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use ruminate_compute::{Buffer, Device, View, ViewMut};
+use ruminate_core::Seed;
+
+use crate::block::Context;
+use crate::checkpoint::{Checkpoint, SaveDtype, save_checkpoint};
+use crate::parameters::Weights;
+use crate::{ChatTemplate, ModelConfig, ModelError, Tokenizer, rope};
+
+/// Positions that the rotation table holds at most: the longest context of R1's recipe.
+const MAX_TABLE: usize = 32_768;
+
+/// A decoder-only transformer on a device.
+#[derive(Debug)]
+pub struct Policy {
+    device: Device,
+    config: ModelConfig,
+    /// All weights, `[1, n]`.
+    weights: Buffer,
+    /// Cosines and sines, `[context, S]`.
+    rope: Buffer,
+}
+
+impl Policy {
+    fn zeros(device: &Device, config: ModelConfig) -> Result<Self, ModelError> {
+        config.validate()?;
+        let context = context(&config);
+        let mut rope = device.zeros_f32(context, config.head_dim)?;
+        rope.copy_from_host(&rope::table(&config, context));
+        let weights = device.zeros(1, config.n_parameters())?;
+        Ok(Self { device: device.clone(), config, weights, rope })
+    }
+
+    /// Reads the weights of a checkpoint.
+    ///
+    /// # Errors
+    /// A tensor that is missing, has another shape or cannot be read, by name; out of memory.
+    pub fn load(device: &Device, checkpoint: &Checkpoint) -> Result<Self, ModelError> {
+        let mut policy = Self::zeros(device, checkpoint.config.clone())?;
+        let mut rest = Some(policy.weights.view_mut());
+        let mut host = Vec::new();
+        for spec in policy.config.tensors() {
+            host.resize(spec.n_elements(), 0.0);
+            checkpoint.read_tensor(&spec, &mut host)?;
+            let (mut part, tail) = rest.take().expect("put back below").split_at(host.len());
+            part.copy_from_host(&host);
+            rest = Some(tail);
+        }
+        Ok(policy)
+    }
+
+    /// Fresh weights: normal with deviation 0.02, the projections into the residual stream divided by √(2 layers) (GPT-2's
+    /// scheme), norms 1, biases 0. Each weight is a pure function of the seed and its index.
+    ///
+    /// # Errors
+    /// A configuration that does not fit together; out of memory.
+    pub fn random(device: &Device, config: ModelConfig, seed: Seed) -> Result<Self, ModelError> {
+        let mut policy = Self::zeros(device, config)?;
+        let residual = 1.0 / (2.0 * policy.config.n_layers as f64).sqrt();
+        let mut values = Vec::with_capacity(policy.n_parameters());
+        for spec in policy.config.tensors() {
+            let seed = seed.with(&spec.name);
+            let into_residual = spec.name.ends_with("o_proj.weight") || spec.name.ends_with("down_proj.weight");
+            let deviation = 0.02 * if into_residual { residual } else { 1.0 };
+            match spec.shape.as_slice() {
+                [_] if spec.name.ends_with(".bias") => values.resize(values.len() + spec.n_elements(), 0.0),
+                [_] => values.resize(values.len() + spec.n_elements(), 1.0),
+                _ => values.extend((0..spec.n_elements() as u64).map(|i| (normal(seed.with_index(i)) * deviation) as f32)),
+            }
+        }
+        policy.weights.copy_from_host(&values);
+        Ok(policy)
+    }
+
+    /// Writes a Hugging Face folder that `transformers` opens, completely or not at all.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn save(
+        &self,
+        dir: &Path,
+        tokenizer: &Tokenizer,
+        chat_template: Option<&ChatTemplate>,
+        dtype: SaveDtype,
+    ) -> Result<(), ModelError> {
+        let weights = self.weights.to_vec()?;
+        let mut start = 0;
+        let mut tensor = |spec: &crate::TensorSpec| {
+            start += spec.n_elements();
+            Ok(Cow::Borrowed(&weights[start - spec.n_elements()..start]))
+        };
+        save_checkpoint(dir, &self.config, tokenizer, chat_template, dtype, &mut tensor)
+    }
+
+    /// Sizes and variants.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Where the weights live.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Number of weights.
+    pub fn n_parameters(&self) -> usize {
+        self.weights.cols()
+    }
+
+    /// Longest sequence, prompt and completion together.
+    pub fn context(&self) -> usize {
+        self.rope.rows()
+    }
+
+    /// All weights as one row.
+    pub fn flat(&self) -> View<'_> {
+        self.weights.view()
+    }
+
+    /// All weights as one row, for the optimizer.
+    pub fn flat_mut(&mut self) -> ViewMut<'_> {
+        self.weights.view_mut()
+    }
+
+    /// The weights as they lie in memory, for training.
+    pub fn weights(&self) -> Weights<'_> {
+        Weights::plain(&self.config, self.weights.view())
+    }
+
+    /// The weights in the layout that decoding reads fastest; on the CPU a copy. Worth it for more than a few steps.
+    pub fn prepared_weights(&self) -> Weights<'_> {
+        Weights::prepared(&self.device, &self.config, self.weights.view())
+    }
+
+    pub(crate) fn block_context(&self) -> Context<'_> {
+        Context { device: &self.device, config: &self.config, rope: self.rope.view() }
+    }
+}
+
+/// Positions a model of this shape can use here.
+pub fn context(config: &ModelConfig) -> usize {
+    config.max_positions.min(config.sliding_window.unwrap_or(usize::MAX)).min(MAX_TABLE)
+}
+
+/// A standard normal number (Box, Muller 1958).
+fn normal(seed: Seed) -> f64 {
+    let radius = (-2.0 * (1.0 - seed.with_index(0).uniform()).ln()).sqrt();
+    radius * (2.0 * std::f64::consts::PI * seed.with_index(1).uniform()).cos()
+}

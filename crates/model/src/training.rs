@@ -1,0 +1,293 @@
+//! Forward and backward over packed sequences, keeping what the backward needs.
+
+use ruminate_compute::ops::attention::Sequences;
+use ruminate_compute::ops::head::{HeadGradients, HeadOutputs, HeadScratch};
+use ruminate_compute::ops::linear::Write;
+use ruminate_compute::ops::rope::Direction;
+use ruminate_compute::ops::{attention, elementwise, embedding, head, linear, qk_norm, rms_norm, rope, swiglu};
+use ruminate_compute::{Buffer, ComputeError, Device, Ints, ViewMut};
+use ruminate_core::TokenId;
+
+use crate::block::{self, BlockBuffers};
+use crate::parameters::{LayerParameters, Parameters, Weights};
+use crate::{ModelConfig, ModelError, Policy};
+
+/// Packed sequences on the device, and which of their tokens are trained.
+#[derive(Debug)]
+pub struct Batch {
+    token_ids: Ints,
+    positions: Ints,
+    sequences: Sequences,
+    rows: Ints,
+    targets: Ints,
+    n_tokens: usize,
+    n_rows: usize,
+}
+
+impl Batch {
+    /// Uploads T tokens in sequences with borders `cu_seqlens`; the token after each of `rows` is trained to be that of `targets`.
+    ///
+    /// # Errors
+    /// A token outside the vocabulary, a sequence longer than the context, out of memory.
+    pub fn new(
+        policy: &Policy,
+        token_ids: &[TokenId],
+        cu_seqlens: &[usize],
+        rows: &[usize],
+        targets: &[TokenId],
+    ) -> Result<Self, ModelError> {
+        let (device, vocab) = (policy.device(), policy.config().vocab);
+        if let Some(&id) = token_ids.iter().chain(targets).find(|&&id| id as usize >= vocab) {
+            return Err(ModelError::key("token id", format!("below the vocabulary of {vocab}"), id.to_string()));
+        }
+        if let Some(length) = cu_seqlens.windows(2).map(|w| w[1] - w[0]).find(|&length| length > policy.context()) {
+            return Err(ModelError::key("sequence", format!("at most {} tokens", policy.context()), format!("{length} tokens")));
+        }
+        let upload = |values: &[u32]| -> Result<Ints, ComputeError> {
+            let mut ints = device.ints(values.len())?;
+            ints.copy_from_host(values);
+            Ok(ints)
+        };
+        let borders: Vec<u32> = cu_seqlens.iter().map(|&border| border as u32).collect();
+        let positions: Vec<u32> = cu_seqlens.windows(2).flat_map(|w| 0..(w[1] - w[0]) as u32).collect();
+        assert_eq!((positions.len(), rows.len()), (token_ids.len(), targets.len()), "borders and rows fit the tokens");
+        Ok(Self {
+            token_ids: upload(token_ids)?,
+            positions: upload(&positions)?,
+            sequences: Sequences::new(device, &borders)?,
+            rows: upload(&rows.iter().map(|&row| row as u32).collect::<Vec<_>>())?,
+            targets: upload(targets)?,
+            n_tokens: token_ids.len(),
+            n_rows: rows.len(),
+        })
+    }
+}
+
+/// Log-probability and entropy (nats) of each trained token, in the order of the batch's rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TokenScores {
+    /// Natural log-probabilities.
+    pub logprobs: Vec<f32>,
+    /// Entropies of the distributions they were drawn from.
+    pub entropies: Vec<f32>,
+}
+
+/// One block's residual stream and results.
+#[derive(Debug)]
+struct Layer {
+    x: Buffer,     // [T, D], before attention
+    x_mid: Buffer, // [T, D], before the feed-forward
+    buffers: BlockBuffers,
+}
+
+/// Memory of one microbatch: everything the forward computes and the backward reads. Grows to the largest batch seen.
+#[derive(Debug)]
+pub struct Activations {
+    max_tokens: usize,
+    layers: Vec<Layer>,
+    x: Buffer,            // [T, D], after the last block
+    x_rows: Buffer,       // [R, D], its trained rows
+    normed_rows: Buffer,  // [R, D]
+    inv_rms_rows: Buffer, // [R, 1]
+    logprobs: Buffer,     // [R, 1], also its gradient
+    entropies: Buffer,    // [R, 1]
+    lse: Buffer,          // [R, 1]
+    dx: Buffer,           // [T, D]
+    d_normed: Buffer,     // [T, D]
+    d_qkv: Buffer,        // [T, (H + 2K) S]
+    d_attended: Buffer,   // [T, H S]
+    d_activated: Buffer,  // [T, F]
+    head: HeadScratch,
+}
+
+impl Activations {
+    /// Memory for at most `max_tokens` tokens.
+    ///
+    /// # Errors
+    /// [`ComputeError::OutOfMemory`].
+    pub fn new(device: &Device, config: &ModelConfig, max_tokens: usize) -> Result<Self, ComputeError> {
+        let (n, d, heads) = (max_tokens, config.hidden, config.heads());
+        let layer = |_| Ok(Layer { x: device.zeros(n, d)?, x_mid: device.zeros(n, d)?, buffers: BlockBuffers::new(device, config, n)? });
+        Ok(Self {
+            max_tokens,
+            layers: (0..config.n_layers).map(layer).collect::<Result<_, ComputeError>>()?,
+            x: device.zeros(n, d)?,
+            x_rows: device.zeros(n, d)?,
+            normed_rows: device.zeros(n, d)?,
+            inv_rms_rows: device.zeros_f32(n, 1)?,
+            logprobs: device.zeros_f32(n, 1)?,
+            entropies: device.zeros_f32(n, 1)?,
+            lse: device.zeros_f32(n, 1)?,
+            dx: device.zeros(n, d)?,
+            d_normed: device.zeros(n, d)?,
+            d_qkv: device.zeros(n, heads.qkv_cols())?,
+            d_attended: device.zeros(n, heads.out_cols())?,
+            d_activated: device.zeros(n, config.ffn)?,
+            head: HeadScratch::new(device, n, config.vocab)?,
+        })
+    }
+
+    /// Bytes that [`Activations::new`] takes.
+    pub fn bytes(device: &Device, config: &ModelConfig, max_tokens: usize) -> usize {
+        let (float, heads) = (device.float_bytes(), config.heads());
+        let (block_floats, block_f32) = BlockBuffers::numbers_per_token(config);
+        let layer = (block_floats + 2 * config.hidden) * float + block_f32 * 4;
+        let shared = (5 * config.hidden + heads.qkv_cols() + heads.out_cols() + config.ffn) * float + 4 * 4;
+        max_tokens * (config.n_layers * layer + shared) + HeadScratch::bytes(max_tokens, config.vocab)
+    }
+
+    /// Makes room for `n_tokens`.
+    ///
+    /// # Errors
+    /// [`ComputeError::OutOfMemory`].
+    pub fn reserve(&mut self, policy: &Policy, n_tokens: usize) -> Result<(), ComputeError> {
+        if n_tokens > self.max_tokens {
+            // The old memory is given back before the new is taken.
+            *self = Self::new(policy.device(), policy.config(), 0)?;
+            *self = Self::new(policy.device(), policy.config(), n_tokens)?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs the blocks; the final hidden states of the trained rows are then in `acts.normed_rows`.
+fn forward_blocks(policy: &Policy, weights: &Weights<'_>, acts: &mut Activations, batch: &Batch) {
+    let ctx = policy.block_context();
+    let (device, n, r) = (ctx.device, batch.n_tokens, batch.n_rows);
+    embedding::forward(device, layer_input(acts, 0, n), weights.embed, &batch.token_ids);
+    for (i, layer) in weights.layers.iter().enumerate() {
+        let Layer { x, x_mid, buffers: b } = &mut acts.layers[i];
+        block::project_qkv(ctx, layer, b, x.head(n), &batch.positions);
+        attention::forward(device, b.attended.head_mut(n), b.lse.head_mut(n), b.qkv.head(n), &batch.sequences, ctx.config.heads());
+        elementwise::copy(device, x_mid.head_mut(n), x.head(n));
+        linear::forward(device, x_mid.head_mut(n), b.attended.head(n), &layer.o, None, Write::Add);
+        block::activate(ctx, layer, b, x_mid.head(n));
+        // The next block's input lies in the next element of `layers`, or after the last one in `x`.
+        let (before, after) = acts.layers.split_at_mut(i + 1);
+        let current = &before[i];
+        let next = after.first_mut().map_or(&mut acts.x, |layer| &mut layer.x);
+        elementwise::copy(device, next.head_mut(n), current.x_mid.head(n));
+        linear::forward(device, next.head_mut(n), current.buffers.activated.head(n), &layer.down, None, Write::Add);
+    }
+    elementwise::gather_rows(device, acts.x_rows.head_mut(r), acts.x.head(n), &batch.rows);
+    let (normed, inv_rms) = (acts.normed_rows.head_mut(r), acts.inv_rms_rows.head_mut(r));
+    rms_norm::forward(device, normed, inv_rms, acts.x_rows.head(r), weights.norm, ctx.config.rms_norm_eps);
+}
+
+fn layer_input(acts: &mut Activations, layer: usize, n: usize) -> ViewMut<'_> {
+    acts.layers.get_mut(layer).map_or(&mut acts.x, |layer| &mut layer.x).head_mut(n)
+}
+
+/// Log-probabilities and entropies of the batch's targets at `temperature`; keeps what [`backward`] needs.
+///
+/// # Errors
+/// Out of memory, or a device error.
+pub fn forward(policy: &Policy, acts: &mut Activations, batch: &Batch, temperature: f32) -> Result<TokenScores, ModelError> {
+    acts.reserve(policy, batch.n_tokens)?;
+    let weights = policy.weights();
+    forward_blocks(policy, &weights, acts, batch);
+    let r = batch.n_rows;
+    let outputs = HeadOutputs { logprobs: acts.logprobs.head_mut(r), entropies: acts.entropies.head_mut(r), lse: acts.lse.head_mut(r) };
+    head::forward(policy.device(), &mut acts.head, outputs, acts.normed_rows.head(r), &weights.head, &batch.targets, temperature);
+    Ok(TokenScores { logprobs: acts.logprobs.head(r).to_vec()?, entropies: acts.entropies.head(r).to_vec()? })
+}
+
+/// Raw logits of the batch's rows over the whole vocabulary, `[R, V]`: for tests and inspection of small batches only.
+///
+/// # Errors
+/// Out of memory, or a device error.
+pub fn logits(policy: &Policy, acts: &mut Activations, batch: &Batch) -> Result<Buffer, ModelError> {
+    acts.reserve(policy, batch.n_tokens)?;
+    let weights = policy.weights();
+    forward_blocks(policy, &weights, acts, batch);
+    let mut logits = policy.device().zeros_f32(batch.n_rows, policy.config().vocab)?;
+    linear::forward(policy.device(), logits.view_mut(), acts.normed_rows.head(batch.n_rows), &weights.head, None, Write::Replace);
+    Ok(logits)
+}
+
+/// Adds the gradient of the weights to `grads` `[1, n]`, given `dlogprobs` = ∂loss/∂logprob of each row. Must follow the
+/// [`forward`] of the same batch; its activations are used up.
+///
+/// # Errors
+/// A device error.
+pub fn backward(
+    policy: &Policy,
+    acts: &mut Activations,
+    batch: &Batch,
+    temperature: f32,
+    dlogprobs: &[f32],
+    grads: &mut Buffer,
+) -> Result<(), ModelError> {
+    let ctx = policy.block_context();
+    let (device, n, r) = (ctx.device, batch.n_tokens, batch.n_rows);
+    let weights = policy.weights();
+    let mut grads = Parameters::of_mut(ctx.config, grads.view_mut());
+    acts.logprobs.head_mut(r).copy_from_host(dlogprobs);
+    let dw = grads.head.as_mut().unwrap_or(&mut grads.embed);
+    let gradients = HeadGradients { dlogprobs: acts.logprobs.head(r), lse: acts.lse.head(r), targets: &batch.targets, temperature };
+    let (d_normed, normed) = (acts.d_normed.head_mut(r), acts.normed_rows.head(r));
+    head::backward(device, &mut acts.head, d_normed, dw.reborrow(), normed, weights.head.view(), gradients);
+    // `normed_rows` is used up: it takes the gradient of the rows before the norm.
+    let (d_rows, x_rows, inv_rms) = (acts.normed_rows.head_mut(r), acts.x_rows.head(r), acts.inv_rms_rows.head(r));
+    rms_norm::backward(device, d_rows, grads.norm.reborrow(), acts.d_normed.head(r), x_rows, inv_rms, weights.norm, Write::Replace);
+    elementwise::scatter_rows(device, acts.dx.head_mut(n), acts.normed_rows.head(r), &batch.rows);
+    for (i, grads) in grads.layers.iter_mut().enumerate().rev() {
+        backward_feed_forward(policy, &weights, acts, i, grads, n);
+        backward_attention(policy, &weights, acts, i, grads, batch);
+    }
+    embedding::backward(device, grads.embed.reborrow(), acts.dx.head(n), &batch.token_ids);
+    device.synchronize()?;
+    Ok(())
+}
+
+/// `dx` holds the gradient after the block; adds the part through the feed-forward.
+fn backward_feed_forward(
+    policy: &Policy,
+    weights: &Weights<'_>,
+    acts: &mut Activations,
+    i: usize,
+    grads: &mut LayerParameters<ViewMut<'_>>,
+    n: usize,
+) {
+    let (device, layer) = (policy.device(), &weights.layers[i]);
+    let Activations { layers, dx, d_normed, d_activated, .. } = acts;
+    let Layer { x_mid, buffers: b, .. } = &mut layers[i];
+    linear::backward_weight(device, grads.down.reborrow(), dx.head(n), b.activated.head(n));
+    linear::backward_input(device, d_activated.head_mut(n), dx.head(n), layer.down.view(), Write::Replace);
+    swiglu::backward_in_place(device, b.gate_up.head_mut(n), d_activated.head(n));
+    linear::backward_weight(device, grads.gate_up.reborrow(), b.gate_up.head(n), b.normed_mid.head(n));
+    linear::backward_input(device, d_normed.head_mut(n), b.gate_up.head(n), layer.gate_up.view(), Write::Replace);
+    let (dx, inv_rms) = (dx.head_mut(n), b.inv_rms_mid.head(n));
+    rms_norm::backward(device, dx, grads.post_norm.reborrow(), d_normed.head(n), x_mid.head(n), inv_rms, layer.post_norm, Write::Add);
+}
+
+/// `dx` holds the gradient between attention and feed-forward; adds the part through attention.
+fn backward_attention(
+    policy: &Policy,
+    weights: &Weights<'_>,
+    acts: &mut Activations,
+    i: usize,
+    grads: &mut LayerParameters<ViewMut<'_>>,
+    batch: &Batch,
+) {
+    let ctx = policy.block_context();
+    let (device, heads, n, layer) = (ctx.device, ctx.config.heads(), batch.n_tokens, &weights.layers[i]);
+    let Activations { layers, dx, d_normed, d_qkv, d_attended, .. } = acts;
+    let Layer { x, buffers: b, .. } = &mut layers[i];
+    linear::backward_weight(device, grads.o.reborrow(), dx.head(n), b.attended.head(n));
+    linear::backward_input(device, d_attended.head_mut(n), dx.head(n), layer.o.view(), Write::Replace);
+    let (dout, out, lse, qkv) = (d_attended.head(n), b.attended.head(n), b.lse.head(n), b.qkv.head(n));
+    attention::backward(device, d_qkv.head_mut(n), dout, out, lse, qkv, &batch.sequences, heads);
+    rope::apply(device, d_qkv.head_mut(n), ctx.rope, &batch.positions, heads, Direction::Backward);
+    if let (Some((q_norm, k_norm)), Some(dq_norm), Some(dk_norm)) = (layer.qk_norm, &mut grads.q_norm, &mut grads.k_norm) {
+        let (raw, inv_rms) = (b.qkv_raw.head(n), b.qk_inv_rms.head(n));
+        qk_norm::backward(device, d_qkv.head_mut(n), dq_norm.reborrow(), dk_norm.reborrow(), raw, inv_rms, q_norm, k_norm, heads);
+    }
+    if let Some(d_bias) = &mut grads.qkv_bias {
+        linear::backward_bias(device, d_bias.reborrow(), d_qkv.head(n));
+    }
+    linear::backward_weight(device, grads.qkv.reborrow(), d_qkv.head(n), b.normed.head(n));
+    linear::backward_input(device, d_normed.head_mut(n), d_qkv.head(n), layer.qkv.view(), Write::Replace);
+    let (dx, inv_rms) = (dx.head_mut(n), b.inv_rms.head(n));
+    rms_norm::backward(device, dx, grads.input_norm.reborrow(), d_normed.head(n), x.head(n), inv_rms, layer.input_norm, Write::Add);
+}

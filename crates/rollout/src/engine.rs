@@ -1,0 +1,406 @@
+//! The scheduler: admits prompts, decodes all running sequences one token at a time, lets finished ones make room at once.
+//!
+//! A prompt is prefilled once, without its last token; its full pages are shared by all samples. Every sample starts by
+//! decoding the prompt's last token in a page of its own, so it may start at any later time. Nothing of this shows in the
+//! result: a completion depends on (weights, prompt, key, sample index) only, because all operations give a row the same bits in
+//! any batch and random numbers are a function of key, sample index and position.
+
+use ruminate_compute::ops::sample::SampleParams;
+use ruminate_core::{Completion, FinishReason, PolicyVersion, Seed, TokenId};
+use ruminate_model::decoder::{Decoder, DecoderLimits, PAGE, Prompts, Step};
+use ruminate_model::{Policy, Tokenizer, Weights};
+
+use crate::pages::PageAllocator;
+use crate::stop::is_stopped;
+use crate::{Request, RolloutError};
+
+/// Sizes of an [`Engine`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineLimits {
+    /// Sequences decoded together.
+    pub max_batch: usize,
+    /// Longest sequence, prompt and completion together, in tokens.
+    pub max_sequence: usize,
+    /// Most bytes for the key/value cache; sequences wait for room beyond it.
+    pub max_cache_bytes: usize,
+}
+
+impl EngineLimits {
+    /// The decoder's sizes for a model of this shape.
+    pub fn decoder_limits(&self, policy_config: &ruminate_model::ModelConfig, float_bytes: usize) -> DecoderLimits {
+        let max_pages = self.max_sequence.div_ceil(PAGE).max(1);
+        let page_bytes = 2 * policy_config.n_layers * policy_config.n_kv_heads * policy_config.head_dim * PAGE * float_bytes;
+        let affordable = (self.max_cache_bytes / page_bytes.max(1)).max(max_pages + 1);
+        // One page more per sequence than it needs alone: the partial page of a shared prompt.
+        let n_pages = (self.max_batch * (max_pages + 1)).min(affordable);
+        DecoderLimits { max_batch: self.max_batch, max_prefill_tokens: self.max_sequence.max(512), n_pages, max_pages }
+    }
+}
+
+/// What happens while sampling.
+#[derive(Debug)]
+pub enum Event {
+    /// A token was sampled.
+    Token {
+        /// Index of the request.
+        request_idx: usize,
+        /// Index of the sample.
+        sample_idx: u32,
+        /// The token.
+        token_id: TokenId,
+    },
+    /// A sample is complete.
+    Finished {
+        /// Index of the request.
+        request_idx: usize,
+        /// Index of the sample.
+        sample_idx: u32,
+        /// What was sampled.
+        completion: Completion,
+    },
+}
+
+/// What a call of [`Engine::generate`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GenerateStats {
+    /// Prompt tokens run through the model, each prompt once.
+    pub n_prefilled: usize,
+    /// Tokens sampled.
+    pub n_sampled: usize,
+    /// Decode steps.
+    pub n_steps: usize,
+}
+
+/// Samples completions. Holds the cache and all buffers, so that decoding allocates nothing.
+#[derive(Debug)]
+pub struct Engine {
+    decoder: Decoder,
+    pages: PageAllocator,
+    groups: Vec<Group>,
+    running: Vec<Sample>,
+    retired: Vec<Sample>,
+    step: StepBuffers,
+}
+
+/// A prompt whose samples are not all started.
+#[derive(Debug)]
+struct Group {
+    request_idx: usize,
+    /// Pages of the prompt without its last token.
+    pages: Vec<u32>,
+    next_sample: u32,
+}
+
+/// A running sequence.
+#[derive(Debug, Default)]
+struct Sample {
+    request_idx: usize,
+    sample_idx: u32,
+    /// Position of the token that is decoded next.
+    position: usize,
+    max_new_tokens: usize,
+    pages: Vec<u32>,
+    /// Pages still promised to it.
+    n_promised: usize,
+    next_token: TokenId,
+    token_ids: Vec<TokenId>,
+    logprobs: Vec<f32>,
+}
+
+#[derive(Debug, Default)]
+struct StepBuffers {
+    token_ids: Vec<u32>,
+    positions: Vec<u32>,
+    slots: Vec<u32>,
+    pages: Vec<u32>,
+    lengths: Vec<u32>,
+    cu_seqlens: Vec<u32>,
+    params: Vec<SampleParams>,
+    sampled: Vec<TokenId>,
+    logprobs: Vec<f32>,
+}
+
+impl Engine {
+    /// Takes the memory for sampling from policies of this shape.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn new(policy: &Policy, limits: EngineLimits) -> Result<Self, RolloutError> {
+        let limits = limits.decoder_limits(policy.config(), policy.device().float_bytes());
+        Ok(Self {
+            decoder: Decoder::new(policy.device(), policy.config(), limits)?,
+            pages: PageAllocator::new(limits.n_pages),
+            groups: Vec::new(),
+            running: Vec::new(),
+            retired: Vec::new(),
+            step: StepBuffers::default(),
+        })
+    }
+
+    /// Samples all requests, telling `on_event` of each token and completion as it comes. `tokenizer` is only read for stop strings.
+    ///
+    /// # Errors
+    /// A prompt that is empty, too long for the model or for the cache; a distribution that is not finite; a device error.
+    pub fn generate(
+        &mut self,
+        policy: &Policy,
+        version: PolicyVersion,
+        tokenizer: &Tokenizer,
+        requests: &[Request],
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<GenerateStats, RolloutError> {
+        self.check(policy, requests)?;
+        // A failed call may have left sequences behind.
+        self.pages = PageAllocator::new(self.decoder.limits().n_pages);
+        self.groups.clear();
+        self.running.clear();
+        let weights = policy.prepared_weights();
+        let mut stats = GenerateStats::default();
+        let mut waiting = requests.iter().enumerate().filter(|(_, request)| request.n_samples > 0 && request.max_new_tokens > 0).peekable();
+        for (request_idx, request) in requests.iter().enumerate().filter(|(_, request)| request.max_new_tokens == 0) {
+            for sample_idx in 0..request.n_samples {
+                let completion = Completion {
+                    token_ids: Vec::new(),
+                    rollout_logprobs: Vec::new(),
+                    finish_reason: FinishReason::Length,
+                    policy_version: version,
+                };
+                on_event(Event::Finished { request_idx, sample_idx, completion });
+            }
+        }
+        loop {
+            self.start_samples(policy, requests);
+            let first_new = self.groups.len();
+            while self.has_room() && self.groups.len() < first_new + self.decoder.limits().max_batch {
+                let Some(&(request_idx, request)) = waiting.peek() else { break };
+                if !self.admit(request_idx, request) {
+                    break;
+                }
+                waiting.next();
+            }
+            stats.n_prefilled += self.prefill(policy, &weights, requests, first_new)?;
+            self.start_samples(policy, requests);
+            if self.running.is_empty() {
+                assert!(waiting.peek().is_none() && self.groups.is_empty(), "an empty engine can start any checked request");
+                return Ok(stats);
+            }
+            self.decode(policy, &weights, requests)?;
+            stats.n_steps += 1;
+            stats.n_sampled += self.running.len();
+            self.collect(policy, version, tokenizer, requests, on_event)?;
+        }
+    }
+
+    fn check(&self, policy: &Policy, requests: &[Request]) -> Result<(), RolloutError> {
+        let (context, vocab, limits) = (policy.context(), policy.config().vocab, self.decoder.limits());
+        for (request_idx, request) in requests.iter().enumerate() {
+            request.params.validate()?;
+            let length = request.prompt_ids.len();
+            if length == 0 {
+                return Err(RolloutError::EmptyPrompt { request_idx });
+            }
+            if let Some(&id) = request.prompt_ids.iter().find(|&&id| id as usize >= vocab) {
+                return Err(RolloutError::UnknownToken { request_idx, id, vocab });
+            }
+            if length >= context || length > limits.max_prefill_tokens {
+                return Err(RolloutError::PromptTooLong { request_idx, length, context: context.min(limits.max_prefill_tokens) });
+            }
+            // The prompt's own partial page comes on top.
+            let needed = pages_for(length + budget(request, context) - 1);
+            if needed > limits.max_pages || needed + 1 > limits.n_pages {
+                return Err(RolloutError::CacheTooSmall { request_idx, needed, n_pages: limits.max_pages.min(limits.n_pages - 1) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether another prompt could start a sample now.
+    fn has_room(&self) -> bool {
+        let pending: usize = self.running.len() + self.groups.len();
+        pending < self.decoder.limits().max_batch
+    }
+
+    /// Takes the pages of a prompt, if there are enough for it and one sample.
+    fn admit(&mut self, request_idx: usize, request: &Request) -> bool {
+        let n_shared = request.prompt_ids.len() - 1;
+        let needed = pages_for(n_shared);
+        let for_sample =
+            pages_for(request.prompt_ids.len() + request.max_new_tokens - 1).min(self.decoder.limits().max_pages) - n_shared / PAGE;
+        if needed + for_sample > self.pages.n_available() || !self.pages.promise(needed) {
+            return false;
+        }
+        let pages = (0..needed).map(|_| self.pages.take()).collect();
+        self.groups.push(Group { request_idx, pages, next_sample: 0 });
+        true
+    }
+
+    /// Runs the prompts of the groups from `first` on through the model, as many at a time as the buffers hold.
+    fn prefill(&mut self, policy: &Policy, weights: &Weights<'_>, requests: &[Request], first: usize) -> Result<usize, RolloutError> {
+        let max_tokens = self.decoder.limits().max_prefill_tokens;
+        let mut n_prefilled = 0;
+        let mut next = first;
+        while next < self.groups.len() {
+            let s = &mut self.step;
+            s.token_ids.clear();
+            s.positions.clear();
+            s.slots.clear();
+            s.cu_seqlens.clear();
+            s.cu_seqlens.push(0);
+            while let Some(group) = self.groups.get(next) {
+                let prompt = &requests[group.request_idx].prompt_ids;
+                let shared = &prompt[..prompt.len() - 1];
+                if s.token_ids.len() + shared.len() > max_tokens {
+                    break;
+                }
+                s.token_ids.extend_from_slice(shared);
+                s.positions.extend(0..shared.len() as u32);
+                s.slots.extend((0..shared.len()).map(|position| slot(&group.pages, position)));
+                s.cu_seqlens.push(s.token_ids.len() as u32);
+                next += 1;
+            }
+            if !s.token_ids.is_empty() {
+                let prompts = Prompts { token_ids: &s.token_ids, positions: &s.positions, cu_seqlens: &s.cu_seqlens, slots: &s.slots };
+                self.decoder.prefill(policy, weights, prompts)?;
+                n_prefilled += s.token_ids.len();
+            }
+        }
+        Ok(n_prefilled)
+    }
+
+    /// Starts samples of the prefilled groups while there are slots and pages.
+    fn start_samples(&mut self, policy: &Policy, requests: &[Request]) {
+        let limits = self.decoder.limits();
+        let mut group_idx = 0;
+        while group_idx < self.groups.len() && self.running.len() < limits.max_batch {
+            let group = &mut self.groups[group_idx];
+            let request = &requests[group.request_idx];
+            let n_shared = request.prompt_ids.len() - 1;
+            let n_full = n_shared / PAGE;
+            let max_new_tokens = budget(request, policy.context());
+            let n_own = pages_for(n_shared + max_new_tokens) - n_full;
+            if !self.pages.promise(n_own) {
+                // A later prompt may need less: the one admitted last always fits, so that an empty engine never stalls.
+                group_idx += 1;
+                continue;
+            }
+            let mut sample = self.retired.pop().unwrap_or_default();
+            sample.request_idx = group.request_idx;
+            sample.sample_idx = group.next_sample;
+            sample.position = n_shared;
+            sample.max_new_tokens = max_new_tokens;
+            sample.next_token = request.prompt_ids[n_shared];
+            sample.token_ids.clear();
+            sample.logprobs.clear();
+            sample.pages.clear();
+            sample.pages.extend_from_slice(&group.pages[..n_full]);
+            sample.pages.iter().for_each(|&page| self.pages.share(page));
+            sample.n_promised = n_own;
+            if n_shared % PAGE > 0 {
+                let own = self.pages.take();
+                sample.n_promised -= 1;
+                self.decoder.copy_page(policy, group.pages[n_full], own);
+                sample.pages.push(own);
+            }
+            self.running.push(sample);
+            group.next_sample += 1;
+            if group.next_sample == request.n_samples {
+                // Full pages live on with the samples; the partial page has been copied by all of them.
+                group.pages.iter().for_each(|&page| self.pages.release(page));
+                self.groups.remove(group_idx);
+            }
+        }
+    }
+
+    /// One token of every running sequence.
+    fn decode(&mut self, policy: &Policy, weights: &Weights<'_>, requests: &[Request]) -> Result<(), RolloutError> {
+        let max_pages = self.decoder.limits().max_pages;
+        let s = &mut self.step;
+        for buffer in [&mut s.token_ids, &mut s.positions, &mut s.slots, &mut s.pages, &mut s.lengths] {
+            buffer.clear();
+        }
+        s.params.clear();
+        for sample in &mut self.running {
+            if sample.position / PAGE == sample.pages.len() {
+                sample.pages.push(self.pages.take());
+                sample.n_promised -= 1;
+            }
+            s.token_ids.push(sample.next_token);
+            s.positions.push(sample.position as u32);
+            s.slots.push(slot(&sample.pages, sample.position));
+            s.lengths.push(sample.position as u32 + 1);
+            s.pages.extend_from_slice(&sample.pages);
+            s.pages.resize(s.lengths.len() * max_pages, 0);
+            let request = &requests[sample.request_idx];
+            s.params.push(sample_params(request, uniform(request.key, sample.sample_idx, sample.token_ids.len())));
+        }
+        let step = Step { token_ids: &s.token_ids, positions: &s.positions, slots: &s.slots, pages: &s.pages, lengths: &s.lengths };
+        self.decoder.step(policy, weights, step);
+        self.decoder.sample(policy, weights, &s.params, &mut s.sampled, &mut s.logprobs)?;
+        Ok(())
+    }
+
+    /// Appends the sampled tokens and retires finished sequences.
+    fn collect(
+        &mut self,
+        policy: &Policy,
+        version: PolicyVersion,
+        tokenizer: &Tokenizer,
+        requests: &[Request],
+        on_event: &mut dyn FnMut(Event),
+    ) -> Result<(), RolloutError> {
+        // From the back: `swap_remove` then only moves sequences that were looked at.
+        for i in (0..self.running.len()).rev() {
+            let sample = &mut self.running[i];
+            let (request_idx, sample_idx) = (sample.request_idx, sample.sample_idx);
+            let (token_id, logprob) = (self.step.sampled[i], self.step.logprobs[i]);
+            if !logprob.is_finite() {
+                return Err(RolloutError::NonFinite { request_idx, sample_idx, position: sample.token_ids.len(), found: logprob });
+            }
+            sample.token_ids.push(token_id);
+            sample.logprobs.push(logprob);
+            sample.next_token = token_id;
+            sample.position += 1;
+            on_event(Event::Token { request_idx, sample_idx, token_id });
+            let stopped = policy.config().eos.contains(&token_id) || is_stopped(tokenizer, &sample.token_ids, &requests[request_idx].stop)?;
+            if !stopped && sample.token_ids.len() < sample.max_new_tokens {
+                continue;
+            }
+            let sample = self.running.swap_remove(i);
+            let finish_reason = if stopped { FinishReason::Stop } else { FinishReason::Length };
+            let completion = Completion {
+                token_ids: sample.token_ids.clone(),
+                rollout_logprobs: sample.logprobs.clone(),
+                finish_reason,
+                policy_version: version,
+            };
+            sample.pages.iter().for_each(|&page| self.pages.release(page));
+            self.pages.release_promise(sample.n_promised);
+            self.retired.push(sample);
+            on_event(Event::Finished { request_idx, sample_idx, completion });
+        }
+        Ok(())
+    }
+}
+
+/// The random number that decides the token at `position` of a completion.
+fn uniform(key: Seed, sample_idx: u32, position: usize) -> f64 {
+    key.with_index(u64::from(sample_idx)).with_index(position as u64).uniform()
+}
+
+fn sample_params(request: &Request, uniform: f64) -> SampleParams {
+    let p = request.params;
+    SampleParams { temperature: p.temperature, top_k: p.top_k, top_p: p.top_p, min_p: p.min_p, uniform }
+}
+
+/// Tokens a sample may have.
+fn budget(request: &Request, context: usize) -> usize {
+    request.max_new_tokens.min(context - request.prompt_ids.len())
+}
+
+fn pages_for(n_positions: usize) -> usize {
+    n_positions.div_ceil(PAGE)
+}
+
+fn slot(pages: &[u32], position: usize) -> u32 {
+    pages[position / PAGE] * PAGE as u32 + (position % PAGE) as u32
+}
