@@ -6,3 +6,4 @@ pub mod overlong;
 pub mod packing;
 pub mod presets;
 pub mod schedule;
+pub mod trainer;

@@ -1,0 +1,189 @@
+//! One optimizer step on a policy: gradients of microbatches added up, clipped, and applied by `AdamW`.
+
+use ruminate_compute::ops::adamw::{self, AdamW};
+use ruminate_compute::ops::elementwise;
+use ruminate_compute::{Buffer, ComputeError, Device, View, ViewMut};
+use ruminate_model::training::{self, Activations, Batch, TokenScores};
+use ruminate_model::{ModelConfig, ModelError, Policy};
+
+use crate::packing::PackedBatch;
+
+/// `AdamW` and clipping.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OptimizerConfig {
+    /// Decay of the first moment.
+    pub beta1: f32,
+    /// Decay of the second moment.
+    pub beta2: f32,
+    /// Added to the root of the second moment.
+    pub eps: f32,
+    /// Decoupled weight decay.
+    pub weight_decay: f32,
+    /// Gradients with a larger norm are scaled down to it.
+    pub max_grad_norm: f32,
+}
+
+/// Why a step was not made. The weights are as they were before.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The loss or its gradient by the log-probabilities is NaN or infinite.
+    #[error("expected a finite loss, found {loss}, in the microbatch of sequences {sequences:?}; the weights were not touched")]
+    NonFiniteLoss {
+        /// The loss.
+        loss: f64,
+        /// Sequences of the microbatch, as indices into what was packed.
+        sequences: Vec<usize>,
+    },
+    /// The gradient of the weights is NaN or infinite.
+    #[error("expected a finite gradient norm, found {norm}; the weights were not touched")]
+    NonFiniteGradient {
+        /// The norm.
+        norm: f64,
+    },
+    /// The model or its device could not do it.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+}
+
+impl From<ComputeError> for TrainError {
+    fn from(error: ComputeError) -> Self {
+        Self::Model(error.into())
+    }
+}
+
+/// What the loss says of a microbatch: see [`crate::losses`].
+#[derive(Clone, Debug)]
+pub struct MicrobatchLoss<M> {
+    /// This microbatch's share of the batch loss.
+    pub loss: f64,
+    /// Derivative of the loss by the log-probability of each trained token.
+    pub dlogprobs: Vec<f32>,
+    /// What else to report.
+    pub metrics: M,
+}
+
+/// What an optimizer step did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepStats {
+    /// Norm of the gradient before clipping.
+    pub grad_norm: f64,
+    /// Whether it was clipped.
+    pub clipped: bool,
+}
+
+/// Gradients, moments and activation memory for training one policy.
+#[derive(Debug)]
+pub struct Trainer {
+    config: OptimizerConfig,
+    grads: Buffer,
+    m: Buffer,
+    v: Buffer,
+    activations: Activations,
+    n_steps: u64,
+}
+
+impl Trainer {
+    /// Zero moments and no activation memory yet.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn new(policy: &Policy, config: OptimizerConfig) -> Result<Self, ComputeError> {
+        let (device, n) = (policy.device(), policy.n_parameters());
+        Ok(Self {
+            config,
+            grads: device.zeros_f32(1, n)?,
+            m: device.zeros_f32(1, n)?,
+            v: device.zeros_f32(1, n)?,
+            activations: Activations::new(device, policy.config(), 0)?,
+            n_steps: 0,
+        })
+    }
+
+    /// Bytes that training takes besides the weights, with microbatches of `max_tokens`.
+    pub fn bytes(device: &Device, config: &ModelConfig, max_tokens: usize) -> usize {
+        3 * 4 * config.n_parameters() + Activations::bytes(device, config, max_tokens)
+    }
+
+    /// Log-probabilities of a microbatch's trained tokens, without a gradient.
+    ///
+    /// # Errors
+    /// A batch that does not fit the model, out of memory.
+    pub fn score(&mut self, policy: &Policy, packed: &PackedBatch, temperature: f32) -> Result<TokenScores, TrainError> {
+        let batch = upload(policy, packed)?;
+        Ok(training::forward(policy, &mut self.activations, &batch, temperature)?)
+    }
+
+    /// Adds the gradient of one microbatch; `loss` is given the log-probabilities of the trained tokens.
+    ///
+    /// # Errors
+    /// [`TrainError::NonFiniteLoss`]; a batch that does not fit the model, out of memory.
+    pub fn accumulate<M>(
+        &mut self,
+        policy: &Policy,
+        packed: &PackedBatch,
+        temperature: f32,
+        loss: impl FnOnce(&TokenScores) -> MicrobatchLoss<M>,
+    ) -> Result<(TokenScores, MicrobatchLoss<M>), TrainError> {
+        let batch = upload(policy, packed)?;
+        let scores = training::forward(policy, &mut self.activations, &batch, temperature)?;
+        let result = loss(&scores);
+        if !result.loss.is_finite() || !result.dlogprobs.iter().all(|d| d.is_finite()) {
+            return Err(TrainError::NonFiniteLoss { loss: result.loss, sequences: packed.sequence_idx.clone() });
+        }
+        training::backward(policy, &mut self.activations, &batch, temperature, &result.dlogprobs, &mut self.grads)?;
+        Ok((scores, result))
+    }
+
+    /// Applies the gradients gathered since the last step and clears them.
+    ///
+    /// # Errors
+    /// [`TrainError::NonFiniteGradient`].
+    pub fn step(&mut self, policy: &mut Policy, learning_rate: f32) -> Result<StepStats, TrainError> {
+        let device = policy.device().clone();
+        let grad_norm = elementwise::sum_squares(&device, self.grads.view()).sqrt();
+        if !grad_norm.is_finite() {
+            return Err(TrainError::NonFiniteGradient { norm: grad_norm });
+        }
+        let limit = f64::from(self.config.max_grad_norm);
+        let clipped = grad_norm > limit;
+        self.n_steps += 1;
+        let config = AdamW {
+            learning_rate,
+            beta1: self.config.beta1,
+            beta2: self.config.beta2,
+            eps: self.config.eps,
+            weight_decay: self.config.weight_decay,
+            grad_scale: if clipped { (limit / grad_norm) as f32 } else { 1.0 },
+            step: self.n_steps,
+        };
+        adamw::step(&device, policy.flat_mut(), self.m.view_mut(), self.v.view_mut(), self.grads.view(), config);
+        elementwise::fill(&device, self.grads.view_mut(), 0.0);
+        device.synchronize()?;
+        Ok(StepStats { grad_norm, clipped })
+    }
+
+    /// Optimizer steps made so far.
+    pub fn n_steps(&self) -> u64 {
+        self.n_steps
+    }
+
+    /// First and second moments, `[1, n]`, for saving.
+    pub fn moments(&self) -> (View<'_>, View<'_>) {
+        (self.m.view(), self.v.view())
+    }
+
+    /// Moments to be overwritten by saved ones, together with the number of steps behind them.
+    pub fn restore(&mut self, n_steps: u64) -> (ViewMut<'_>, ViewMut<'_>) {
+        self.n_steps = n_steps;
+        (self.m.view_mut(), self.v.view_mut())
+    }
+
+    /// The gradients gathered so far, `[1, n]`.
+    pub fn grads(&self) -> View<'_> {
+        self.grads.view()
+    }
+}
+
+fn upload(policy: &Policy, packed: &PackedBatch) -> Result<Batch, ModelError> {
+    Batch::new(policy, &packed.token_ids, &packed.cu_seqlens, &packed.predict_rows, &packed.targets)
+}
