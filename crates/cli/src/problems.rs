@@ -1,0 +1,296 @@
+//! Streams of problems: for training without end, for evaluation a fixed set.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, bail};
+use ruminate_core::{Language, Problem, Seed};
+use ruminate_tasks::synthetic::{Split, SyntheticKind, generate};
+use ruminate_tasks::{ProblemForm, load_jsonl};
+
+use crate::recipe::{DataSplit, PromptSource};
+
+/// Names of the forms of problem files; `fields:QUESTION,ANSWER` names the fields of any other.
+pub(crate) const FORMS: [&str; 6] = ["ruminate", "gsm8k", "math", "countdown", "knights", "fields:QUESTION,ANSWER"];
+
+/// One in this many problems of a file is held out.
+const HELD_OUT_EVERY: u64 = 10;
+
+/// A form by its name.
+pub(crate) fn problem_form(name: &str) -> Option<ProblemForm> {
+    Some(match name {
+        "ruminate" => ProblemForm::Ruminate,
+        "gsm8k" => ProblemForm::Gsm8k,
+        "math" => ProblemForm::Math,
+        "countdown" => ProblemForm::Countdown,
+        "knights" => ProblemForm::Knights,
+        other => {
+            let (question, answer) = other.strip_prefix("fields:")?.split_once(',')?;
+            let field = |name: &str| (!name.trim().is_empty()).then(|| name.trim().to_owned());
+            ProblemForm::Fields { question: field(question)?, answer: field(answer)?, id: None }
+        }
+    })
+}
+
+/// An endless stream of training problems, a pure function of sources, seed and position.
+///
+/// Sources take turns in proportion to their weights. A file is read in a new random order each time it is used up; a synthetic source
+/// never repeats a number.
+#[derive(Debug)]
+pub(crate) struct ProblemStream {
+    sources: Vec<Source>,
+    turns: Turns,
+    seed: Seed,
+    position: u64,
+}
+
+impl ProblemStream {
+    /// A stream that starts at problem number `position`.
+    ///
+    /// # Errors
+    /// A problem file that cannot be read or has no problem of the wanted split.
+    pub(crate) fn open(prompts: &[PromptSource], seed: Seed, position: u64) -> Result<Self> {
+        let sources = prompts.iter().map(|prompts| Source::open(prompts, Split::Train)).collect::<Result<Vec<_>>>()?;
+        let mut stream = Self { turns: Turns::new(prompts), sources, seed, position: 0 };
+        while stream.position < position {
+            stream.turns.take();
+            stream.position += 1;
+        }
+        Ok(stream)
+    }
+
+    /// How many problems came so far: where a stream must start to go on.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The next problem.
+    ///
+    /// # Errors
+    /// None in practice: difficulties are checked when the recipe is resolved.
+    pub(crate) fn draw(&mut self) -> Result<Problem> {
+        let (source_idx, n_before) = self.turns.take();
+        self.position += 1;
+        self.sources[source_idx].draw(n_before, self.seed.with_index(source_idx as u64))
+    }
+}
+
+/// `n_problems` different problems for evaluation, shared out between the sources by weight. They are the same in every run, whatever
+/// its seed, so that runs can be compared problem by problem.
+///
+/// # Errors
+/// A file that cannot be read, or sources with too few different problems.
+pub(crate) fn evaluation_set(prompts: &[PromptSource], n_problems: usize) -> Result<Vec<Problem>> {
+    let seed = Seed::new(0).with("evaluation");
+    let mut sources = prompts.iter().map(|prompts| Source::open(prompts, Split::HeldOut)).collect::<Result<Vec<_>>>()?;
+    let mut turns = Turns::new(prompts);
+    let mut seen = BTreeSet::new();
+    let mut problems = Vec::with_capacity(n_problems);
+    let mut n_repeats = 0;
+    while problems.len() < n_problems {
+        let (source_idx, n_before) = turns.take();
+        // By source, not by its place in the list: a source's problems do not depend on what else is evaluated.
+        let problem = match &mut sources[source_idx] {
+            Source::File { problems, .. } if n_before >= problems.len() as u64 => None,
+            Source::File { problems, .. } => Some(problems[n_before as usize].clone()),
+            synthetic @ Source::Synthetic { .. } => Some(synthetic.draw(n_before, seed)?),
+        };
+        match problem.filter(|problem| seen.insert((problem.question.clone(), problem.language))) {
+            Some(problem) => problems.push(problem),
+            None => n_repeats += 1,
+        }
+        if n_repeats > 20 * n_problems + 1000 {
+            bail!("evaluation: expected {n_problems} different problems, found {}; lower n_problems", problems.len());
+        }
+    }
+    Ok(problems)
+}
+
+/// All problems of an evaluation file, at most `limit`.
+///
+/// # Errors
+/// As [`load_jsonl`].
+pub(crate) fn load_file(path: &std::path::Path, form: Option<&str>, language: Language, limit: Option<usize>) -> Result<Vec<Problem>> {
+    let form = form
+        .map(|name| problem_form(name).with_context(|| format!("form: expected one of {}, found '{name}'", FORMS.join(", "))))
+        .transpose()?;
+    let kind = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("file");
+    let mut problems = load_jsonl(path, form.as_ref(), kind, language)?;
+    problems.truncate(limit.unwrap_or(usize::MAX));
+    Ok(problems)
+}
+
+#[derive(Debug)]
+enum Source {
+    Synthetic { kind: SyntheticKind, difficulties: Vec<u32>, languages: Vec<Language>, split: Split },
+    File { problems: Vec<Problem>, epoch: Option<u64>, order: Vec<usize> },
+}
+
+impl Source {
+    fn open(prompts: &PromptSource, split: Split) -> Result<Self> {
+        match prompts {
+            PromptSource::Synthetic { source, difficulties, languages, .. } => {
+                Ok(Self::Synthetic { kind: *source, difficulties: difficulties.clone(), languages: languages.clone(), split })
+            }
+            PromptSource::File { data, form, language, split, limit, .. } => {
+                let mut problems = load_file(data, form.as_deref(), *language, None)?;
+                problems.retain(|problem| in_split(problem, *split));
+                problems.truncate(limit.unwrap_or(usize::MAX));
+                if problems.is_empty() {
+                    bail!(
+                        "{} has no problem in split {split:?}; a file that holds one split only is read with split = \"all\"",
+                        data.display()
+                    );
+                }
+                Ok(Self::File { problems, epoch: None, order: Vec::new() })
+            }
+        }
+    }
+
+    /// Problem number `n_before` of this source.
+    fn draw(&mut self, n_before: u64, seed: Seed) -> Result<Problem> {
+        match self {
+            Self::Synthetic { kind, difficulties, languages, split } => {
+                // All pairs of difficulty and language in turn: batches are as even as they can be.
+                let n_difficulties = difficulties.len() as u64;
+                let difficulty = difficulties[(n_before % n_difficulties) as usize];
+                let language = languages[(n_before / n_difficulties % languages.len() as u64) as usize];
+                Ok(generate(*kind, difficulty, language, *split, n_before, seed)?)
+            }
+            Self::File { problems, epoch, order } => {
+                let n = problems.len() as u64;
+                if *epoch != Some(n_before / n) {
+                    *epoch = Some(n_before / n);
+                    let key = |&idx: &usize| seed.with("epoch").with_index(n_before / n).with_index(idx as u64).value();
+                    *order = (0..problems.len()).collect();
+                    order.sort_by_key(key);
+                }
+                Ok(problems[order[(n_before % n) as usize]].clone())
+            }
+        }
+    }
+}
+
+fn in_split(problem: &Problem, split: DataSplit) -> bool {
+    let is_held_out = || Seed::new(0).with("split").with(&problem.question).value().is_multiple_of(HELD_OUT_EVERY);
+    match split {
+        DataSplit::All => true,
+        DataSplit::HeldOut => is_held_out(),
+        DataSplit::Train => !is_held_out(),
+    }
+}
+
+/// Whose turn it is: every source gains its weight of credit each turn, and the one with the most pays for the turn. So after any
+/// number of turns no source is more than one turn away from its share.
+#[derive(Debug)]
+struct Turns {
+    weights: Vec<f64>,
+    credits: Vec<f64>,
+    counts: Vec<u64>,
+}
+
+impl Turns {
+    fn new(prompts: &[PromptSource]) -> Self {
+        let total: f64 = prompts.iter().map(|prompts| f64::from(prompts.weight())).sum();
+        let weights: Vec<f64> = prompts.iter().map(|prompts| f64::from(prompts.weight()) / total).collect();
+        Self { credits: vec![0.0; weights.len()], counts: vec![0; weights.len()], weights }
+    }
+
+    /// The source whose turn it is, and how many it had before.
+    fn take(&mut self) -> (usize, u64) {
+        for (credit, weight) in self.credits.iter_mut().zip(&self.weights) {
+            *credit += weight;
+        }
+        let mut best = 0;
+        for idx in 1..self.credits.len() {
+            if self.credits[idx] > self.credits[best] {
+                best = idx;
+            }
+        }
+        self.credits[best] -= 1.0;
+        self.counts[best] += 1;
+        (best, self.counts[best] - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn synthetic(source: SyntheticKind, weight: f32) -> PromptSource {
+        PromptSource::Synthetic { source, difficulties: vec![1, 2], languages: vec![Language::En, Language::Zh], weight }
+    }
+
+    fn file(path: &std::path::Path, split: DataSplit) -> PromptSource {
+        PromptSource::File { data: path.to_owned(), form: None, language: Language::En, split, weight: 1.0, limit: None }
+    }
+
+    fn write_gsm8k(dir: &std::path::Path, n: usize) -> std::path::PathBuf {
+        let lines: Vec<String> = (0..n)
+            .map(|i| serde_json::json!({"question": format!("{i}+{i}?"), "answer": format!("so\n#### {}", 2 * i)}).to_string())
+            .collect();
+        let path = dir.join("mini.jsonl");
+        std::fs::write(&path, lines.join("\n")).unwrap();
+        path
+    }
+
+    #[test]
+    fn turns_follow_weights_and_a_stream_can_start_anywhere() {
+        let prompts = [synthetic(SyntheticKind::Arithmetic, 3.0), synthetic(SyntheticKind::Logic, 1.0)];
+        let mut stream = ProblemStream::open(&prompts, Seed::new(5), 0).unwrap();
+        let problems: Vec<Problem> = (0..40).map(|_| stream.draw().unwrap()).collect();
+        assert_eq!(problems.iter().filter(|problem| problem.kind == "arithmetic").count(), 30);
+        let mut later = ProblemStream::open(&prompts, Seed::new(5), 17).unwrap();
+        assert_eq!((0..23).map(|_| later.draw().unwrap()).collect::<Vec<_>>(), problems[17..]);
+        assert_eq!(later.position(), 40);
+        let mut other = ProblemStream::open(&prompts, Seed::new(6), 0).unwrap();
+        assert_ne!(other.draw().unwrap().question, problems[0].question);
+        for (difficulty, language) in [(1, Language::En), (1, Language::Zh), (2, Language::En), (2, Language::Zh)] {
+            let n = problems.iter().filter(|p| p.difficulty == Some(difficulty) && p.language == language).count();
+            assert!((9..=11).contains(&n), "{difficulty} {language:?}: {n}");
+        }
+    }
+
+    #[test]
+    fn the_evaluation_set_is_held_out_and_without_repeats() {
+        let prompts = [synthetic(SyntheticKind::Arithmetic, 1.0), synthetic(SyntheticKind::Countdown, 1.0)];
+        let problems = evaluation_set(&prompts, 60).unwrap();
+        assert_eq!(problems.len(), 60);
+        assert!(problems.iter().all(|problem| problem.id.0.contains("held-out")));
+        let questions: BTreeSet<&str> = problems.iter().map(|problem| problem.question.as_str()).collect();
+        assert_eq!(questions.len(), 60);
+        // A source's problems are the same with and without others beside it.
+        let alone = evaluation_set(&prompts[1..], 10).unwrap();
+        assert_eq!(alone[..], problems.iter().filter(|p| p.kind == "countdown").take(10).cloned().collect::<Vec<_>>()[..]);
+    }
+
+    #[test]
+    fn a_file_is_split_and_each_epoch_has_every_problem_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = write_gsm8k(dir.path(), 200);
+        let Source::File { problems: train, .. } = Source::open(&file(&path, DataSplit::Train), Split::Train).unwrap() else { panic!() };
+        let held_out = evaluation_set(&[file(&path, DataSplit::HeldOut)], 5).unwrap();
+        let Source::File { problems: all_held_out, .. } = Source::open(&file(&path, DataSplit::HeldOut), Split::HeldOut).unwrap() else {
+            panic!()
+        };
+        assert_eq!(train.len() + all_held_out.len(), 200);
+        assert!((8..=35).contains(&all_held_out.len()), "{}", all_held_out.len());
+        assert!(held_out.iter().all(|problem| !train.contains(problem)));
+
+        let mut stream = ProblemStream::open(&[file(&path, DataSplit::Train)], Seed::new(1), 0).unwrap();
+        let mut epoch = || (0..train.len()).map(|_| stream.draw().unwrap().id).collect::<Vec<_>>();
+        let (first, second) = (epoch(), epoch());
+        assert_ne!(first, second);
+        assert_eq!(first.iter().collect::<BTreeSet<_>>(), second.iter().collect());
+        assert_eq!(first.iter().collect::<BTreeSet<_>>().len(), train.len());
+        let error = evaluation_set(&[file(&path, DataSplit::HeldOut)], 100).unwrap_err().to_string();
+        assert!(error.contains("expected 100 different problems, found"), "{error}");
+    }
+
+    #[test]
+    fn forms_have_names() {
+        assert_eq!(problem_form("gsm8k"), Some(ProblemForm::Gsm8k));
+        let fields = ProblemForm::Fields { question: "q".into(), answer: "a".into(), id: None };
+        assert_eq!(problem_form("fields:q, a"), Some(fields));
+        assert_eq!([problem_form("gsm"), problem_form("fields:q"), problem_form("fields:,a")], [None, None, None]);
+    }
+}

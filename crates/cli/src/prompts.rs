@@ -1,0 +1,118 @@
+//! How a question becomes the text that the policy completes.
+
+use anyhow::{Context, Result, anyhow};
+use ruminate_core::{Message, Problem, Role};
+use ruminate_model::ChatTemplate;
+use ruminate_tasks::synthetic::tiny_prompt;
+
+use crate::recipe::Template;
+
+/// System message of the template `chat` when the recipe has none.
+pub(crate) const CHAT_SYSTEM: &str = "Think first, then answer. Write your reasoning in <think> and </think>, and after it only the final answer \
+                                      in <answer> and </answer>.";
+
+/// The template of R1-Zero (DeepSeek-R1, arXiv 2501.12948, table 1), with the question at its place.
+fn r1_zero_prompt(question: &str) -> String {
+    format!(
+        "A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The assistant first thinks about \
+         the reasoning process in the mind and then provides the user with the answer. The reasoning process and answer are enclosed within \
+         <think> </think> and <answer> </answer> tags, respectively, i.e., <think> reasoning process here </think> <answer> answer here \
+         </answer>. User: {question}. Assistant:"
+    )
+}
+
+/// Makes prompts for one policy.
+#[derive(Debug)]
+pub(crate) struct Prompter<'a> {
+    template: Template,
+    system: Option<&'a str>,
+    chat: Option<&'a ChatTemplate>,
+}
+
+/// What the policy completes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Prompt {
+    /// The text.
+    pub(crate) text: String,
+    /// Whether the text ends inside `<think>`, so that the completion must not open it again.
+    pub(crate) opens_think: bool,
+}
+
+impl<'a> Prompter<'a> {
+    /// A maker of prompts; `chat` is the chat template of the policy's checkpoint.
+    ///
+    /// # Errors
+    /// The template `chat` for a checkpoint that has none.
+    pub(crate) fn new(template: Template, system: Option<&'a str>, chat: Option<&'a ChatTemplate>) -> Result<Self> {
+        if template == Template::Chat && chat.is_none() {
+            return Err(anyhow!("template 'chat': the checkpoint has no chat template, expected one; 'tiny' and 'r1-zero' need none"));
+        }
+        Ok(Self { template, system, chat })
+    }
+
+    /// The prompt of a problem.
+    ///
+    /// # Errors
+    /// A chat template that refuses the messages.
+    pub(crate) fn prompt(&self, problem: &Problem) -> Result<Prompt> {
+        let text = match (self.template, self.chat) {
+            (Template::Tiny, _) => tiny_prompt(&problem.question),
+            (Template::R1Zero, _) => r1_zero_prompt(problem.question.trim_end_matches('.')),
+            (Template::Chat, Some(chat)) => {
+                self.chat_prompt(&problem.question, chat).with_context(|| format!("prompt of problem {}", problem.id))?
+            }
+            (Template::Chat, None) => unreachable!("checked when the prompter was made"),
+        };
+        let opens_think = text.trim_end().ends_with("<think>");
+        Ok(Prompt { text, opens_think })
+    }
+
+    fn chat_prompt(&self, question: &str, chat: &ChatTemplate) -> Result<String> {
+        let mut messages = Vec::new();
+        if let Some(system) = self.system {
+            messages.push(Message { role: Role::System, content: system.to_owned() });
+        }
+        messages.push(Message { role: Role::User, content: question.to_owned() });
+        Ok(chat.render(&messages, true)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ruminate_core::{Gold, Language, ProblemId};
+
+    use super::*;
+
+    fn problem(question: &str) -> Problem {
+        Problem {
+            id: ProblemId("t/1".into()),
+            kind: "t".into(),
+            question: question.into(),
+            gold: Gold::Value { text: "2".into() },
+            language: Language::En,
+            difficulty: None,
+        }
+    }
+
+    #[test]
+    fn tiny_and_r1_zero() {
+        let tiny = Prompter::new(Template::Tiny, None, None).unwrap();
+        assert_eq!(tiny.prompt(&problem("1+1=?")).unwrap(), Prompt { text: "User: 1+1=?\nAssistant:".into(), opens_think: false });
+        let zero = Prompter::new(Template::R1Zero, None, None).unwrap().prompt(&problem("Add 1 and 1.")).unwrap();
+        assert!(zero.text.starts_with("A conversation between User and Assistant. The user asks"), "{}", zero.text);
+        assert!(zero.text.ends_with("answer here </answer>. User: Add 1 and 1. Assistant:"), "{}", zero.text);
+        assert!(!zero.opens_think);
+    }
+
+    #[test]
+    fn chat_needs_a_template_and_knows_when_it_opens_the_reasoning() {
+        let error = Prompter::new(Template::Chat, None, None).unwrap_err().to_string();
+        assert!(error.contains("has no chat template"), "{error}");
+        let source = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}[assistant]<think>\n";
+        let chat = ChatTemplate::new(source, None, None).unwrap();
+        let prompter = Prompter::new(Template::Chat, Some("Be brief"), Some(&chat)).unwrap();
+        let prompt = prompter.prompt(&problem("1+1?")).unwrap();
+        assert_eq!(prompt.text.trim_end(), "[system]Be brief[user]1+1?[assistant]<think>");
+        assert!(prompt.opens_think);
+    }
+}

@@ -1,0 +1,43 @@
+//! Recipes: one TOML file says what a run does.
+//!
+//! [`source`] reads the text, `--set` and `$inputs`; [`file`] is what may be written; [`config`] is what it means, with every value
+//! filled in. The resolved form is saved with the run, and its hash tells recipes apart.
+
+mod config;
+mod error;
+mod fields;
+mod file;
+mod resolve;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+pub(crate) use config::{
+    Control, DataSplit, EvaluationConfig, GrpoConfig, LoadConfig, PretrainConfig, PromptSource, RunConfig, StageConfig, StageKind, Template,
+};
+pub(crate) use error::RecipeError;
+
+/// What the command line adds to a recipe.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Overrides {
+    /// `--seed`.
+    pub(crate) seed: Option<u64>,
+    /// Each `--set key=value`.
+    pub(crate) sets: Vec<String>,
+}
+
+/// Reads, overrides, checks and resolves a recipe file.
+///
+/// # Errors
+/// The first thing that is wrong, with file, line and key.
+pub(crate) fn load(path: &Path, overrides: &Overrides) -> Result<RunConfig, RecipeError> {
+    let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Read { path: path.to_owned(), source })?;
+    parse(&path.display().to_string(), &text, overrides)
+}
+
+fn parse(name: &str, text: &str, overrides: &Overrides) -> Result<RunConfig, RecipeError> {
+    let source = source::Source::read(name, text, overrides)?;
+    resolve::resolve(&source)
+}
