@@ -137,16 +137,7 @@ fn draw(hidden: &[f32], w: &Weight<'_>, chunks: &[RowSums], params: &SampleParam
     let (chunk, rest) = if greedy {
         (chunks.iter().position(|chunk| chunk.max >= sums.max).unwrap_or(0), 0.0)
     } else {
-        let mut left = params.uniform * chunks.iter().map(weight).sum::<f64>();
-        let mut picked = chunks.len() - 1;
-        for (i, chunk) in chunks.iter().enumerate() {
-            if left < weight(chunk) {
-                picked = i;
-                break;
-            }
-            left -= weight(chunk);
-        }
-        (picked, left)
+        pick(chunks.iter().map(weight), params.uniform * chunks.iter().map(weight).sum::<f64>())
     };
     LOGITS.with_borrow_mut(|logits| {
         let (vocab, first) = (w.view().rows(), chunk * CHUNK);
@@ -158,25 +149,27 @@ fn draw(hidden: &[f32], w: &Weight<'_>, chunks: &[RowSums], params: &SampleParam
             logits.iter().position(|&l| l >= sums.max).unwrap_or(0)
         } else {
             let scale = f64::from(chunks[chunk].max - sums.max).exp();
-            pick(logits.iter().map(|&l| f64::from(exp(l - chunks[chunk].max)) * scale), rest)
+            pick(logits.iter().map(|&l| f64::from(exp(l - chunks[chunk].max)) * scale), rest).0
         };
         ((first + offset) as u32, logits[offset] - sums.log_sum_exp())
     })
 }
 
-/// Index at which the running sum of the weights passes `left`; the last positive weight if rounding leaves none.
-fn pick(weights: impl Iterator<Item = f64>, mut left: f64) -> usize {
-    let mut last = 0;
+/// Index at which the running sum of the weights passes `target`, and how far `target` lies inside that weight. When rounding
+/// leaves no such index: the last weight that changes the sum, and infinity. A weight of zero is never picked.
+fn pick(weights: impl Iterator<Item = f64>, target: f64) -> (usize, f64) {
+    let (mut sum, mut last) = (0.0, 0);
     for (i, weight) in weights.enumerate() {
-        if weight > 0.0 {
-            last = i;
-            if left < weight {
-                return i;
-            }
-            left -= weight;
+        let next = sum + weight;
+        if target < next {
+            return (i, target - sum);
         }
+        if next > sum {
+            last = i;
+        }
+        sum = next;
     }
-    last
+    (last, f64::INFINITY)
 }
 
 fn draw_truncated(
@@ -237,7 +230,7 @@ fn draw_kept(order: &mut Vec<(f32, u32)>, logits: &[f32], sums: RowSums, params:
         order.retain(|&(p, _)| p >= params.min_p * largest);
     }
     let mass: f64 = order.iter().map(|&(p, _)| f64::from(p)).sum();
-    let picked = pick(order.iter().map(|&(p, _)| f64::from(p)), params.uniform * mass);
+    let (picked, _) = pick(order.iter().map(|&(p, _)| f64::from(p)), params.uniform * mass);
     // A row of NaN keeps no order; the caller sees the NaN in the log-probability.
     order.get(picked).map_or(0, |&(_, token)| token)
 }

@@ -1,0 +1,200 @@
+//! Log-probabilities and entropies of the language-model head.
+
+use ruminate_compute::Device;
+use ruminate_compute::ops::head::{self, HeadGradients, HeadOutputs, HeadScratch};
+use ruminate_compute::ops::linear::Weight;
+
+use crate::cases::*;
+use crate::reference;
+
+const D: usize = 24;
+/// Around the chunk (512) and beyond the piece (4096) that the vocabulary is walked in.
+const VOCABS: [usize; 7] = [1, 2, 96, 511, 513, 5000, 9000];
+const TEMPERATURES: [f32; 2] = [1.0, 0.6];
+
+pub(crate) struct Case {
+    pub hidden: Vec<f32>,
+    pub w: Vec<f32>,
+    pub targets: Vec<u32>,
+    dlogprobs: Vec<f32>,
+}
+
+pub(crate) fn case(rows: usize, vocab: usize) -> Case {
+    let mut random = Random::new((rows * 10_000 + vocab) as u64);
+    let mut targets = random.indices(rows, vocab);
+    // The last token of the vocabulary and the borders between chunks and pieces, if there are such.
+    for (target, border) in targets.iter_mut().zip([vocab - 1, 511, 512, 4095, 4096]) {
+        *target = border.min(vocab - 1) as u32;
+    }
+    Case { hidden: random.floats(rows * D, 1.0), w: random.floats(vocab * D, 0.5), targets, dlogprobs: random.floats(rows, 1.0) }
+}
+
+/// `[logprobs, entropies, lse]`.
+pub(crate) fn forward(device: &Device, case: &Case, temperature: f32, prepared: bool, max_rows: usize) -> [Vec<f32>; 3] {
+    let (rows, vocab) = (case.hidden.len() / D, case.w.len() / D);
+    let (hidden, w) = (upload(device, rows, D, &case.hidden), upload(device, vocab, D, &case.w));
+    let w = if prepared { Weight::prepared(device, w.view()) } else { Weight::new(w.view()) };
+    let mut scratch = HeadScratch::new(device, max_rows, vocab).unwrap();
+    let [mut logprobs, mut entropies, mut lse] = [(); 3].map(|()| garbage(device, rows, 1));
+    let outputs = HeadOutputs { logprobs: logprobs.view_mut(), entropies: entropies.view_mut(), lse: lse.view_mut() };
+    head::forward(device, &mut scratch, outputs, hidden.view(), &w, &upload_ints(device, &case.targets), temperature);
+    [logprobs, entropies, lse].map(|x| x.to_vec().unwrap())
+}
+
+/// `[dhidden, dw]`, dw on top of w.
+fn backward(device: &Device, case: &Case, temperature: f32, max_rows: usize) -> [Vec<f32>; 2] {
+    let (rows, vocab) = (case.hidden.len() / D, case.w.len() / D);
+    let (hidden, w) = (upload(device, rows, D, &case.hidden), upload(device, vocab, D, &case.w));
+    let mut scratch = HeadScratch::new(device, max_rows, vocab).unwrap();
+    let (mut dhidden, mut dw) = (garbage(device, rows, D), upload(device, vocab, D, &case.w));
+    let [dlogprobs, lse] = [&case.dlogprobs, &forward(device, case, temperature, false, max_rows)[2]].map(|x| upload(device, rows, 1, x));
+    let targets = upload_ints(device, &case.targets);
+    let gradients = HeadGradients { dlogprobs: dlogprobs.view(), lse: lse.view(), targets: &targets, temperature };
+    head::backward(device, &mut scratch, dhidden.view_mut(), dw.view_mut(), hidden.view(), w.view(), gradients);
+    [dhidden, dw].map(|x| x.to_vec().unwrap())
+}
+
+fn shapes() -> impl Iterator<Item = (usize, usize)> {
+    let small = [0, 1, 5].into_iter().flat_map(|rows| VOCABS.map(|vocab| (rows, vocab)));
+    // More rows than are handled in one product (1024).
+    small.chain([(1030, 96), (1030, 513)])
+}
+
+#[test]
+fn forward_matches_the_reference() {
+    for Target { device, tolerance } in devices() {
+        for ((rows, vocab), temperature) in shapes().flat_map(|shape| TEMPERATURES.map(|t| (shape, t))) {
+            let what = format!("{rows} rows, vocabulary {vocab}, temperature {temperature}");
+            let case = case(rows, vocab);
+            let [logprobs, entropies, lse] = forward(&device, &case, temperature, false, rows);
+            let expected = reference::head(&wide(&case.hidden), &wide(&case.w), &case.targets, D, f64::from(temperature));
+            if vocab == 1 {
+                // Certain: zero up to the rounding of `lse`.
+                for x in logprobs.iter().chain(&entropies) {
+                    assert!(x.abs() < 1e-5, "{what}: {x}");
+                }
+            } else {
+                assert_close(&format!("log-probabilities, {what}"), &logprobs, &expected.logprobs, 1, tolerance);
+                assert_close(&format!("entropies, {what}"), &entropies, &expected.entropies, 1, tolerance);
+            }
+            assert_close(&format!("lse, {what}"), &lse, &expected.lse, 1, tolerance);
+        }
+    }
+}
+
+#[test]
+fn backward_matches_the_reference() {
+    for Target { device, tolerance } in devices() {
+        for ((rows, vocab), temperature) in shapes().flat_map(|shape| TEMPERATURES.map(|t| (shape, t))) {
+            let what = format!("{rows} rows, vocabulary {vocab}, temperature {temperature}");
+            let case = case(rows, vocab);
+            let [dhidden, dw] = backward(&device, &case, temperature, rows);
+            let (hidden, w, dlogprobs) = (wide(&case.hidden), wide(&case.w), wide(&case.dlogprobs));
+            let (expected_dhidden, expected_dw) =
+                reference::head_backward(&dlogprobs, &hidden, &w, &case.targets, D, f64::from(temperature));
+            let expected_dw: Vec<f64> = expected_dw.iter().zip(&w).map(|(a, b)| a + b).collect();
+            if vocab == 1 {
+                assert!(dhidden.iter().all(|x| x.abs() < 1e-5), "{what}: {dhidden:?}");
+            } else {
+                assert_close(&format!("dhidden, {what}"), &dhidden, &expected_dhidden, D, tolerance);
+            }
+            assert_close(&format!("dw, {what}"), &dw, &expected_dw, D, tolerance);
+        }
+    }
+}
+
+#[test]
+fn reference_gradients_match_finite_differences() {
+    for temperature in [1.0, 0.6] {
+        let mut random = Random::new(1);
+        let [hidden, w, dlogprobs] = [3 * 4, 7 * 4, 3].map(|n| wide(&random.floats(n, 1.0)));
+        let targets = [0, 6, 3];
+        let (dhidden, dw) = reference::head_backward(&dlogprobs, &hidden, &w, &targets, 4, temperature);
+        let by_hidden = finite_differences(&hidden, &dlogprobs, |x| reference::head(x, &w, &targets, 4, temperature).logprobs);
+        assert_gradient("dhidden", &dhidden, &by_hidden);
+        let by_w = finite_differences(&w, &dlogprobs, |w| reference::head(&hidden, w, &targets, 4, temperature).logprobs);
+        assert_gradient("dw", &dw, &by_w);
+    }
+}
+
+#[test]
+fn logits_far_apart_neither_overflow_nor_vanish() {
+    for Target { device, tolerance } in devices() {
+        let mut case = case(5, 5000);
+        case.hidden.iter_mut().for_each(|x| *x *= 40.0);
+        let [logprobs, entropies, lse] = forward(&device, &case, 1.0, false, 5);
+        let expected = reference::head(&wide(&case.hidden), &wide(&case.w), &case.targets, D, 1.0);
+        assert!(expected.lse.iter().any(|&lse| lse > 200.0), "the logits are large");
+        assert_close("log-probabilities", &logprobs, &expected.logprobs, 5, tolerance);
+        assert_close("lse", &lse, &expected.lse, 5, tolerance);
+        // The entropy is a difference of numbers of the size of `lse`.
+        for ((entropy, expected), lse) in entropies.iter().zip(&expected.entropies).zip(&expected.lse) {
+            assert!((f64::from(*entropy) - expected).abs() <= tolerance * lse.abs(), "entropy {entropy}, expected {expected}");
+        }
+    }
+}
+
+#[test]
+fn rows_do_not_depend_on_the_batch() {
+    for Target { device, .. } in devices() {
+        for (rows, vocab) in [(5, 9000), (37, 513), (1030, 96)] {
+            let case = case(rows, vocab);
+            let batch = forward(&device, &case, 0.6, false, rows);
+            let [dhidden, dw] = backward(&device, &case, 0.6, rows);
+            for i in [0, 1, 2, 4, 12, 36, 1023, 1024, 1029].into_iter().filter(|&i| i < rows) {
+                let row = Case {
+                    hidden: case.hidden[i * D..][..D].to_vec(),
+                    w: case.w.clone(),
+                    targets: vec![case.targets[i]],
+                    dlogprobs: vec![case.dlogprobs[i]],
+                };
+                for prepared in [false, true] {
+                    for (alone, batch) in forward(&device, &row, 0.6, prepared, 1).iter().zip(&batch) {
+                        assert_same_bits("forward", alone, &batch[i..=i]);
+                    }
+                }
+                assert_same_bits("dhidden", &backward(&device, &row, 0.6, 1)[0], &dhidden[i * D..][..D]);
+            }
+            // Nor on how many rows the scratch memory has room for.
+            let parts = forward(&device, &case, 0.6, false, 3);
+            assert_same_bits("in parts of three rows", &parts.concat(), &batch.concat());
+            assert_same_bits("in parts of three rows", &backward(&device, &case, 0.6, 3).concat(), &[dhidden, dw].concat());
+        }
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    for Target { device, .. } in devices() {
+        let case = case(67, 5000);
+        assert_thread_invariant("head", || {
+            [
+                forward(&device, &case, 0.6, false, 67).concat(),
+                forward(&device, &case, 0.6, true, 67).concat(),
+                backward(&device, &case, 0.6, 67).concat(),
+            ]
+            .concat()
+        });
+    }
+}
+
+#[test]
+fn nan_is_not_hidden() {
+    for Target { device, .. } in devices() {
+        for vocab in [96, 5000] {
+            let mut bad_row = case(3, vocab);
+            bad_row.hidden[D + 3] = f32::NAN;
+            for x in forward(&device, &bad_row, 1.0, false, 3) {
+                assert_eq!(x.iter().map(|x| x.is_nan()).collect::<Vec<_>>(), [false, true, false]);
+            }
+            let [dhidden, dw] = backward(&device, &bad_row, 1.0, 3);
+            assert!(dhidden[D..2 * D].iter().chain(&dw).all(|x| x.is_nan()));
+            // One bad weight is in the softmax of every row, wherever it is.
+            for token in [0, vocab / 2, vocab - 1] {
+                let mut bad_weight = case(3, vocab);
+                bad_weight.w[token * D] = f32::NAN;
+                assert!(forward(&device, &bad_weight, 1.0, false, 3).iter().flatten().all(|x| x.is_nan()), "token {token}");
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Decoding over pages: to the bit what [`crate::attention`] computes for the last row of each sequence.
+
+use ruminate_compute::Device;
+use ruminate_compute::ops::attention::Heads;
+use ruminate_compute::ops::kv_cache::{self, KvCache, PAGE, PageTable};
+
+use crate::attention::{forward, random_qkv};
+use crate::cases::*;
+
+const N_LAYERS: usize = 3;
+
+/// Appends rows of `qkv` as positions `start..` of a sequence that lies in `pages`.
+fn append(device: &Device, cache: &mut KvCache, layer: usize, qkv: &[f32], start: usize, pages: &[u32], heads: Heads) {
+    let n = qkv.len() / heads.qkv_cols();
+    let slot = |i: usize| pages[i / PAGE] * PAGE as u32 + (i % PAGE) as u32;
+    let slots: Vec<u32> = (start..start + n).map(slot).collect();
+    kv_cache::append(device, cache, layer, upload(device, n, heads.qkv_cols(), qkv).view(), &upload_ints(device, &slots));
+}
+
+/// One sequence of a decode batch: its last row and what it attends to.
+struct Query<'a> {
+    row: &'a [f32],
+    pages: &'a [u32],
+    length: usize,
+}
+
+fn attend(device: &Device, cache: &KvCache, layer: usize, queries: &[Query<'_>], heads: Heads) -> Vec<f32> {
+    let max_pages = queries.iter().map(|q| q.pages.len()).max().unwrap_or(0);
+    // Unused entries point nowhere: nobody may follow them.
+    let pages: Vec<u32> = queries.iter().flat_map(|q| (0..max_pages).map(|i| q.pages.get(i).copied().unwrap_or(u32::MAX))).collect();
+    let lengths: Vec<u32> = queries.iter().map(|q| q.length as u32).collect();
+    let (pages, lengths) = (upload_ints(device, &pages), upload_ints(device, &lengths));
+    let qkv = upload(device, queries.len(), heads.qkv_cols(), &queries.iter().flat_map(|q| q.row).copied().collect::<Vec<_>>());
+    let mut out = garbage(device, queries.len(), heads.out_cols());
+    let table = PageTable { pages: &pages, max_pages, lengths: &lengths };
+    kv_cache::attend(device, out.view_mut(), qkv.view(), cache, layer, table);
+    out.to_vec().unwrap()
+}
+
+/// Distinct pages in a random order.
+fn shuffled_pages(random: &mut Random, n: usize) -> Vec<u32> {
+    let mut pages: Vec<u32> = (0..n as u32).collect();
+    (1..n).for_each(|i| pages.swap(i, random.below(i + 1)));
+    pages
+}
+
+#[test]
+fn decoding_token_by_token_equals_prefill() {
+    for Target { device, .. } in devices() {
+        for heads in HEADS {
+            let (n, cols) = (130_usize, heads.qkv_cols());
+            let n_pages = n.div_ceil(PAGE);
+            let pages = shuffled_pages(&mut Random::new(1), n_pages);
+            let mut cache = KvCache::new(&device, N_LAYERS, n_pages, heads).unwrap();
+            assert_eq!(cache.n_pages(), n_pages);
+            let layers: Vec<Vec<f32>> = (0..N_LAYERS).map(|layer| random_qkv(layer, n, heads)).collect();
+            let expected: Vec<Vec<f32>> = layers.iter().map(|qkv| forward(&device, qkv, &[n], heads).0).collect();
+            for i in 0..n {
+                for layer in 0..N_LAYERS {
+                    let row = &layers[layer][i * cols..][..cols];
+                    append(&device, &mut cache, layer, row, i, &pages, heads);
+                    let query = Query { row, pages: &pages[..=i / PAGE], length: i + 1 };
+                    let out = attend(&device, &cache, layer, &[query], heads);
+                    let expected = &expected[layer][i * heads.out_cols()..][..heads.out_cols()];
+                    assert_same_bits(&format!("{heads:?}, layer {layer}, position {i}"), &out, expected);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_of_all_lengths_equals_the_last_rows() {
+    for Target { device, .. } in devices() {
+        for heads in HEADS {
+            let cols = heads.qkv_cols();
+            let n_pages: usize = LENGTHS.iter().map(|n| n.div_ceil(PAGE)).sum();
+            let mut free = shuffled_pages(&mut Random::new(2), n_pages);
+            let mut cache = KvCache::new(&device, 1, n_pages, heads).unwrap();
+            let sequences: Vec<(Vec<f32>, Vec<u32>)> = LENGTHS
+                .iter()
+                .map(|&n| {
+                    let (qkv, pages) = (random_qkv(n, n, heads), free.split_off(free.len() - n.div_ceil(PAGE)));
+                    append(&device, &mut cache, 0, &qkv, 0, &pages, heads);
+                    (qkv, pages)
+                })
+                .collect();
+            let queries: Vec<Query<'_>> =
+                sequences.iter().map(|(qkv, pages)| Query { row: &qkv[qkv.len() - cols..], pages, length: qkv.len() / cols }).collect();
+            let batch = attend(&device, &cache, 0, &queries, heads);
+            for (i, query) in queries.iter().enumerate() {
+                let last = forward(&device, &sequences[i].0, &[query.length], heads).0;
+                let expected = &last[last.len() - heads.out_cols()..];
+                assert_same_bits(
+                    &format!("{heads:?}, length {}", query.length),
+                    &batch[i * heads.out_cols()..][..heads.out_cols()],
+                    expected,
+                );
+            }
+            assert_thread_invariant("attend", || attend(&device, &cache, 0, &queries, heads));
+        }
+    }
+}
+
+/// Two samples of one prompt: full pages are shared, the last one is copied before they part.
+#[test]
+fn samples_share_the_pages_of_their_prompt() {
+    for Target { device, .. } in devices() {
+        for (heads, n_prompt) in HEADS.into_iter().flat_map(|heads| [15, 16, 17, 40].map(|n| (heads, n))) {
+            let cols = heads.qkv_cols();
+            let mut cache = KvCache::new(&device, N_LAYERS, 9, heads).unwrap();
+            let n_full = n_prompt / PAGE;
+            // Prompt in 8, 7, ...; the second sample's own pages are 0, 1, ...
+            let first: Vec<u32> = (0..4).map(|i| 8 - i).collect();
+            let second: Vec<u32> = (0..4).map(|i| if i < n_full { first[i] } else { (i - n_full) as u32 }).collect();
+            let prompts: Vec<Vec<f32>> = (0..N_LAYERS).map(|layer| random_qkv(layer, n_prompt, heads)).collect();
+            for (layer, prompt) in prompts.iter().enumerate() {
+                append(&device, &mut cache, layer, prompt, 0, &first, heads);
+            }
+            if n_prompt % PAGE > 0 {
+                kv_cache::copy_page(&device, &mut cache, first[n_full], second[n_full]);
+            }
+            for layer in 0..N_LAYERS {
+                let sample = |seed: usize| [prompts[layer].clone(), random_qkv(100 * seed + layer, 6, heads)].concat();
+                let samples = [sample(1), sample(2)];
+                for i in n_prompt..n_prompt + 6 {
+                    for (qkv, pages) in samples.iter().zip([&first, &second]) {
+                        append(&device, &mut cache, layer, &qkv[i * cols..][..cols], i, pages, heads);
+                    }
+                    let queries = [
+                        Query { row: &samples[0][i * cols..][..cols], pages: &first, length: i + 1 },
+                        Query { row: &samples[1][i * cols..][..cols], pages: &second, length: i + 1 },
+                    ];
+                    let out = attend(&device, &cache, layer, &queries, heads);
+                    for (qkv, out) in samples.iter().zip(out.chunks(heads.out_cols())) {
+                        let expected = forward(&device, &qkv[..(i + 1) * cols], &[i + 1], heads).0;
+                        assert_same_bits(&format!("{heads:?}, prompt {n_prompt}, position {i}"), out, &expected[i * heads.out_cols()..]);
+                    }
+                }
+            }
+        }
+    }
+}
