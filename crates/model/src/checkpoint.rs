@@ -18,8 +18,12 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use self::elements::ElementType;
+#[cfg(test)]
+pub(crate) use self::gguf::Header as GgufHeader;
 pub(crate) use self::gguf::Metadata as GgufMetadata;
 pub use self::save::{SaveDtype, save_checkpoint};
+#[cfg(test)]
+pub(crate) use self::tests::GgufBuilder;
 use crate::config::Object;
 use crate::tokenizer::{from_gguf, special_token};
 use crate::{ChatTemplate, ModelConfig, ModelError, TensorSpec, Tokenizer};

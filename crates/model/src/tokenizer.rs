@@ -7,6 +7,7 @@ mod tiny;
 
 use std::fmt;
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 pub(crate) use self::gguf::from_gguf;
@@ -31,7 +32,7 @@ impl Tokenizer {
     /// # Errors
     /// [`ModelError::Tokenizer`] if it is none, or has no tokens.
     pub fn from_bytes(json: &[u8]) -> Result<Self, ModelError> {
-        let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(ModelError::tokenizer)?;
+        let mut inner = parse(json)?;
         inner.with_truncation(None).map_err(ModelError::tokenizer)?;
         inner.with_padding(None);
         let last = inner.get_vocab(true).into_iter().max_by(|a, b| a.1.cmp(&b.1).then_with(|| a.0.cmp(&b.0)));
@@ -145,6 +146,14 @@ impl fmt::Debug for Tokenizer {
         let mut debug = f.debug_struct("Tokenizer");
         debug.field("vocab_size", &self.vocab_size()).field("bos", &self.bos).field("eos", &self.eos).finish_non_exhaustive()
     }
+}
+
+/// Parts of the `tokenizers` crate (0.23) panic on files that are not JSON or have a part of an unknown form. The first is found
+/// beforehand; the second is caught, with the library's message on stderr.
+fn parse(json: &[u8]) -> Result<tokenizers::Tokenizer, ModelError> {
+    serde_json::from_slice::<IgnoredAny>(json).map_err(|error| ModelError::tokenizer(format!("expected JSON, found {error}")))?;
+    let parsed = std::panic::catch_unwind(|| tokenizers::Tokenizer::from_bytes(json));
+    parsed.map_err(|_| ModelError::tokenizer("expected parts of known forms, found another"))?.map_err(ModelError::tokenizer)
 }
 
 /// A special token of `tokenizer_config.json`: its text, or an object with `content`.

@@ -141,7 +141,7 @@ impl From<io::Error> for WriteError {
 const CHUNK: usize = 1 << 16;
 
 /// Header and data of one file, a tensor at a time.
-pub(super) fn write_safetensors<'w>(
+fn write_safetensors<'w>(
     file: &mut dyn Write,
     specs: &[TensorSpec],
     dtype: SaveDtype,
@@ -176,7 +176,7 @@ pub(super) fn write_safetensors<'w>(
     Ok(())
 }
 
-fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(), WriteError>) -> Result<(), ModelError> {
+pub(super) fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<(), WriteError>) -> Result<(), ModelError> {
     let create = || -> Result<(), WriteError> {
         let mut file = BufWriter::new(File::create(path)?);
         write(&mut file)?;
