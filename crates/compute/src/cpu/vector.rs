@@ -2,24 +2,21 @@
 //!
 //! Sums keep [`LANES`] partial sums whatever the width of the hardware vectors, so results do not depend on the processor.
 
-use pulp::Arch;
-
 /// Number of partial sums in every reduction.
 pub(crate) const LANES: usize = 16;
 
-/// Runs `f` compiled for the widest instruction set there is. What `f` calls must be `#[inline(always)]` to take part.
-#[inline(always)]
-pub(crate) fn vectorized<R>(f: impl FnOnce() -> R) -> R {
-    struct Call<F>(F);
-    impl<R, F: FnOnce() -> R> pulp::NullaryFnOnce for Call<F> {
-        type Output = R;
-        #[inline(always)]
-        fn call(self) -> R {
-            (self.0)()
-        }
-    }
-    Arch::new().dispatch(Call(f))
+/// Compiles a function for several instruction sets and picks the widest one there is when it is called. What it calls must be
+/// `#[inline(always)]` to take part; closures inside it do.
+macro_rules! vectorize {
+    ($($function:tt)*) => {
+        #[multiversion::multiversion(targets(
+            "x86_64+avx512f+avx512bw+avx512cd+avx512dq+avx512vl+avx2+bmi1+bmi2+fma+lzcnt+movbe+popcnt",
+            "x86_64+avx2+bmi1+bmi2+fma+lzcnt+movbe+popcnt",
+        ))]
+        $($function)*
+    };
 }
+pub(crate) use vectorize;
 
 /// Σ f(i) over `0..n` with fixed lanes.
 #[inline(always)]
@@ -144,8 +141,8 @@ mod tests {
     fn reductions_match_plain_loops() {
         for n in [0, 1, 15, 16, 17, 100] {
             let x: Vec<f32> = (0..n).map(|i| i as f32 - 3.0).collect();
-            assert_eq!(vectorized(|| sum_by(n, |i| x[i])), x.iter().sum::<f32>());
-            assert_eq!(vectorized(|| max(&x)), x.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+            assert_eq!(sum_by(n, |i| x[i]), x.iter().sum::<f32>());
+            assert_eq!(max(&x), x.iter().copied().fold(f32::NEG_INFINITY, f32::max));
         }
         assert!(max(&[1.0, f32::NAN, 2.0]).is_nan());
     }

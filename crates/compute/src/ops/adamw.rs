@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use crate::buffer::{View, ViewMut};
-use crate::cpu::vector::vectorized;
+use crate::cpu::vector::vectorize;
 use crate::device::Device;
 
 /// Hyper-parameters of one step.
@@ -30,25 +30,40 @@ pub struct AdamW {
 pub fn step(device: &Device, mut weights: ViewMut<'_>, mut m: ViewMut<'_>, mut v: ViewMut<'_>, grads: View<'_>, config: AdamW) {
     let n = grads.cols();
     assert_eq!((weights.cols(), m.cols(), v.cols()), (n, n, n), "adamw::step");
-    let AdamW { learning_rate, beta1, beta2, eps, weight_decay, grad_scale, step } = config;
-    let correction = |beta: f32| (1.0 - f64::from(beta).powi(i32::try_from(step).unwrap_or(i32::MAX))) as f32;
-    let step_size = learning_rate / correction(beta1);
-    let inv_root = 1.0 / correction(beta2).sqrt();
-    let keep = 1.0 - learning_rate * weight_decay;
+    let correction = |beta: f32| (1.0 - f64::from(beta).powi(i32::try_from(config.step).unwrap_or(i32::MAX))) as f32;
+    let factors = Factors {
+        config,
+        step_size: config.learning_rate / correction(config.beta1),
+        inv_root: 1.0 / correction(config.beta2).sqrt(),
+        keep: 1.0 - config.learning_rate * config.weight_decay,
+    };
     match device {
         Device::Cpu => {
             let chunk = 1 << 14;
             let chunks = weights.slice().par_chunks_mut(chunk).zip(m.slice().par_chunks_mut(chunk)).zip(v.slice().par_chunks_mut(chunk));
             chunks.zip(grads.slice().par_chunks(chunk)).for_each(|(((w, m), v), g)| {
-                vectorized(|| {
-                    for (((w, m), v), g) in w.iter_mut().zip(m).zip(v).zip(g) {
-                        let g = g * grad_scale;
-                        *m = beta1 * *m + (1.0 - beta1) * g;
-                        *v = beta2 * *v + (1.0 - beta2) * g * g;
-                        *w = *w * keep - step_size * *m / (v.sqrt() * inv_root + eps);
-                    }
-                });
+                update(w, m, v, g, factors);
             });
         }
     }
+}
+
+#[derive(Clone, Copy)]
+struct Factors {
+    config: AdamW,
+    step_size: f32,
+    inv_root: f32,
+    keep: f32,
+}
+
+vectorize! {
+fn update(w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], factors: Factors) {
+    let Factors { config: AdamW { beta1, beta2, eps, grad_scale, .. }, step_size, inv_root, keep } = factors;
+    for (((w, m), v), g) in w.iter_mut().zip(m).zip(v).zip(g) {
+        let g = g * grad_scale;
+        *m = beta1 * *m + (1.0 - beta1) * g;
+        *v = beta2 * *v + (1.0 - beta2) * g * g;
+        *w = *w * keep - step_size * *m / (v.sqrt() * inv_root + eps);
+    }
+}
 }

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use crate::buffer::{Ints, View, ViewMut};
 use crate::cpu::gemm::{Lhs, Panels, Rhs, Start, gemm_serial};
-use crate::cpu::vector::{dot, exp, max, sum_by, vectorized};
+use crate::cpu::vector::{dot, exp, max, sum_by, vectorize};
 use crate::device::{ComputeError, Device};
 
 /// Query rows that are handled together: four register tiles.
@@ -177,14 +177,13 @@ fn forward_task(scratch: &mut Scratch, out: Parts, lse: Parts, qkv: &[f32], rows
     }
 }
 
+vectorize! {
 /// Turns raw products `q · k_j` into unnormalised probabilities; returns the largest scaled score and the sum.
-#[inline]
 pub(super) fn softmax_row(row: &mut [f32], scale: f32) -> (f32, f32) {
-    vectorized(|| {
-        let largest = max(row) * scale;
-        row.iter_mut().for_each(|s| *s = exp(s.mul_add(scale, -largest)));
-        (largest, sum_by(row.len(), |i| row[i]))
-    })
+    let largest = max(row) * scale;
+    row.iter_mut().for_each(|s| *s = exp(s.mul_add(scale, -largest)));
+    (largest, sum_by(row.len(), |i| row[i]))
+}
 }
 
 /// dqkv `[T, (H + 2K) S]` from dout `[T, H S]`; out, lse, qkv from the forward.
@@ -276,15 +275,15 @@ fn backward_task(s: &mut Scratch, dqkv: Parts, saved: Saved<'_>, rows: Range<usi
     }
 }
 
+vectorize! {
 /// One query row: raw scores become probabilities `p`, products `dout · v_j` become `ds = p (dp − dout · out) / √S`.
 fn probability_rows(p: &mut [f32], ds: &mut [f32], n_seen: usize, lse: f32, dout: &[f32], out: &[f32], scale: f32) {
-    vectorized(|| {
-        let delta = dot(dout, out);
-        for (p, ds) in p[..n_seen].iter_mut().zip(&mut ds[..n_seen]) {
-            *p = exp(p.mul_add(scale, -lse));
-            *ds = *p * (*ds - delta) * scale;
-        }
-    });
+    let delta = dot(dout, out);
+    for (p, ds) in p[..n_seen].iter_mut().zip(&mut ds[..n_seen]) {
+        *p = exp(p.mul_add(scale, -lse));
+        *ds = *p * (*ds - delta) * scale;
+    }
     p[n_seen..].fill(0.0);
     ds[n_seen..].fill(0.0);
+}
 }

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::min_rows;
 use crate::buffer::{Ints, View, ViewMut};
-use crate::cpu::vector::{sum_squares as sum_squares_of, vectorized};
+use crate::cpu::vector::{sum_squares as sum_squares_of, vectorize};
 use crate::device::Device;
 
 /// Numbers per partial sum in [`sum_squares`]; fixed, so that the sum does not depend on the number of threads.
@@ -30,9 +30,15 @@ pub fn add(device: &Device, mut y: ViewMut<'_>, x: View<'_>) {
     assert_eq!((y.rows(), y.cols()), (x.rows(), x.cols()), "add");
     match device {
         Device::Cpu => y.slice().par_chunks_mut(SUM_BLOCK).zip(x.slice().par_chunks(SUM_BLOCK)).for_each(|(y, x)| {
-            vectorized(|| y.iter_mut().zip(x).for_each(|(y, x)| *y += x));
+            add_to(y, x);
         }),
     }
+}
+
+vectorize! {
+fn add_to(y: &mut [f32], x: &[f32]) {
+    y.iter_mut().zip(x).for_each(|(y, x)| *y += x);
+}
 }
 
 /// `y[i] = x[rows[i]]`, y `[n, D]`, x `[T, D]`, the first n of `rows`.
@@ -71,9 +77,15 @@ pub fn sum_squares(device: &Device, x: View<'_>) -> f64 {
             let partial: Vec<f64> = x
                 .slice()
                 .par_chunks(SUM_BLOCK)
-                .map(|x| x.chunks(1024).map(|x| f64::from(vectorized(|| sum_squares_of(x)))).sum())
+                .map(|x| x.chunks(1024).map(|x| f64::from(sum_squares_block(x))).sum())
                 .collect();
             partial.iter().sum()
         }
     }
+}
+
+vectorize! {
+fn sum_squares_block(x: &[f32]) -> f32 {
+    sum_squares_of(x)
+}
 }

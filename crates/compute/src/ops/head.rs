@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::linear::{self, Weight, Write};
 use crate::buffer::{Buffer, Ints, View, ViewMut};
 use crate::cpu::gemm::{Lhs, Start, gemm};
-use crate::cpu::vector::{exp, max, vectorized};
+use crate::cpu::vector::{exp, max, vectorize};
 use crate::device::{ComputeError, Device};
 
 /// Tokens of the vocabulary in one product.
@@ -100,8 +100,28 @@ pub(super) fn piece_logits(logits: &mut [f32], hidden: &[f32], w: &Weight<'_>, f
     let rows = hidden.len() / d;
     gemm(rows, n, d, Lhs { data: hidden, row: d, col: 1 }, w.rhs(first), logits, Start::Zero);
     if inv_temperature != 1.0 {
-        logits.par_chunks_mut(n).for_each(|row| vectorized(|| row.iter_mut().for_each(|l| *l *= inv_temperature)));
+        logits.par_chunks_mut(n).for_each(|row| scale(row, inv_temperature));
     }
+}
+
+vectorize! {
+pub(super) fn scale(logits: &mut [f32], inv_temperature: f32) {
+    logits.iter_mut().for_each(|l| *l *= inv_temperature);
+}
+}
+
+vectorize! {
+/// Adds the sums over a piece of scaled logits.
+fn add_piece(sums: RowSums, logits: &[f32]) -> RowSums {
+    logits.chunks(CHUNK).fold(sums, |sums, chunk| sums.merge(RowSums::of(chunk)))
+}
+}
+
+vectorize! {
+/// Logits become the gradient `−factor · p`; the target's own part is added by the caller.
+fn differentiate(logits: &mut [f32], factor: f32, lse: f32) {
+    logits.iter_mut().for_each(|l| *l = -factor * exp(*l - lse));
+}
 }
 
 /// What the forward computes for each row, all `[T, 1]`.
@@ -142,7 +162,7 @@ pub fn forward(
                     piece_logits(logits, hidden, w, first, n, 1.0 / temperature);
                     let rows = states.par_iter_mut().zip(logits.par_chunks(n)).zip(&targets[rows.clone()]);
                     rows.for_each(|(((sums, at_target), logits), &target)| {
-                        *sums = vectorized(|| logits.chunks(CHUNK).fold(*sums, |sums, chunk| sums.merge(RowSums::of(chunk))));
+                        *sums = add_piece(*sums, logits);
                         if (first..first + n).contains(&(target as usize)) {
                             *at_target = logits[target as usize - first];
                         }
@@ -201,7 +221,7 @@ pub fn backward(
                     let per_row = (targets[rows.clone()].par_iter()).zip(&dlogprobs.slice()[rows.clone()]).zip(&lse.slice()[rows.clone()]);
                     logits.par_chunks_mut(n).zip(per_row).for_each(|(logits, ((&target, &dlogprob), &lse))| {
                         let factor = dlogprob / temperature;
-                        vectorized(|| logits.iter_mut().for_each(|l| *l = -factor * exp(*l - lse)));
+                        differentiate(logits, factor, lse);
                         if (first..first + n).contains(&(target as usize)) {
                             logits[target as usize - first] += factor;
                         }

@@ -4,12 +4,13 @@
 //! prompt share the pages that the prompt fills. (The idea of paging is from Kwon et al. 2023, arXiv 2309.06180.)
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::attention::{Heads, softmax_row};
 use crate::buffer::{Buffer, Ints, View, ViewMut};
-use crate::cpu::vector::vectorized;
+use crate::cpu::vector::vectorize;
 use crate::device::{ComputeError, Device};
 
 /// Positions per page.
@@ -132,14 +133,12 @@ pub fn attend(device: &Device, mut out: ViewMut<'_>, qkv: View<'_>, cache: &KvCa
                 SCORES.with_borrow_mut(|scores| {
                     scores.resize(pages.len() * PAGE, 0.0);
                     for (query, out) in queries.chunks_exact(heads.size).zip(out.chunks_exact_mut(heads.size)) {
-                        vectorized(|| {
-                            for (scores, &page) in scores.chunks_exact_mut(PAGE).zip(pages) {
-                                score_page(scores, query, &keys[page_at(page)..]);
-                            }
-                        });
+                        for (scores, &page) in scores.chunks_exact_mut(PAGE).zip(pages) {
+                            score_page(scores, query, &keys[page_at(page)..]);
+                        }
                         let (_, sum) = softmax_row(&mut scores[..length], heads.scale());
                         let inv_sum = 1.0 / sum;
-                        vectorized(|| weigh_values(out, &scores[..length], pages, |page| &values[page_at(page)..], inv_sum));
+                        weigh_values(out, &scores[..length], pages, values, page_at(0)..page_at(1), inv_sum);
                     }
                 });
             });
@@ -147,8 +146,8 @@ pub fn attend(device: &Device, mut out: ViewMut<'_>, qkv: View<'_>, cache: &KvCa
     }
 }
 
+vectorize! {
 /// `scores[j] = Σ_d query[d] keys[d][j]` for the positions of one page.
-#[inline(always)]
 fn score_page(scores: &mut [f32], query: &[f32], keys: &[f32]) {
     let mut sums = [0.0_f32; PAGE];
     for (&q, keys) in query.iter().zip(keys.as_chunks::<PAGE>().0) {
@@ -158,15 +157,17 @@ fn score_page(scores: &mut [f32], query: &[f32], keys: &[f32]) {
     }
     scores.copy_from_slice(&sums);
 }
+}
 
-/// `out = inv_sum Σ_j p[j] v[j]`, 32 columns at a time to keep several chains in flight.
-#[inline(always)]
-fn weigh_values<'a>(out: &mut [f32], p: &[f32], pages: &[u32], values: impl Fn(u32) -> &'a [f32], inv_sum: f32) {
+vectorize! {
+/// `out = inv_sum Σ_j p[j] v[j]`, 32 columns at a time to keep several chains in flight; `first_page` is
+/// the range of page 0 in `values`.
+fn weigh_values(out: &mut [f32], p: &[f32], pages: &[u32], values: &[f32], first_page: Range<usize>, inv_sum: f32) {
     let size = out.len();
     for (part, out) in out.chunks_mut(32).enumerate() {
         let mut sums = [0.0_f32; 32];
         for (p, &page) in p.chunks(PAGE).zip(pages) {
-            let values = values(page);
+            let values = &values[first_page.start + page as usize * first_page.len()..];
             for (j, &p) in p.iter().enumerate() {
                 let row = &values[j * size + part * 32..][..out.len()];
                 if let Some(row) = row.first_chunk::<32>() {
@@ -178,4 +179,5 @@ fn weigh_values<'a>(out: &mut [f32], p: &[f32], pages: &[u32], values: impl Fn(u
         }
         out.iter_mut().zip(sums).for_each(|(y, sum)| *y = sum * inv_sum);
     }
+}
 }

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::buffer::{View, ViewMut};
 use crate::cpu::gemm::{Lhs, Panels, Rhs, Start, gemm};
-use crate::cpu::vector::vectorized;
+use crate::cpu::vector::vectorize;
 use crate::device::Device;
 
 /// Whether a result replaces or adds to what is there.
@@ -104,12 +104,17 @@ pub fn backward_bias(device: &Device, mut db: ViewMut<'_>, dy: View<'_>) {
         Device::Cpu => {
             let dy = dy.slice();
             db.slice().par_chunks_mut(64).enumerate().for_each(|(part, db)| {
-                vectorized(|| {
-                    for row in dy.chunks_exact(n) {
-                        db.iter_mut().zip(&row[part * 64..]).for_each(|(db, dy)| *db += dy);
-                    }
-                });
+                add_rows(db, dy, n, part * 64);
             });
         }
     }
+}
+
+vectorize! {
+/// Adds `db.len()` columns from `start` of all rows.
+fn add_rows(db: &mut [f32], dy: &[f32], n: usize, start: usize) {
+    for row in dy.chunks_exact(n) {
+        db.iter_mut().zip(&row[start..]).for_each(|(db, dy)| *db += dy);
+    }
+}
 }

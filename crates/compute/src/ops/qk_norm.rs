@@ -7,7 +7,6 @@ use super::linear::Write;
 use super::min_rows;
 use super::rms_norm::{row_backward, row_forward};
 use crate::buffer::{View, ViewMut};
-use crate::cpu::vector::vectorized;
 use crate::device::Device;
 
 /// out, qkv `[T, (H + 2K) S]`; values are copied. Weights `[1, S]`; `inv_rms` `[T, H + K]` is kept for the backward.
@@ -29,14 +28,12 @@ pub fn forward(
             let (qw, kw) = (q_weight.slice(), k_weight.slice());
             let rows = out.slice().par_chunks_mut(cols).zip(qkv.slice().par_chunks(cols)).zip(inv_rms.slice().par_chunks_mut(n_normed));
             rows.with_min_len(min_rows(cols)).for_each(|((out, qkv), inv_rms)| {
-                vectorized(|| {
-                    out.copy_from_slice(qkv);
-                    for (head, r) in inv_rms.iter_mut().enumerate() {
-                        let at = head * size..(head + 1) * size;
-                        let w = if head < heads.n { qw } else { kw };
-                        *r = row_forward(&mut out[at.clone()], &qkv[at], w, eps);
-                    }
-                });
+                out.copy_from_slice(qkv);
+                for (head, r) in inv_rms.iter_mut().enumerate() {
+                    let at = head * size..(head + 1) * size;
+                    let w = if head < heads.n { qw } else { kw };
+                    *r = row_forward(&mut out[at.clone()], &qkv[at], w, eps);
+                }
             });
         }
     }
@@ -78,7 +75,7 @@ pub fn backward(
                         let at = head * size..(head + 1) * size;
                         let w = if head < heads.n { qw } else { kw };
                         dy.copy_from_slice(&dqkv[at.clone()]);
-                        vectorized(|| row_backward(&mut dqkv[at.clone()], dy, &qkv[at.clone()], r, w, Write::Replace));
+                        row_backward(&mut dqkv[at.clone()], dy, &qkv[at], r, w, Write::Replace);
                     }
                 },
             );

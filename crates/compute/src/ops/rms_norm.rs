@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::linear::Write;
 use super::min_rows;
 use crate::buffer::{View, ViewMut};
-use crate::cpu::vector::{sum_by, sum_squares, vectorized};
+use crate::cpu::vector::{sum_by, sum_squares, vectorize};
 use crate::device::Device;
 
 /// y, x `[T, D]`; w `[1, D]`; `inv_rms` `[T, 1]` is kept for the backward.
@@ -19,19 +19,20 @@ pub fn forward(device: &Device, mut y: ViewMut<'_>, mut inv_rms: ViewMut<'_>, x:
             let w = w.slice();
             let rows = y.slice().par_chunks_mut(cols).zip(x.slice().par_chunks(cols)).zip(inv_rms.slice());
             rows.with_min_len(min_rows(cols)).for_each(|((y, x), inv_rms)| {
-                *inv_rms = vectorized(|| row_forward(y, x, w, eps));
+                *inv_rms = row_forward(y, x, w, eps);
             });
         }
     }
 }
 
-#[inline(always)]
+vectorize! {
 pub(super) fn row_forward(y: &mut [f32], x: &[f32], w: &[f32], eps: f32) -> f32 {
     let r = 1.0 / (sum_squares(x) / x.len() as f32 + eps).sqrt();
     for ((y, x), w) in y.iter_mut().zip(x).zip(w) {
         *y = x * r * w;
     }
     r
+}
 }
 
 /// dx `[T, D]` (replaced or added to), dw `[1, D]` added to; dy, x `[T, D]`, `inv_rms` from the forward.
@@ -53,14 +54,14 @@ pub fn backward(
             let (x, dy, r, w) = (x.slice(), dy.slice(), inv_rms.slice(), w.slice());
             let rows = dx.slice().par_chunks_mut(cols).zip(dy.par_chunks(cols)).zip(x.par_chunks(cols)).zip(r);
             rows.with_min_len(min_rows(cols)).for_each(|(((dx, dy), x), &r)| {
-                vectorized(|| row_backward(dx, dy, x, r, w, write));
+                row_backward(dx, dy, x, r, w, write);
             });
             weight_backward(dw.slice(), dy, x, r);
         }
     }
 }
 
-#[inline(always)]
+vectorize! {
 pub(super) fn row_backward(dx: &mut [f32], dy: &[f32], x: &[f32], r: f32, w: &[f32], write: Write) {
     let (dy, x, w) = (&dy[..dx.len()], &x[..dx.len()], &w[..dx.len()]);
     let mean = sum_by(x.len(), |i| dy[i] * w[i] * x[i]) / x.len() as f32;
@@ -70,17 +71,19 @@ pub(super) fn row_backward(dx: &mut [f32], dy: &[f32], x: &[f32], r: f32, w: &[f
         Write::Add => (0..dx.len()).for_each(|i| dx[i] += r * (dy[i] * w[i] - x[i] * scale)),
     }
 }
+}
 
 /// `dw += Σ_t dy_t ⊙ x_t r_t`, parallel over columns so that the order of the sum is fixed.
 fn weight_backward(dw: &mut [f32], dy: &[f32], x: &[f32], r: &[f32]) {
     let cols = dw.len();
-    dw.par_chunks_mut(64).enumerate().for_each(|(part, dw)| {
-        vectorized(|| {
-            let start = part * 64;
-            for ((dy, x), &r) in dy.chunks_exact(cols).zip(x.chunks_exact(cols)).zip(r) {
-                let (dy, x) = (&dy[start..start + dw.len()], &x[start..start + dw.len()]);
-                (0..dw.len()).for_each(|i| dw[i] += dy[i] * x[i] * r);
-            }
-        });
-    });
+    dw.par_chunks_mut(64).enumerate().for_each(|(part, dw)| add_columns(dw, dy, x, r, cols, part * 64));
+}
+
+vectorize! {
+fn add_columns(dw: &mut [f32], dy: &[f32], x: &[f32], r: &[f32], cols: usize, start: usize) {
+    for ((dy, x), &r) in dy.chunks_exact(cols).zip(x.chunks_exact(cols)).zip(r) {
+        let (dy, x) = (&dy[start..start + dw.len()], &x[start..start + dw.len()]);
+        (0..dw.len()).for_each(|i| dw[i] += dy[i] * x[i] * r);
+    }
+}
 }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::attention::Heads;
 use super::min_rows;
 use crate::buffer::{Ints, View, ViewMut};
-use crate::cpu::vector::vectorized;
+use crate::cpu::vector::vectorize;
 use crate::device::Device;
 
 /// Which way to rotate.
@@ -30,16 +30,20 @@ pub fn apply(device: &Device, mut qkv: ViewMut<'_>, table: View<'_>, positions: 
             qkv.slice().par_chunks_mut(cols).zip(positions).with_min_len(min_rows(cols)).for_each(|(row, &position)| {
                 let (cos, sin) = table[position as usize * size..][..size].split_at(size / 2);
                 let sign = if direction == Direction::Forward { 1.0 } else { -1.0 };
-                vectorized(|| {
-                    for head in row[..(heads.n + heads.n_kv) * size].chunks_exact_mut(size) {
-                        let (first, second) = head.split_at_mut(size / 2);
-                        for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
-                            let sin = sign * sin;
-                            (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
-                        }
-                    }
-                });
+                rotate(&mut row[..(heads.n + heads.n_kv) * size], cos, sin, sign);
             });
         }
     }
+}
+
+vectorize! {
+fn rotate(heads: &mut [f32], cos: &[f32], sin: &[f32], sign: f32) {
+    for head in heads.chunks_exact_mut(2 * cos.len()) {
+        let (first, second) = head.split_at_mut(cos.len());
+        for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
+            let sin = sign * sin;
+            (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+        }
+    }
+}
 }

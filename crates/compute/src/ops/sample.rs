@@ -8,11 +8,11 @@ use std::cell::RefCell;
 
 use rayon::prelude::*;
 
-use super::head::{CHUNK, HeadScratch, PIECE, RowSums, piece_logits};
+use super::head::{CHUNK, HeadScratch, PIECE, RowSums, piece_logits, scale};
 use super::linear::Weight;
 use crate::buffer::{Ints, View, ViewMut};
 use crate::cpu::gemm::{Lhs, Start, gemm, gemm_single};
-use crate::cpu::vector::{exp, vectorized};
+use crate::cpu::vector::{exp, vectorize};
 use crate::device::Device;
 
 /// Rows whose full logits exist at the same time when distributions are truncated.
@@ -103,14 +103,8 @@ fn sample_rows(
         piece_logits(logits, hidden.slice(), w, first, n, 1.0);
         scratch.chunks.par_chunks_mut(n_chunks).zip(logits.par_chunks_mut(n)).zip(params).for_each(|((chunks, logits), params)| {
             let inv_temperature = params.inv_temperature();
-            vectorized(|| {
-                if inv_temperature != 1.0 {
-                    logits.iter_mut().for_each(|l| *l *= inv_temperature);
-                }
-                for (sums, logits) in chunks[first / CHUNK..].iter_mut().zip(logits.chunks(CHUNK)) {
-                    *sums = RowSums::of(logits);
-                }
-            });
+            scale(logits, inv_temperature);
+            chunk_sums(&mut chunks[first / CHUNK..], logits);
         });
     }
     let outputs = tokens.par_iter_mut().zip(logprobs.par_iter_mut());
@@ -124,9 +118,19 @@ fn sample_rows(
     draw_truncated(&mut scratch.full, tokens, logprobs, hidden, w, &scratch.chunks, params);
 }
 
+vectorize! {
+fn chunk_sums(chunks: &mut [RowSums], logits: &[f32]) {
+    for (sums, logits) in chunks.iter_mut().zip(logits.chunks(CHUNK)) {
+        *sums = RowSums::of(logits);
+    }
+}
+}
+
+vectorize! {
 /// Total sums of a row, merged in the order of [`super::head::forward`].
 fn total(chunks: &[RowSums]) -> RowSums {
-    vectorized(|| chunks.iter().fold(RowSums::EMPTY, |sums, &chunk| sums.merge(chunk)))
+    chunks.iter().fold(RowSums::EMPTY, |sums, &chunk| sums.merge(chunk))
+}
 }
 
 /// Draws from the whole distribution of one row, or takes its maximum.
@@ -144,7 +148,7 @@ fn draw(hidden: &[f32], w: &Weight<'_>, chunks: &[RowSums], params: &SampleParam
         logits.resize(CHUNK.min(vocab - first), 0.0);
         gemm_single(hidden, w.rhs(first), logits);
         let inv_temperature = params.inv_temperature();
-        logits.iter_mut().for_each(|l| *l *= inv_temperature);
+        scale(logits, inv_temperature);
         let offset = if greedy {
             logits.iter().position(|&l| l >= sums.max).unwrap_or(0)
         } else {
@@ -197,7 +201,7 @@ fn draw_truncated(
         outputs.zip(inputs).for_each(|((token, logprob), ((logits, chunks), params))| {
             if params.truncates() {
                 let inv_temperature = params.inv_temperature();
-                logits.iter_mut().for_each(|l| *l *= inv_temperature);
+                scale(logits, inv_temperature);
                 let sums = total(chunks);
                 *token = ORDER.with_borrow_mut(|order| draw_kept(order, logits, sums, params));
                 *logprob = logits[*token as usize] - sums.log_sum_exp();

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::min_rows;
 use crate::buffer::{View, ViewMut};
-use crate::cpu::vector::{sigmoid, vectorized};
+use crate::cpu::vector::{sigmoid, vectorize};
 use crate::device::Device;
 
 /// y `[T, F]`; `gate_up` `[T, 2F]` holds g then u in each row.
@@ -16,10 +16,16 @@ pub fn forward(device: &Device, mut y: ViewMut<'_>, gate_up: View<'_>) {
             let rows = y.slice().par_chunks_mut(cols).zip(gate_up.slice().par_chunks(2 * cols));
             rows.with_min_len(min_rows(cols)).for_each(|(y, gate_up)| {
                 let (gate, up) = gate_up.split_at(cols);
-                vectorized(|| y.iter_mut().zip(gate).zip(up).for_each(|((y, &g), &u)| *y = g * sigmoid(g) * u));
+                activate(y, gate, up);
             });
         }
     }
+}
+
+vectorize! {
+fn activate(y: &mut [f32], gate: &[f32], up: &[f32]) {
+    y.iter_mut().zip(gate).zip(up).for_each(|((y, &g), &u)| *y = g * sigmoid(g) * u);
+}
 }
 
 /// Turns `gate_up` `[T, 2F]` in place into its gradient, from dy `[T, F]`.
@@ -31,14 +37,18 @@ pub fn backward_in_place(device: &Device, mut gate_up: ViewMut<'_>, dy: View<'_>
             let rows = gate_up.slice().par_chunks_mut(2 * cols).zip(dy.slice().par_chunks(cols));
             rows.with_min_len(min_rows(cols)).for_each(|(gate_up, dy)| {
                 let (gate, up) = gate_up.split_at_mut(cols);
-                vectorized(|| {
-                    for ((g, u), &dy) in gate.iter_mut().zip(up).zip(dy) {
-                        let s = sigmoid(*g);
-                        let silu = *g * s;
-                        (*g, *u) = (dy * *u * (s + silu * (1.0 - s)), dy * silu);
-                    }
-                });
+                differentiate(gate, up, dy);
             });
         }
     }
+}
+
+vectorize! {
+fn differentiate(gate: &mut [f32], up: &mut [f32], dy: &[f32]) {
+    for ((g, u), &dy) in gate.iter_mut().zip(up).zip(dy) {
+        let s = sigmoid(*g);
+        let silu = *g * s;
+        (*g, *u) = (dy * *u * (s + silu * (1.0 - s)), dy * silu);
+    }
+}
 }
