@@ -21,7 +21,7 @@ use self::elements::ElementType;
 #[cfg(test)]
 pub(crate) use self::gguf::Header as GgufHeader;
 pub(crate) use self::gguf::Metadata as GgufMetadata;
-pub use self::save::{SaveDtype, save_checkpoint};
+pub use self::save::{SaveDtype, TensorSource, save_checkpoint};
 #[cfg(test)]
 pub(crate) use self::tests::GgufBuilder;
 use crate::config::Object;

@@ -138,6 +138,7 @@ impl ModelError {
         ModelError::Unsupported { what: what.into(), expected: expected.into(), found: found.into() }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "used as a function from errors")]
     pub(crate) fn tokenizer(what: impl ToString) -> Self {
         ModelError::Tokenizer { what: what.to_string() }
     }

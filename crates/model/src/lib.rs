@@ -13,7 +13,7 @@ mod tokenizer;
 pub mod training;
 
 pub use chat::ChatTemplate;
-pub use checkpoint::{Checkpoint, SaveDtype, save_checkpoint};
+pub use checkpoint::{Checkpoint, SaveDtype, TensorSource, save_checkpoint};
 pub use config::{Architecture, ModelConfig, RopeScaling, TensorSpec};
 pub use error::ModelError;
 pub use parameters::Weights;

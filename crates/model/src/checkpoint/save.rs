@@ -22,11 +22,17 @@ pub enum SaveDtype {
     Bf16,
 }
 
+/// Gives the elements of one tensor, row-major: borrowed from a host buffer, or copied from a device, which may fail.
+pub type TensorSource<'a, 'w> = dyn FnMut(&TensorSpec) -> Result<Cow<'w, [f32]>, ModelError> + 'a;
+
 /// The files of a saved folder.
 const FILES: [&str; 5] = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"];
 
 /// Writes a folder that transformers and [`crate::Checkpoint::open`] read: configuration, tokenizer with its chat template, and one
 /// safetensors file. `tensors` gives the elements of each tensor of [`ModelConfig::tensors`] in that order, row-major.
+///
+/// Transformers 5 reads every `tokenizer.json` beside a Qwen2 configuration with Qwen2's own rules for words, whatever the folder
+/// says; a Qwen2 model with another tokenizer wants `PreTrainedTokenizerFast` there instead of `AutoTokenizer`.
 ///
 /// The folder appears whole or not at all: it is written beside its place, synced and renamed. An older checkpoint in its place
 /// is exchanged in one step where the file system can do that. On any error the old state stays.
@@ -40,7 +46,7 @@ pub fn save_checkpoint<'w>(
     tokenizer: &Tokenizer,
     chat_template: Option<&ChatTemplate>,
     dtype: SaveDtype,
-    tensors: &mut dyn FnMut(&TensorSpec) -> Result<Cow<'w, [f32]>, ModelError>,
+    tensors: &mut TensorSource<'_, 'w>,
 ) -> Result<(), ModelError> {
     config.validate()?;
     tokenizer.check_vocab(config.vocab)?;
@@ -65,7 +71,7 @@ fn write_folder<'w>(
     tokenizer: &Tokenizer,
     chat_template: Option<&ChatTemplate>,
     dtype: SaveDtype,
-    tensors: &mut dyn FnMut(&TensorSpec) -> Result<Cow<'w, [f32]>, ModelError>,
+    tensors: &mut TensorSource<'_, 'w>,
 ) -> Result<(), ModelError> {
     fs::create_dir(folder).map_err(ModelError::io("create", folder))?;
     let mut config_json = config.to_hf_json();
@@ -145,7 +151,7 @@ fn write_safetensors<'w>(
     file: &mut dyn Write,
     specs: &[TensorSpec],
     dtype: SaveDtype,
-    tensors: &mut dyn FnMut(&TensorSpec) -> Result<Cow<'w, [f32]>, ModelError>,
+    tensors: &mut TensorSource<'_, 'w>,
 ) -> Result<(), WriteError> {
     let mut header = Map::new();
     header.insert("__metadata__".into(), json!({ "format": "pt" }));

@@ -64,7 +64,7 @@ fn bf16_rounds_to_nearest_even() {
     let config = tiny_config(Architecture::Llama);
     save_checkpoint(&dir, &config, &tokenizer(), None, SaveDtype::Bf16, &mut |spec| {
         // 1 + 2^-8 lies between 1 and 1 + 2^-7; 1 + 3 * 2^-8 between 1 + 2^-7 and 1 + 2^-6.
-        Ok((0..spec.n_elements()).map(|i| if i % 2 == 0 { 1.003_906_25 } else { 1.011_718_75 }).collect())
+        Ok((0..spec.n_elements()).map(|i| if i % 2 == 0 { 1.0 + 1.0 / 256.0 } else { 1.0 + 3.0 / 256.0 }).collect())
     })
     .unwrap();
     let checkpoint = Checkpoint::open(&dir).unwrap();
