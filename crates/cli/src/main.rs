@@ -1,15 +1,76 @@
 //! `ruminate`: the DeepSeek-R1 training recipe as one program.
 
+mod commands;
+mod models;
 mod problems;
 mod prompts;
 mod recipe;
 mod run_dir;
 mod shapes;
+mod stages;
+mod summary;
+mod ui;
 
-fn main() {
-    let a = std::env::args().nth(1).unwrap_or_default();
-    match recipe::load(a.as_ref(), &recipe::Overrides { seed: None, sets: std::env::args().skip(2).collect() }) {
-        Ok(c) => println!("{}\n{}", c.to_toml(), c.hash()),
-        Err(e) => println!("{e}"),
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::commands::bench::BenchArgs;
+use crate::commands::chat::ChatArgs;
+use crate::commands::completions::CompletionsArgs;
+use crate::commands::eval::EvalArgs;
+use crate::commands::plan::PlanArgs;
+use crate::commands::run::RunArgs;
+use crate::recipe::RecipeError;
+
+/// Exit status of a recipe or command line that cannot be run; clap uses the same.
+const USAGE: u8 = 2;
+
+/// Exit status after Ctrl-C: 128 and the number of the signal.
+const INTERRUPTED: i32 = 130;
+
+/// The DeepSeek-R1 training recipe as one program: from a base language model to one that reasons.
+#[derive(Debug, Parser)]
+#[command(name = "ruminate", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(RunArgs),
+    Plan(PlanArgs),
+    Eval(EvalArgs),
+    Chat(ChatArgs),
+    Bench(BenchArgs),
+    Completions(CompletionsArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            if error.downcast_ref::<RecipeError>().is_some() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<()> {
+    // Files appear whole or not at all, so the process may end at any moment.
+    ctrlc::set_handler(|| {
+        eprintln!("\ninterrupted; the same command goes on from here");
+        std::process::exit(INTERRUPTED);
+    })?;
+    match &cli.command {
+        Command::Run(args) => args.run(),
+        Command::Plan(args) => args.run(),
+        Command::Eval(args) => args.run(),
+        Command::Chat(args) => args.run(),
+        Command::Bench(args) => args.run(),
+        Command::Completions(args) => args.run(&mut Cli::command()),
     }
 }

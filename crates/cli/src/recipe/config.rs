@@ -241,6 +241,17 @@ pub(crate) enum Template {
     Chat,
 }
 
+impl Template {
+    /// Strings that end a completion. A base model prompted with the paper's template goes on to write the next user's question: the
+    /// end of the answer is the end.
+    pub(crate) fn default_stop(self) -> Vec<String> {
+        match self {
+            Self::Tiny | Self::Chat => Vec::new(),
+            Self::R1Zero => vec!["</answer>".to_owned()],
+        }
+    }
+}
+
 /// Which problems of a file. A tenth of them, chosen by a hash of the question, is held out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -17,6 +17,7 @@ pub(super) struct RecipeFile {
     pub(super) seed: u64,
     /// Values that the user gives with `--set`.
     #[serde(default)]
+    #[expect(dead_code, reason = "read before the rest, since the rest refers to it; here it makes the key known")]
     pub(super) inputs: Table,
     /// How each policy is evaluated; without it none is.
     pub(super) evaluation: Option<Table>,

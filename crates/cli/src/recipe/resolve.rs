@@ -146,7 +146,7 @@ fn resolve_grpo(source: &Source, body: &Table, part: &Part) -> Result<GrpoConfig
         top_p: file.top_p.unwrap_or(1.0),
         max_batch: file.max_batch.unwrap_or(64),
         microbatch_tokens: file.microbatch_tokens.unwrap_or(4096),
-        stop: file.stop.unwrap_or_else(|| default_stop(file.template)),
+        stop: file.stop.unwrap_or_else(|| file.template.default_stop()),
         save_every: file.save_every.unwrap_or(10),
         evaluate_every: file.evaluate_every,
         control: file.control,
@@ -217,7 +217,7 @@ fn resolve_evaluation(source: &Source, table: &Table, first_grpo: Option<&GrpoCo
         top_p: file.top_p.unwrap_or(0.95),
         max_new_tokens: file.max_new_tokens.or(budget).ok_or_else(|| missing("max_new_tokens"))?,
         max_batch: file.max_batch.unwrap_or(64),
-        stop: file.stop.unwrap_or_else(|| default_stop(template)),
+        stop: file.stop.unwrap_or_else(|| template.default_stop()),
         prompts,
     };
     let check = Checks { source, part };
@@ -244,14 +244,6 @@ fn resolve_system(source: &Source, part: &Part, template: Template, system: Opti
         (Template::Chat, None) => Ok(Some(crate::prompts::CHAT_SYSTEM.to_owned())),
         (_, None) => Ok(None),
         (_, Some(_)) => Err(source.error(part, Some("system"), Problem::value("system", "only the template 'chat' has a system message"))),
-    }
-}
-
-/// A base model prompted with the paper's template goes on to write the next user's question: the end of the answer is the end.
-fn default_stop(template: Template) -> Vec<String> {
-    match template {
-        Template::Tiny | Template::Chat => Vec::new(),
-        Template::R1Zero => vec!["</answer>".to_owned()],
     }
 }
 

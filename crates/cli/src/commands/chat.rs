@@ -1,0 +1,185 @@
+//! `ruminate chat`: a conversation with a model.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use ruminate_core::{Message, PolicyVersion, Role, Seed, TokenId};
+use ruminate_model::{ChatTemplate, Checkpoint, Policy, Tokenizer};
+use ruminate_rollout::{Engine, EngineLimits, Event, Request, SamplingParams};
+use ruminate_tasks::synthetic::tiny_prompt;
+
+use super::DeviceChoice;
+use super::eval::TemplateChoice;
+use crate::models;
+use crate::recipe::Template;
+use crate::stages::rollouts::{MAX_CACHE_BYTES, completion_text};
+
+/// Talks with a model, line by line. Reads questions from the standard input, from a pipe too.
+#[derive(Debug, Args)]
+pub(crate) struct ChatArgs {
+    /// Hugging Face folder, GGUF file, directory of a stage, or builtin:tiny.
+    model: String,
+    /// System message, for models with a chat template.
+    #[arg(long)]
+    system: Option<String>,
+    /// How a line becomes a prompt [default: chat if the model has a chat template, else tiny].
+    #[arg(long, value_enum)]
+    template: Option<TemplateChoice>,
+    /// Sampling temperature; 0 takes the most probable token.
+    #[arg(long, default_value_t = 0.6)]
+    temperature: f32,
+    /// Nucleus of sampling.
+    #[arg(long, default_value_t = 0.95)]
+    top_p: f32,
+    /// Generation budget of a reply.
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    max_new_tokens: usize,
+    /// Root of all randomness.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceChoice,
+}
+
+impl ChatArgs {
+    /// Talks until the input ends.
+    pub(crate) fn run(&self) -> Result<()> {
+        let model = models::open(&self.model)?;
+        let Checkpoint { tokenizer, chat_template, .. } = &model.checkpoint;
+        let template = TemplateChoice::resolve(self.template, chat_template.is_some());
+        let policy = Policy::load(&self.device.device(), &model.checkpoint)?;
+        let params = SamplingParams { temperature: self.temperature, top_p: self.top_p, ..SamplingParams::default() };
+        params.validate()?;
+        let limits = EngineLimits { max_batch: 1, max_sequence: policy.context(), max_cache_bytes: MAX_CACHE_BYTES };
+        let mut talk = Talk {
+            args: self,
+            engine: Engine::new(&policy, limits)?,
+            policy,
+            tokenizer,
+            chat: chat_template.as_ref(),
+            template,
+            params,
+            messages: Vec::new(),
+            n_replies: 0,
+        };
+        talk.converse()
+    }
+}
+
+struct Talk<'a> {
+    args: &'a ChatArgs,
+    engine: Engine,
+    policy: Policy,
+    tokenizer: &'a Tokenizer,
+    chat: Option<&'a ChatTemplate>,
+    template: Template,
+    params: SamplingParams,
+    /// The conversation so far, for the template `chat`.
+    messages: Vec<Message>,
+    n_replies: u64,
+}
+
+impl Talk<'_> {
+    fn converse(&mut self) -> Result<()> {
+        if let Some(system) = &self.args.system {
+            if self.template != Template::Chat {
+                bail!("--system: expected a model with a chat template, found the template of a base model");
+            }
+            self.messages.push(Message { role: Role::System, content: system.clone() });
+        }
+        let stdin = std::io::stdin();
+        let is_terminal = stdin.is_terminal();
+        loop {
+            if is_terminal {
+                write_out("> ")?;
+            }
+            let mut line = String::new();
+            if stdin.lock().read_line(&mut line).context("cannot read the standard input")? == 0 {
+                return Ok(());
+            }
+            let question = line.trim();
+            if question.is_empty() {
+                continue;
+            }
+            self.reply(question)?;
+        }
+    }
+
+    fn reply(&mut self, question: &str) -> Result<()> {
+        let prompt = match (self.template, self.chat) {
+            (Template::Chat, Some(chat)) => {
+                self.messages.push(Message { role: Role::User, content: question.to_owned() });
+                chat.render(&self.messages, true)?
+            }
+            (Template::Chat, None) => bail!("--template chat: the model has no chat template"),
+            (Template::Tiny | Template::R1Zero, _) => tiny_prompt(question),
+        };
+        let request = Request {
+            key: Seed::new(self.args.seed).with("chat").with_index(self.n_replies),
+            prompt_ids: self.tokenizer.encode(&prompt, false)?,
+            n_samples: 1,
+            max_new_tokens: self.args.max_new_tokens,
+            params: self.params,
+            stop: self.template.default_stop(),
+        };
+        self.n_replies += 1;
+        let eos = self.policy.config().eos.clone();
+        let mut shown = Shown { tokenizer: self.tokenizer, ids: Vec::new(), n_shown: 0, result: Ok(()) };
+        let mut finished = None;
+        let mut on_event = |event| match event {
+            Event::Token { token_id, .. } if eos.contains(&token_id) => {}
+            Event::Token { token_id, .. } => shown.push(token_id),
+            Event::Finished { completion, .. } => finished = Some(completion),
+        };
+        self.engine.generate(&self.policy, PolicyVersion(0), self.tokenizer, &[request], &mut on_event)?;
+        shown.result?;
+        write_out("\n")?;
+        let completion = finished.context("the engine gave no completion")?;
+        let content = completion_text(self.policy.config(), self.tokenizer, &completion)?;
+        if self.template == Template::Chat {
+            self.messages.push(Message { role: Role::Assistant, content });
+        }
+        Ok(())
+    }
+}
+
+/// Text that is printed while it is sampled. Bytes of an unfinished character wait for the rest of it.
+struct Shown<'a> {
+    tokenizer: &'a Tokenizer,
+    ids: Vec<TokenId>,
+    /// Bytes of the text of `ids` that are printed.
+    n_shown: usize,
+    result: Result<()>,
+}
+
+impl Shown<'_> {
+    fn push(&mut self, token_id: TokenId) {
+        self.ids.push(token_id);
+        if self.result.is_ok() {
+            self.result = self.show();
+        }
+    }
+
+    fn show(&mut self) -> Result<()> {
+        let text = self.tokenizer.decode(&self.ids)?;
+        // A decoder shows the part of a character that is there as U+FFFD.
+        let whole = text.trim_end_matches('\u{fffd}');
+        if let Some(new) = whole.get(self.n_shown..) {
+            write_out(new)?;
+            self.n_shown = whole.len();
+        }
+        // Lines keep the text that is decoded again for every token short.
+        if whole.len() == text.len() && text.ends_with('\n') {
+            self.ids.clear();
+            self.n_shown = 0;
+        }
+        Ok(())
+    }
+}
+
+fn write_out(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("cannot write to the standard output")
+}

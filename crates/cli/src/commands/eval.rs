@@ -1,0 +1,166 @@
+//! `ruminate eval`: how well a model solves the problems of a file.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use ruminate_core::{Language, Seed};
+use ruminate_model::Policy;
+use ruminate_rewards::RewardMix;
+use ruminate_rollout::SamplingParams;
+use serde::Serialize;
+
+use super::{DeviceChoice, print, print_json};
+use crate::models;
+use crate::problems::load_file;
+use crate::prompts::CHAT_SYSTEM;
+use crate::recipe::Template;
+use crate::stages::evaluate::{Evaluation, evaluate, percent};
+use crate::stages::rollouts::{PolicyText, SampleSettings};
+use crate::ui::Ui;
+
+/// Samples a model on a file of problems and reports pass@1 with its 95% interval.
+#[derive(Debug, Args)]
+pub(crate) struct EvalArgs {
+    /// Hugging Face folder, GGUF file, directory of a stage, or builtin:tiny.
+    model: String,
+    /// Problems, one JSON object on each line.
+    #[arg(long, value_name = "FILE.jsonl")]
+    data: PathBuf,
+    /// Form of the lines: ruminate, gsm8k, math, countdown, knights or fields:QUESTION,ANSWER [default: told from the first line].
+    #[arg(long)]
+    form: Option<String>,
+    /// Language of the questions.
+    #[arg(long, value_enum, default_value_t = LanguageChoice::En)]
+    language: LanguageChoice,
+    /// Completions of each problem.
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    samples: u32,
+    /// Sampling temperature; 0 takes the most probable token.
+    #[arg(long, default_value_t = 0.6)]
+    temperature: f32,
+    /// Nucleus of sampling.
+    #[arg(long, default_value_t = 0.95)]
+    top_p: f32,
+    /// Generation budget.
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    max_new_tokens: usize,
+    /// Only the first problems of the file.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// How a question becomes a prompt [default: chat if the model has a chat template, else tiny].
+    #[arg(long, value_enum)]
+    template: Option<TemplateChoice>,
+    /// Sequences decoded at once.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    max_batch: usize,
+    /// Root of all randomness.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceChoice,
+    /// Print the figures as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A template, as the command line writes it.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum TemplateChoice {
+    /// The fewest marks, for the tiny base model.
+    Tiny,
+    /// The template of the DeepSeek-R1 paper for base models.
+    R1Zero,
+    /// The model's own chat template.
+    Chat,
+}
+
+impl TemplateChoice {
+    /// The template; without a choice the model's own, if it has one.
+    pub(crate) fn resolve(choice: Option<Self>, has_chat: bool) -> Template {
+        match choice {
+            Some(Self::Tiny) => Template::Tiny,
+            Some(Self::R1Zero) => Template::R1Zero,
+            Some(Self::Chat) => Template::Chat,
+            None if has_chat => Template::Chat,
+            None => Template::Tiny,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LanguageChoice {
+    En,
+    Zh,
+}
+
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    model: &'a str,
+    data: String,
+    template: Template,
+    temperature: f32,
+    top_p: f32,
+    max_new_tokens: usize,
+    seed: u64,
+    #[serde(flatten)]
+    figures: &'a Evaluation,
+}
+
+impl EvalArgs {
+    /// Evaluates.
+    pub(crate) fn run(&self) -> Result<()> {
+        let language = match self.language {
+            LanguageChoice::En => Language::En,
+            LanguageChoice::Zh => Language::Zh,
+        };
+        let problems = load_file(&self.data, self.form.as_deref(), language, self.limit)?;
+        let model = models::open(&self.model)?;
+        let checkpoint = &model.checkpoint;
+        let template = TemplateChoice::resolve(self.template, checkpoint.chat_template.is_some());
+        let settings = SampleSettings {
+            template,
+            system: (template == Template::Chat).then(|| CHAT_SYSTEM.to_owned()),
+            n_samples: self.samples,
+            max_new_tokens: self.max_new_tokens,
+            params: SamplingParams { temperature: self.temperature, top_p: self.top_p, ..SamplingParams::default() },
+            stop: template.default_stop(),
+            rewards: RewardMix::default(),
+            max_batch: self.max_batch.max(1),
+        };
+        settings.params.validate()?;
+        let policy = Policy::load(&self.device.device(), checkpoint)?;
+        let text = PolicyText { tokenizer: &checkpoint.tokenizer, chat: checkpoint.chat_template.as_ref() };
+        let seed = Seed::new(self.seed).with("eval");
+        let (figures, _) = evaluate(&policy, text, &problems, settings, seed, &Ui::new(), "eval")?;
+        if self.json {
+            return print_json(&Report {
+                model: &self.model,
+                data: self.data.display().to_string(),
+                template,
+                temperature: self.temperature,
+                top_p: self.top_p,
+                max_new_tokens: self.max_new_tokens,
+                seed: self.seed,
+                figures: &figures,
+            });
+        }
+        print(&lines(&figures))
+    }
+}
+
+fn lines(figures: &Evaluation) -> String {
+    let Evaluation { pass_at_1, .. } = figures;
+    let mut lines = vec![format!("pass@1       {}, {} problems, {} samples each", percent(pass_at_1), pass_at_1.n_problems, pass_at_1.k)];
+    if let Some(pass_at_k) = &figures.pass_at_k {
+        lines.push(format!("{:<12} {}", format!("pass@{}", pass_at_k.k), percent(pass_at_k)));
+    }
+    lines.push(format!("tokens       {:.1} on average, {:.1}% cut off", figures.response_length, 100.0 * figures.truncated_share));
+    lines.push(format!("well formed  {:.1}%", 100.0 * figures.format_share));
+    if let Some(share) = figures.language_share {
+        lines.push(format!("language     {:.1}%", 100.0 * share));
+    }
+    lines.push(format!("speed        {:.0} tokens/s", figures.n_sampled as f64 / figures.seconds));
+    lines.join("\n")
+}

@@ -1,0 +1,89 @@
+//! `ruminate run`: runs a recipe.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use clap::Args;
+use ruminate_compute::Device;
+
+use super::{DeviceChoice, print, print_json};
+use crate::recipe::{self, Overrides, RunConfig};
+use crate::run_dir::{RunDir, RunManifest, write_json};
+use crate::stages::{StageContext, check_inputs, run_all};
+use crate::summary::{summarise, table};
+use crate::ui::Ui;
+
+/// The recipe, and what is changed in it.
+#[derive(Debug, Args)]
+pub(crate) struct RecipeArgs {
+    /// Recipe file, such as recipes/tiny.toml.
+    recipe: PathBuf,
+    /// Root of all randomness, instead of the recipe's.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// An input of the recipe, or any of its values: model=PATH, zero.steps=5, evaluation.samples=2.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+}
+
+impl RecipeArgs {
+    /// Reads the recipe.
+    pub(crate) fn load(&self) -> Result<RunConfig> {
+        Ok(recipe::load(&self.recipe, &Overrides { seed: self.seed, sets: self.sets.clone() })?)
+    }
+}
+
+/// Runs a recipe; started again, it goes on where it was.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    /// Directory of the run [default: runs/<name of the recipe>].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceChoice,
+    /// Check everything and print the resolved recipe, but run nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl RunArgs {
+    /// Runs it.
+    pub(crate) fn run(&self) -> Result<()> {
+        let config = self.recipe.load()?;
+        check_inputs(&config)?;
+        let path = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&config.name));
+        if self.dry_run {
+            let order: Vec<&str> = config.stages.iter().map(|stage| stage.id.as_str()).collect();
+            return print(&format!("# would run {} in {}\n{}", order.join(", then "), path.display(), config.to_toml().trim_end()));
+        }
+        let device = self.device.device();
+        let run_dir = RunDir::open(&path, &config, &manifest(&config, &device))?;
+        let ui = Ui::new();
+        run_all(&StageContext { config: &config, device: &device, run_dir: &run_dir, ui: &ui })?;
+        let summary = summarise(&config, &run_dir)?;
+        write_json(&run_dir.path().join("summary.json"), &summary)?;
+        if self.json { print_json(&summary) } else { print(&table(&summary)) }
+    }
+}
+
+fn manifest(config: &RunConfig, device: &Device) -> RunManifest {
+    #[expect(clippy::disallowed_methods, reason = "the record of a run says when it was started")]
+    let now = SystemTime::now();
+    RunManifest {
+        recipe: config.name.clone(),
+        recipe_hash: config.hash(),
+        seed: config.seed,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: option_env!("RUMINATE_COMMIT").map(str::to_owned),
+        device: device.name().to_owned(),
+        n_threads: device.n_threads(),
+        started_unix_secs: now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+    }
+}

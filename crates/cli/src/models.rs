@@ -1,0 +1,142 @@
+//! Finding the model that the user means, and the one that is built in.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use ruminate_model::Checkpoint;
+
+use crate::run_dir::{io_context, write_atomically};
+
+/// Names the tiny base model that this program carries.
+pub(crate) const BUILTIN_TINY: &str = "builtin:tiny";
+
+/// Files of the built-in base model: a Hugging Face folder that `recipes/base.toml` made.
+const TINY_FILES: &[(&str, &[u8])] = &[];
+
+/// An opened model. The files of the built-in one live as long as this.
+#[derive(Debug)]
+pub(crate) struct OpenModel {
+    /// The model.
+    pub(crate) checkpoint: Checkpoint,
+    _files: Option<tempfile::TempDir>,
+}
+
+/// Opens a Hugging Face folder, a GGUF file, the directory of a stage, or `builtin:tiny`.
+///
+/// # Errors
+/// No such model, or one that cannot be read.
+pub(crate) fn open(model: &str) -> Result<OpenModel> {
+    if model == BUILTIN_TINY {
+        let files = tempfile::tempdir().context("cannot create a temporary folder")?;
+        let folder = files.path().join("tiny");
+        write_builtin_tiny(&folder)?;
+        return Ok(OpenModel { checkpoint: Checkpoint::open(&folder)?, _files: Some(files) });
+    }
+    Ok(OpenModel { checkpoint: Checkpoint::open(&locate(Path::new(model))?)?, _files: None })
+}
+
+/// The checkpoint that a path means: itself, or the `checkpoint` folder of a stage's directory.
+fn locate(path: &Path) -> Result<PathBuf> {
+    if path.join("resolved.toml").is_file() {
+        bail!("{} is the directory of a run, expected one of its stages, such as {}", path.display(), path.join("zero").display());
+    }
+    let of_stage = path.join("checkpoint");
+    if path.join("config.json").is_file() || !path.join("manifest.json").is_file() {
+        return Ok(path.to_owned());
+    }
+    if !of_stage.is_dir() {
+        bail!("{} is the directory of a stage that has no checkpoint yet", path.display());
+    }
+    Ok(of_stage)
+}
+
+/// Writes the built-in base model as a Hugging Face folder.
+///
+/// # Errors
+/// A build without one, or the file system's.
+pub(crate) fn write_builtin_tiny(folder: &Path) -> Result<()> {
+    if TINY_FILES.is_empty() {
+        bail!(
+            "{BUILTIN_TINY}: this build carries no model; `ruminate run recipes/base.toml` makes one, whose stage directory can be loaded"
+        );
+    }
+    std::fs::create_dir_all(folder).with_context(io_context("create", folder))?;
+    TINY_FILES.iter().try_for_each(|(name, bytes)| write_atomically(&folder.join(name), bytes))
+}
+
+/// Hash of a model's files, by name: of the first and last mebibyte of each and its size, so that a large model takes no time.
+///
+/// # Errors
+/// Files that cannot be read.
+pub(crate) fn hash_files(path: &Path) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    let mut files = Vec::new();
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).with_context(io_context("read", path))? {
+            let entry = entry.with_context(io_context("read", path))?;
+            if entry.path().is_file() {
+                files.push(entry.path());
+            }
+        }
+        files.sort();
+    } else {
+        files.push(path.to_owned());
+    }
+    for file in files {
+        hasher.update(file.file_name().unwrap_or_default().as_encoded_bytes());
+        hash_ends(&file, &mut hasher).with_context(io_context("read", &file))?;
+    }
+    Ok(hasher.finalize().to_hex()[..32].to_owned())
+}
+
+fn hash_ends(path: &Path, hasher: &mut blake3::Hasher) -> std::io::Result<()> {
+    use std::io::{Read, Seek, SeekFrom};
+    const END: u64 = 1 << 20;
+    let mut file = std::fs::File::open(path)?;
+    let size = file.metadata()?.len();
+    hasher.update(&size.to_le_bytes());
+    let mut bytes = Vec::new();
+    file.by_ref().take(END).read_to_end(&mut bytes)?;
+    file.seek(SeekFrom::Start(size.saturating_sub(END).max(END.min(size))))?;
+    file.take(END).read_to_end(&mut bytes)?;
+    hasher.update(&bytes);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_directory_means_its_checkpoint_and_a_run_directory_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let stage = dir.path().join("zero");
+        std::fs::create_dir_all(&stage).unwrap();
+        std::fs::write(stage.join("manifest.json"), "{}").unwrap();
+        assert!(locate(&stage).unwrap_err().to_string().contains("has no checkpoint yet"));
+        std::fs::create_dir(stage.join("checkpoint")).unwrap();
+        assert_eq!(locate(&stage).unwrap(), stage.join("checkpoint"));
+        std::fs::write(dir.path().join("resolved.toml"), "").unwrap();
+        assert!(locate(dir.path()).unwrap_err().to_string().contains("is the directory of a run"));
+        assert_eq!(locate(Path::new("m.gguf")).unwrap(), Path::new("m.gguf"));
+    }
+
+    #[test]
+    fn hashes_see_both_ends_and_the_size() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("w");
+        let hash = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            hash_files(dir.path()).unwrap()
+        };
+        let zeros = vec![0_u8; 3 << 20];
+        let mut last = zeros.clone();
+        *last.last_mut().unwrap() = 1;
+        let mut first = zeros.clone();
+        first[0] = 1;
+        let hashes = [hash(&zeros), hash(&zeros[1..]), hash(&last), hash(&first), hash(b""), hash(b"a"), hash(b"b")];
+        let different: std::collections::BTreeSet<_> = hashes.iter().collect();
+        assert_eq!(different.len(), hashes.len());
+        assert_eq!(hash(&zeros), hashes[0]);
+    }
+}

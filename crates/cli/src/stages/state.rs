@@ -1,0 +1,111 @@
+//! What a training stage needs to go on after it was killed: weights, moments and counters, in one file that is replaced as a whole.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use ruminate_compute::View;
+use ruminate_model::Policy;
+use ruminate_train::trainer::Trainer;
+use safetensors::tensor::{Dtype, TensorView};
+use serde::{Deserialize, Serialize};
+
+use crate::run_dir::{StageDir, io_context, rename_into_place};
+
+/// Where a training stage stands. Random numbers need no state: they are functions of the seed and these counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Counters {
+    /// Optimizer steps made.
+    pub(crate) step: u64,
+    /// Problems or documents used.
+    pub(crate) position: u64,
+}
+
+/// Where a stage's state lies.
+fn state_file(dir: &StageDir) -> PathBuf {
+    dir.state().join("state.safetensors")
+}
+
+/// Saves weights, moments, an optional reference and the counters.
+///
+/// # Errors
+/// The file system's; the state before stays as it was.
+pub(crate) fn save(dir: &StageDir, policy: &Policy, trainer: &Trainer, reference: Option<&Policy>, counters: Counters) -> Result<()> {
+    let path = state_file(dir);
+    let (m, v) = trainer.moments();
+    let mut tensors = vec![("weights", Flat::of(policy.flat())?), ("m", Flat::of(m)?), ("v", Flat::of(v)?)];
+    if let Some(reference) = reference {
+        tensors.push(("reference", Flat::of(reference.flat())?));
+    }
+    let metadata = HashMap::from([("counters".to_owned(), serde_json::to_string(&counters)?)]);
+    rename_into_place(&path, &|partial| {
+        safetensors::serialize_to_file(tensors.iter().map(|(name, flat)| (*name, flat)), Some(metadata.clone()), partial)
+            .with_context(io_context("write", partial))
+    })
+}
+
+/// Restores what [`save`] saved, if there is such a file.
+///
+/// # Errors
+/// A file that cannot be read or belongs to another model.
+pub(crate) fn restore(dir: &StageDir, policy: &mut Policy, trainer: &mut Trainer, reference: Option<&mut Policy>) -> Result<Counters> {
+    let path = state_file(dir);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Counters::default()),
+        Err(error) => return Err(error).with_context(io_context("read", &path)),
+    };
+    read_state(&bytes, policy, trainer, reference).with_context(|| {
+        format!("{} cannot be used to go on; remove the stage's directory {} to start it over", path.display(), dir.path().display())
+    })
+}
+
+fn read_state(bytes: &[u8], policy: &mut Policy, trainer: &mut Trainer, reference: Option<&mut Policy>) -> Result<Counters> {
+    let (_, header) = safetensors::SafeTensors::read_metadata(bytes)?;
+    let counters = header.metadata().as_ref().and_then(|metadata| metadata.get("counters")).context("it holds no counters")?;
+    let counters: Counters = serde_json::from_str(counters).context("its counters are damaged")?;
+    let tensors = safetensors::SafeTensors::deserialize(bytes)?;
+    let n = policy.n_parameters();
+    let read = |name: &str| -> Result<Vec<f32>> {
+        let tensor = tensors.tensor(name)?;
+        if tensor.dtype() != Dtype::F32 || tensor.shape() != [n] {
+            bail!("{name}: expected F32 [{n}], found {:?} {:?}", tensor.dtype(), tensor.shape());
+        }
+        Ok(tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+    };
+    policy.flat_mut().copy_from_host(&read("weights")?);
+    let (mut m, mut v) = trainer.restore(counters.step);
+    m.copy_from_host(&read("m")?);
+    v.copy_from_host(&read("v")?);
+    if let Some(reference) = reference {
+        reference.flat_mut().copy_from_host(&read("reference")?);
+    }
+    Ok(counters)
+}
+
+/// A flat buffer on its way to the file.
+struct Flat(Vec<u8>);
+
+impl Flat {
+    fn of(view: View<'_>) -> Result<Self> {
+        Ok(Self(view.to_vec()?.iter().flat_map(|x| x.to_le_bytes()).collect()))
+    }
+}
+
+impl safetensors::View for &Flat {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        std::slice::from_ref(&self.n)
+    }
+
+    fn data(&self) -> std::borrow::Cow<'_, [u8]> {
+        self.0.as_slice().into()
+    }
+
+    fn data_len(&self) -> usize {
+        self.0.len()
+    }
+}

@@ -1,0 +1,247 @@
+//! `summary.json`, the stable form for scripts, and the closing table. Both are made from the files of the run directory, so that they
+//! tell of the whole run whatever number of sittings it took.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use comfy_table::{CellAlignment, Table, presets};
+use ruminate_tasks::statistics::Interval;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::recipe::{RunConfig, StageConfig, StageKind};
+use crate::run_dir::{MetricsFile, RunDir, read_json};
+use crate::stages::evaluate::{Evaluation, percent};
+
+/// Metrics of a phase's time start with this: `seconds/rollout`.
+const SECONDS: &str = "seconds/";
+
+/// Steps that the first and last response length are taken over, at most.
+const MAX_WINDOW: usize = 10;
+
+/// A whole run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Summary {
+    /// Name of the recipe.
+    pub(crate) recipe: String,
+    /// Root of all randomness.
+    pub(crate) seed: u64,
+    /// Time of all stages, over all sittings.
+    pub(crate) seconds: f64,
+    /// Largest memory of this process so far, bytes; `None` where the system does not tell.
+    pub(crate) peak_bytes: Option<u64>,
+    /// The stages in the order in which they ran.
+    pub(crate) stages: Vec<StageSummary>,
+}
+
+/// One stage. What does not apply is null.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StageSummary {
+    /// Name of the stage.
+    pub(crate) id: String,
+    /// `load`, `pretrain`, `grpo`.
+    pub(crate) kind: String,
+    /// Time, its evaluation included.
+    pub(crate) seconds: f64,
+    /// Optimizer steps.
+    pub(crate) steps: Option<u64>,
+    /// The policy it made, absolute or relative to the run directory.
+    pub(crate) policy: Option<String>,
+    /// On the evaluation's problems.
+    pub(crate) pass_at_1: Option<Interval>,
+    /// The same by kind of problem.
+    pub(crate) pass_at_1_by_kind: Option<BTreeMap<String, Interval>>,
+    /// While training, tokens.
+    pub(crate) response_length: Option<FirstLast>,
+    /// In the evaluation, tokens.
+    pub(crate) evaluation_length: Option<f64>,
+    /// Share of completions in the asked form, in the evaluation, or else at the end of training.
+    pub(crate) format_share: Option<f64>,
+    /// Share of target-language words in the reasoning, likewise.
+    pub(crate) language_share: Option<f64>,
+    /// Share of completions cut off by the token budget, in the evaluation.
+    pub(crate) truncated_share: Option<f64>,
+    /// Mean reward of training completions.
+    pub(crate) reward: Option<FirstLast>,
+    /// Time by phase: `rollout`, `reward`, `train`, `evaluate`.
+    pub(crate) phase_seconds: BTreeMap<String, f64>,
+}
+
+/// Means over the first and the last tenth of the steps, at most ten.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FirstLast {
+    /// At the start.
+    pub(crate) first: f64,
+    /// At the end.
+    pub(crate) last: f64,
+}
+
+/// Reads what the run left.
+///
+/// # Errors
+/// A damaged file, by name.
+pub(crate) fn summarise(config: &RunConfig, run_dir: &RunDir) -> Result<Summary> {
+    let stages = config.stages.iter().map(|stage| summarise_stage(stage, run_dir)).collect::<Result<Vec<_>>>()?;
+    Ok(Summary {
+        recipe: config.name.clone(),
+        seed: config.seed,
+        seconds: stages.iter().map(|stage| stage.seconds).sum(),
+        peak_bytes: peak_bytes(),
+        stages,
+    })
+}
+
+fn summarise_stage(stage: &StageConfig, run_dir: &RunDir) -> Result<StageSummary> {
+    let dir = run_dir.stage(&stage.id);
+    let manifest = dir.manifest()?.with_context(|| format!("stage '{}' has no manifest", stage.id))?;
+    let metrics = MetricsFile::read(&dir.metrics())?;
+    let evaluation: Option<Evaluation> = read_json(&dir.evaluation())?;
+    let mut phase_seconds = phase_seconds(&metrics);
+    if let Some(evaluation) = &evaluation {
+        *phase_seconds.entry("evaluate".to_owned()).or_default() += evaluation.seconds;
+    }
+    let last = |key: &str| first_last(&metrics, key).map(|ends| ends.last);
+    Ok(StageSummary {
+        id: stage.id.clone(),
+        kind: stage.kind.name().to_owned(),
+        // The record does not know of sittings that were killed, the phases do.
+        seconds: manifest.seconds.max(phase_seconds.values().sum()),
+        steps: match &stage.kind {
+            StageKind::Load(_) => None,
+            StageKind::Pretrain(_) | StageKind::Grpo(_) => Some(metrics.len() as u64),
+        },
+        policy: manifest.policy,
+        pass_at_1: evaluation.as_ref().map(|evaluation| evaluation.pass_at_1),
+        pass_at_1_by_kind: evaluation.as_ref().map(|evaluation| evaluation.pass_at_1_by_kind.clone()),
+        response_length: first_last(&metrics, "rl/response_length_mean"),
+        evaluation_length: evaluation.as_ref().map(|evaluation| evaluation.response_length),
+        format_share: evaluation.as_ref().map(|evaluation| evaluation.format_share).or_else(|| last("rl/format_share")),
+        language_share: evaluation.as_ref().map_or_else(|| last("rl/language_share"), |evaluation| evaluation.language_share),
+        truncated_share: evaluation.as_ref().map(|evaluation| evaluation.truncated_share),
+        reward: first_last(&metrics, "rl/reward_mean"),
+        phase_seconds,
+    })
+}
+
+fn phase_seconds(metrics: &[Map<String, Value>]) -> BTreeMap<String, f64> {
+    let mut sums = BTreeMap::new();
+    for (key, value) in metrics.iter().flatten() {
+        if let (Some(phase), Some(seconds)) = (key.strip_prefix(SECONDS), value.as_f64()) {
+            *sums.entry(phase.to_owned()).or_default() += seconds;
+        }
+    }
+    sums
+}
+
+fn first_last(metrics: &[Map<String, Value>], key: &str) -> Option<FirstLast> {
+    let values: Vec<f64> = metrics.iter().filter_map(|line| line.get(key)?.as_f64()).collect();
+    if values.is_empty() {
+        return None;
+    }
+    let n = (values.len() / 10).clamp(1, MAX_WINDOW);
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    Some(FirstLast { first: mean(&values[..n]), last: mean(&values[values.len() - n..]) })
+}
+
+/// The largest memory of this process so far.
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+/// The closing table.
+pub(crate) fn table(summary: &Summary) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(["stage", "pass@1 [95%]", "tokens, first -> last", "well formed", "language", "seconds by phase"]);
+    for stage in &summary.stages {
+        let length = match (stage.response_length, stage.evaluation_length) {
+            (Some(length), _) => format!("{:.1} -> {:.1}", length.first, length.last),
+            (None, Some(length)) => format!("{length:.1}"),
+            (None, None) => String::new(),
+        };
+        let share = |share: Option<f64>| share.map_or_else(String::new, |share| format!("{:.1}%", 100.0 * share));
+        let phases = stage.phase_seconds.iter().map(|(phase, seconds)| format!("{phase} {seconds:.1}"));
+        table.add_row([
+            stage.id.clone(),
+            stage.pass_at_1.as_ref().map_or_else(String::new, percent),
+            length,
+            share(stage.format_share),
+            share(stage.language_share),
+            phases.collect::<Vec<_>>().join(", "),
+        ]);
+    }
+    for column in 1..5 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let memory = summary.peak_bytes.map_or_else(String::new, |bytes| format!(", {} at most", mebibytes(bytes)));
+    format!("{table}\n{:.0} seconds{memory}", summary.seconds)
+}
+
+/// A size for people.
+pub(crate) fn mebibytes(bytes: u64) -> String {
+    let mebibytes = bytes as f64 / f64::from(1 << 20);
+    if mebibytes < 1024.0 { format!("{mebibytes:.1} MiB") } else { format!("{:.2} GiB", mebibytes / 1024.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(values: &[(f64, f64)]) -> Vec<Map<String, Value>> {
+        let line = |&(length, seconds)| {
+            Map::from_iter([
+                ("rl/response_length_mean".to_owned(), Value::from(length)),
+                ("seconds/train".to_owned(), Value::from(seconds)),
+            ])
+        };
+        values.iter().map(line).collect()
+    }
+
+    #[test]
+    fn ends_are_means_over_a_tenth_of_the_steps_and_phases_are_sums() {
+        let metrics = lines(&(0..30).map(|step| (f64::from(step), 0.5)).collect::<Vec<_>>());
+        assert_eq!(first_last(&metrics, "rl/response_length_mean"), Some(FirstLast { first: 1.0, last: 28.0 }));
+        assert_eq!(first_last(&metrics[..5], "rl/response_length_mean"), Some(FirstLast { first: 0.0, last: 4.0 }));
+        assert_eq!(first_last(&metrics, "rl/other"), None);
+        assert_eq!(phase_seconds(&metrics), BTreeMap::from([("train".to_owned(), 15.0)]));
+    }
+
+    #[test]
+    fn the_table_leaves_out_what_does_not_apply() {
+        let stage = |id: &str| StageSummary {
+            id: id.into(),
+            kind: "load".into(),
+            seconds: 2.0,
+            steps: None,
+            policy: None,
+            pass_at_1: Some(Interval { mean: 0.25, lo: 0.2, hi: 0.3, n_problems: 9, k: 4 }),
+            pass_at_1_by_kind: None,
+            response_length: None,
+            evaluation_length: Some(11.0),
+            format_share: Some(0.5),
+            language_share: None,
+            truncated_share: None,
+            reward: None,
+            phase_seconds: BTreeMap::from([("evaluate".into(), 1.25)]),
+        };
+        let summary = Summary { recipe: "t".into(), seed: 1, seconds: 4.0, peak_bytes: Some(3 << 20), stages: vec![stage("base")] };
+        let text = table(&summary);
+        assert!(text.contains("25.0% [20.0, 30.0]") && text.contains("11.0") && text.contains("50.0%"), "{text}");
+        assert!(text.contains("evaluate 1.2") && text.ends_with("4 seconds, 3.0 MiB at most"), "{text}");
+        let json = serde_json::to_value(&summary).unwrap();
+        assert_eq!(json["stages"][0]["steps"], Value::Null);
+        assert_eq!(json["stages"][0]["pass_at_1"]["n_problems"], 9);
+    }
+
+    #[test]
+    fn memory_is_known_on_linux() {
+        if cfg!(target_os = "linux") {
+            assert!(peak_bytes().unwrap() > 1 << 20);
+        }
+    }
+}
