@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use ruminate_compute::ops::elementwise;
 use ruminate_compute::{Buffer, Device, View, ViewMut};
 use ruminate_core::Seed;
 
@@ -94,6 +95,15 @@ impl Policy {
             Ok(Cow::Borrowed(&weights[start - spec.n_elements()..start]))
         };
         save_checkpoint(dir, &self.config, tokenizer, chat_template, dtype, &mut tensor)
+    }
+
+    /// Takes over the weights of a policy of the same shape.
+    ///
+    /// # Errors
+    /// A device error.
+    pub fn copy_weights_from(&mut self, other: &Self) -> Result<(), ModelError> {
+        elementwise::copy(&self.device, self.weights.view_mut(), other.weights.view());
+        Ok(self.device.synchronize()?)
     }
 
     /// Sizes and variants.

@@ -144,13 +144,13 @@ fn broken_toml_has_a_line() {
     let error = read("name = \"t\"\nseed = = 3\n", &[]).unwrap_err();
     assert!(error.starts_with("t.toml:2: "), "{error}");
     assert_eq!(read("name = \"t\"\n", &[]).unwrap_err(), "t.toml: missing key '[[stage]]'");
-    let path = std::path::Path::new("no/such.toml");
+    let path = Path::new("no/such.toml");
     assert_eq!(load(path, &Overrides::default()).unwrap_err().to_string(), "cannot read recipe no/such.toml");
 }
 
 #[test]
 fn the_recipes_of_the_repository_resolve() {
-    let recipes = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
+    let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
     for (name, sets) in [("tiny", vec![]), ("base", vec![]), ("smollm2-gsm8k", vec!["model=m".to_owned(), "data=d".to_owned()])] {
         let config =
             load(&recipes.join(format!("{name}.toml")), &Overrides { seed: Some(1), sets }).unwrap_or_else(|error| panic!("{error}"));

@@ -59,23 +59,33 @@ pub(crate) fn read_jsonl<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
 }
 
 fn write_with(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>) -> Result<()> {
+    replace_file(path, |partial| {
+        let write = || -> std::io::Result<()> {
+            let mut file = BufWriter::new(File::create(partial)?);
+            fill(&mut file)?;
+            file.into_inner().map_err(std::io::IntoInnerError::into_error).map(drop)
+        };
+        write().with_context(io_context("write", path))
+    })
+}
+
+/// Has `write` make a file beside `path`, which then takes its place. On an error, what was there stays.
+pub(crate) fn replace_file(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).with_context(io_context("create", parent))?;
     // One fixed name: what a killed process left there is written over. The lock of the run keeps others away.
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let partial = Path::new(&partial);
-    let write = || -> std::io::Result<()> {
-        let mut file = BufWriter::new(File::create(partial)?);
-        fill(&mut file)?;
-        file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
+    let take_place = || -> std::io::Result<()> {
+        File::open(partial)?.sync_all()?;
         fs::rename(partial, path)?;
         File::open(parent)?.sync_all()
     };
-    let written = write();
+    let written = write(partial).and_then(|()| take_place().with_context(io_context("write", path)));
     if written.is_err() {
         // The first error is the one to report; the next write replaces what is left.
         drop(fs::remove_file(partial));
     }
-    written.with_context(io_context("write", path))
+    written
 }

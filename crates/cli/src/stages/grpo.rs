@@ -1,12 +1,342 @@
-//! `grpo`: not built yet.
+//! `grpo`: reinforcement learning from rule-based rewards (Shao et al. 2024, arXiv 2402.03300, eq. 3; DeepSeek-R1, arXiv 2501.12948).
+//!
+//! Each round: draw problems, sample a group of completions for each, grade them, turn rewards into group-relative advantages, and
+//! make one or more optimizer steps on the clipped, importance-weighted objective. Formulas and names: `docs/concepts/grpo.md`.
 
-use anyhow::{Result, bail};
+use std::time::Instant;
 
-use super::{StageContext, StageResult};
-use crate::recipe::GrpoConfig;
-use crate::run_dir::StageDir;
+use anyhow::{Context, Result, bail};
+use ruminate_core::{FinishReason, PolicyVersion, Rollout, RolloutGroup, Seed};
+use ruminate_model::{Policy, SaveDtype};
+use ruminate_rewards::{language_share, reflection_words};
+use ruminate_train::advantages::{advantages, is_informative};
+use ruminate_train::losses::{BatchTotals, GrpoLossConfig, KlEstimator, LossInputs, LossMetrics, grpo_loss};
+use ruminate_train::overlong::is_complete;
+use ruminate_train::packing::{PackedBatch, Sequence, pack};
+use ruminate_train::presets::GrpoPreset;
+use ruminate_train::schedule::learning_rate;
+use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, TrainError, Trainer};
 
-/// Says that it cannot run yet.
-pub(super) fn run(_: &StageContext<'_>, _: &str, _: &StageDir, _: &GrpoConfig) -> Result<StageResult> {
-    bail!("stages of kind 'grpo' cannot run yet")
+use super::rollouts::{PolicyText, SampleSettings, SampleStats, Sampler};
+use super::state;
+use super::{StageContext, StageResult, own_checkpoint};
+use crate::models;
+use crate::problems::ProblemStream;
+use crate::recipe::{Control, GrpoConfig};
+use crate::run_dir::{MetricsFile, StageDir};
+
+/// Rounds of sampling at most for one batch under dynamic sampling.
+const MAX_RESAMPLING: usize = 10;
+
+/// Trains, or goes on training, and writes the checkpoint.
+pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config: &GrpoConfig) -> Result<StageResult> {
+    let settings = &config.settings;
+    let seed = ctx.seed(stage_id);
+    let start = models::open(&ctx.policy_path(&config.policy)?.display().to_string())?.checkpoint;
+    let text = PolicyText { tokenizer: &start.tokenizer, chat: start.chat_template.as_ref() };
+    let mut policy = Policy::load(ctx.device, &start)?;
+    let mut reference = if settings.kl == KlEstimator::None { None } else { Some(Policy::load(ctx.device, &start)?) };
+    let mut trainer = Trainer::new(&policy, optimizer_config(settings))?;
+    let mut counters = state::restore(dir, &mut policy, &mut trainer, reference.as_mut())?;
+    let mut stream = ProblemStream::open(&config.prompts, seed.with("problems"), counters.position)?;
+    let mut sampler = Sampler::new(SampleSettings::of_grpo(config));
+    let mut metrics = MetricsFile::open(&dir.metrics(), counters.step)?;
+    let mut progress = ctx.ui.progress(stage_id, config.steps);
+    progress.start_at(counters.step);
+
+    while counters.step < config.steps {
+        // Sample and grade.
+        let version = PolicyVersion(counters.step);
+        let round = Round { config, stream: &mut stream, sampler: &mut sampler, seed: seed.with_index(counters.step) };
+        let (groups, stats) = round.sample(&policy, version, text)?;
+        dir.write_rollouts(counters.step, &groups)?;
+
+        // Group-relative advantages.
+        let started = Instant::now();
+        let rewards: Vec<Vec<f32>> = groups.iter().map(|group| shaped_rewards(settings, group)).collect();
+        let mut advantages = advantages(settings.advantage, &rewards);
+        if config.control == Some(Control::ZeroAdvantage) {
+            advantages.iter_mut().flatten().for_each(|advantage| *advantage = 0.0);
+        }
+
+        // Optimizer steps.
+        let mut learned = Learned::default();
+        for minibatch in minibatches(&groups, settings) {
+            let trained = trained_rollouts(minibatch.clone(), &groups, settings.overlong_filter);
+            let batch = Minibatch { groups: &groups, advantages: &advantages, trained: &trained };
+            let learning_rate = learning_rate(&settings.schedule(), counters.step + learned.n_steps, config.steps);
+            batch
+                .train(config, &mut policy, reference.as_ref(), &mut trainer, learning_rate, &mut learned)
+                .with_context(|| format!("step {}, policy version {}", counters.step + learned.n_steps, version.0))?;
+            if settings.reference_refresh_steps.is_some_and(|every| trainer.n_steps().is_multiple_of(u64::from(every))) {
+                if let Some(reference) = &mut reference {
+                    reference.copy_weights_from(&policy)?;
+                }
+            }
+        }
+        let train_secs = started.elapsed().as_secs_f64();
+
+        // Records.
+        let figures = figures(&groups, &rewards, &stats, &learned, train_secs);
+        metrics.append(counters.step, &figures)?;
+        let before = counters.step;
+        counters.step += learned.n_steps;
+        counters.position = stream.position();
+        progress.set(counters.step, &message(&figures));
+        // Rounds can make several steps: save when a multiple of `save_every` was passed.
+        if counters.step / config.save_every > before / config.save_every && counters.step < config.steps {
+            state::save(dir, &policy, &trainer, reference.as_ref(), counters)?;
+        }
+    }
+    progress.finish(&format!("{} steps", counters.step));
+    policy.save(&dir.checkpoint(), &start.tokenizer, start.chat_template.as_ref(), SaveDtype::F32)?;
+    Ok(own_checkpoint(stage_id, dir))
+}
+
+fn optimizer_config(settings: &GrpoPreset) -> OptimizerConfig {
+    OptimizerConfig {
+        beta1: settings.adam_betas[0],
+        beta2: settings.adam_betas[1],
+        eps: settings.adam_eps,
+        weight_decay: settings.weight_decay,
+        max_grad_norm: settings.max_grad_norm,
+    }
+}
+
+/// One round of sampling.
+struct Round<'a> {
+    config: &'a GrpoConfig,
+    stream: &'a mut ProblemStream,
+    sampler: &'a mut Sampler,
+    seed: Seed,
+}
+
+impl Round<'_> {
+    /// Graded groups for the round's optimizer steps. Under dynamic sampling (DAPO, arXiv 2503.14476, eq. 11) groups whose rewards are
+    /// all equal are replaced by groups of new problems.
+    fn sample(self, policy: &Policy, version: PolicyVersion, text: PolicyText<'_>) -> Result<(Vec<RolloutGroup>, SampleStats)> {
+        let wanted = self.config.settings.prompts_per_rollout() as usize;
+        let mut groups = Vec::with_capacity(wanted);
+        let mut total = SampleStats::default();
+        for attempt in 0..MAX_RESAMPLING {
+            let problems = (groups.len()..wanted).map(|_| self.stream.draw()).collect::<Result<Vec<_>>>()?;
+            let seed = self.seed.with_index(attempt as u64);
+            let (sampled, stats) = self.sampler.sample(policy, version, text, &problems, seed, &mut |_, _| {})?;
+            total.rollout_secs += stats.rollout_secs;
+            total.reward_secs += stats.reward_secs;
+            total.n_sampled += stats.n_sampled;
+            let rewards = |group: &RolloutGroup| -> Vec<f32> { group.rollouts.iter().map(|rollout| rollout.reward).collect() };
+            groups.extend(sampled.into_iter().filter(|group| !self.config.settings.dynamic_sampling || is_informative(&rewards(group))));
+            if groups.len() == wanted {
+                return Ok((groups, total));
+            }
+        }
+        bail!(
+            "dynamic sampling: expected {wanted} groups with unequal rewards, found {} in {MAX_RESAMPLING} rounds; the problems are all \
+             solved or all hopeless: change their difficulty or set dynamic_sampling = false",
+            groups.len()
+        )
+    }
+}
+
+/// Rewards of a group, with the soft punishment of overlong completions where it is on.
+fn shaped_rewards(settings: &GrpoPreset, group: &RolloutGroup) -> Vec<f32> {
+    let penalty = |rollout: &Rollout| settings.soft_overlong().map_or(0.0, |soft| soft.penalty(rollout.completion.token_ids.len()));
+    group.rollouts.iter().map(|rollout| rollout.reward + penalty(rollout)).collect()
+}
+
+/// Ranges of groups for each optimizer step: all minibatches, once for each inner epoch.
+fn minibatches(groups: &[RolloutGroup], settings: &GrpoPreset) -> Vec<std::ops::Range<usize>> {
+    let size = groups.len().div_ceil(settings.minibatches as usize).max(1);
+    let once = (0..groups.len()).step_by(size).map(|start| start..(start + size).min(groups.len()));
+    (0..settings.inner_epochs).flat_map(|_| once.clone()).collect()
+}
+
+/// (group, rollout) of the completions that enter the loss.
+fn trained_rollouts(range: std::ops::Range<usize>, groups: &[RolloutGroup], overlong_filter: bool) -> Vec<(usize, usize)> {
+    let all = range.flat_map(|group| (0..groups[group].rollouts.len()).map(move |rollout| (group, rollout)));
+    all.filter(|&(group, rollout)| {
+        let completion = &groups[group].rollouts[rollout].completion;
+        !completion.token_ids.is_empty() && !(overlong_filter && !is_complete(completion.finish_reason))
+    })
+    .collect()
+}
+
+/// What the optimizer steps of a round came to.
+#[derive(Clone, Debug, Default)]
+struct Learned {
+    n_steps: u64,
+    loss: f64,
+    grad_norm: f64,
+    entropy_sum: f64,
+    n_tokens: usize,
+    learning_rate: f32,
+    /// Largest |log-probability in training − at sampling| before the first update.
+    mismatch_max: f64,
+    metrics: LossMetrics,
+}
+
+/// The completions of one optimizer step.
+struct Minibatch<'a> {
+    groups: &'a [RolloutGroup],
+    advantages: &'a [Vec<f32>],
+    trained: &'a [(usize, usize)],
+}
+
+impl Minibatch<'_> {
+    fn rollout(&self, (group, rollout): (usize, usize)) -> &Rollout {
+        &self.groups[group].rollouts[rollout]
+    }
+
+    /// One optimizer step over all microbatches.
+    fn train(
+        &self,
+        config: &GrpoConfig,
+        policy: &mut Policy,
+        reference: Option<&Policy>,
+        trainer: &mut Trainer,
+        learning_rate: f32,
+        learned: &mut Learned,
+    ) -> Result<()> {
+        let loss_config = config.settings.loss_config();
+        let temperature = config.settings.temperature;
+        let sequence = |&(group, rollout): &(usize, usize)| Sequence {
+            prompt_ids: &self.groups[group].prompt_ids,
+            completion_ids: &self.rollout((group, rollout)).completion.token_ids,
+        };
+        let sequences: Vec<Sequence<'_>> = self.trained.iter().map(sequence).collect();
+        let totals = BatchTotals::of_lengths(sequences.iter().map(|sequence| sequence.completion_ids.len()));
+        for packed in pack(&sequences, config.microbatch_tokens)? {
+            let ref_logprobs = match reference {
+                Some(reference) => Some(trainer.score(reference, &packed, temperature)?.logprobs),
+                None => None,
+            };
+            let inputs = MicrobatchInputs::gather(self, &packed, ref_logprobs);
+            let loss = |policy_logprobs: &[f32]| inputs.loss(&loss_config, &packed, policy_logprobs, totals);
+            let (scores, result) = trainer
+                .accumulate(policy, &packed, temperature, |scores| loss(&scores.logprobs))
+                .map_err(|error| self.name_rollouts(error))?;
+            learned.loss += result.loss;
+            learned.entropy_sum += scores.entropies.iter().map(|&entropy| f64::from(entropy)).sum::<f64>();
+            learned.n_tokens += scores.entropies.len();
+            if learned.n_steps == 0 {
+                let differences = scores.logprobs.iter().zip(&inputs.rollout_logprobs).map(|(a, b)| f64::from((a - b).abs()));
+                learned.mismatch_max = differences.fold(learned.mismatch_max, f64::max);
+            }
+            learned.metrics.merge(&result.metrics);
+        }
+        let stats = trainer.step(policy, learning_rate)?;
+        learned.grad_norm = stats.grad_norm;
+        learned.learning_rate = learning_rate;
+        learned.n_steps += 1;
+        Ok(())
+    }
+
+    /// Says which rollouts were in the microbatch that has no finite loss.
+    fn name_rollouts(&self, error: TrainError) -> anyhow::Error {
+        let TrainError::NonFiniteLoss { sequences, .. } = &error else { return error.into() };
+        let name = |&sequence: &usize| {
+            let at = self.trained[sequence];
+            format!("{} sample {}", self.groups[at.0].problem.id, self.rollout(at).sample_idx)
+        };
+        let names: Vec<String> = sequences.iter().map(name).collect();
+        anyhow::Error::from(error).context(format!("rollouts {}", names.join(", ")))
+    }
+}
+
+/// What the loss needs of the rollouts in a microbatch, laid out like its trained tokens.
+struct MicrobatchInputs {
+    rollout_logprobs: Vec<f32>,
+    ref_logprobs: Option<Vec<f32>>,
+    advantages: Vec<f32>,
+}
+
+impl MicrobatchInputs {
+    fn gather(batch: &Minibatch<'_>, packed: &PackedBatch, ref_logprobs: Option<Vec<f32>>) -> Self {
+        let at = |&sequence: &usize| batch.trained[sequence];
+        let rollouts = || packed.sequence_idx.iter().map(at);
+        Self {
+            rollout_logprobs: rollouts().flat_map(|at| batch.rollout(at).completion.rollout_logprobs.iter().copied()).collect(),
+            advantages: rollouts().map(|(group, rollout)| batch.advantages[group][rollout]).collect(),
+            ref_logprobs,
+        }
+    }
+
+    fn loss(
+        &self,
+        config: &GrpoLossConfig,
+        packed: &PackedBatch,
+        policy_logprobs: &[f32],
+        totals: BatchTotals,
+    ) -> MicrobatchLoss<LossMetrics> {
+        let inputs = LossInputs {
+            policy_logprobs,
+            rollout_logprobs: &self.rollout_logprobs,
+            // One copy of the weights samples and trains, so the policy that sampled is the old policy.
+            old_logprobs: None,
+            ref_logprobs: self.ref_logprobs.as_deref(),
+            advantages: &self.advantages,
+            cu_seqlens: &packed.completion_cu,
+            denominators: totals,
+        };
+        let outputs = grpo_loss(config, &inputs);
+        MicrobatchLoss { loss: outputs.loss, dlogprobs: outputs.dlogprobs, metrics: outputs.metrics }
+    }
+}
+
+/// The line of a round in `metrics.jsonl`.
+fn figures(
+    groups: &[RolloutGroup],
+    rewards: &[Vec<f32>],
+    stats: &SampleStats,
+    learned: &Learned,
+    train_secs: f64,
+) -> Vec<(&'static str, f64)> {
+    let rollouts: Vec<(&RolloutGroup, &Rollout)> = groups.iter().flat_map(|group| group.rollouts.iter().map(move |r| (group, r))).collect();
+    let n = rollouts.len().max(1) as f64;
+    let mean = |f: &dyn Fn(&RolloutGroup, &Rollout) -> f64| rollouts.iter().map(|&(group, rollout)| f(group, rollout)).sum::<f64>() / n;
+    let component = |name: &str| mean(&|_, rollout| rollout.verdicts.get(name).map_or(0.0, |verdict| f64::from(verdict.reward)));
+    let languages: Vec<f64> =
+        rollouts.iter().filter_map(|(group, rollout)| language_share(&rollout.text, group.problem.language)).map(f64::from).collect();
+    let mut figures = vec![
+        ("rl/reward_mean", rewards.iter().flatten().map(|&reward| f64::from(reward)).sum::<f64>() / n),
+        ("rl/accuracy", component("accuracy")),
+        ("rl/format_share", component("format")),
+        ("rl/response_length_mean", mean(&|_, rollout| rollout.completion.token_ids.len() as f64)),
+        ("rl/truncated_share", mean(&|_, rollout| f64::from(rollout.completion.finish_reason == FinishReason::Length))),
+        ("rl/reflection_words", mean(&|_, rollout| reflection_words(&rollout.text) as f64)),
+        ("rl/informative_share", rewards.iter().filter(|rewards| is_informative(rewards)).count() as f64 / groups.len().max(1) as f64),
+        ("rl/entropy", learned.entropy_sum / learned.n_tokens.max(1) as f64),
+        ("rl/loss", learned.loss),
+        ("rl/grad_norm", learned.grad_norm),
+        ("rl/learning_rate", f64::from(learned.learning_rate)),
+        ("rl/clip_low_share", learned.metrics.clip_low_share()),
+        ("rl/clip_high_share", learned.metrics.clip_high_share()),
+        ("rl/ratio_max", f64::from(learned.metrics.ratio_max)),
+        ("rl/update_kl", learned.metrics.update_kl()),
+        ("rl/mismatch_max", learned.mismatch_max),
+        ("rl/tokens_sampled", stats.n_sampled as f64),
+        ("seconds/rollout", stats.rollout_secs),
+        ("seconds/reward", stats.reward_secs),
+        ("seconds/train", train_secs),
+    ];
+    if !languages.is_empty() {
+        figures.push(("rl/language_share", languages.iter().sum::<f64>() / languages.len() as f64));
+    }
+    if let Some(kl) = learned.metrics.ref_kl() {
+        figures.push(("rl/ref_kl", kl));
+    }
+    figures
+}
+
+/// What the progress bar says of a round.
+fn message(figures: &[(&'static str, f64)]) -> String {
+    let get = |key: &str| figures.iter().find(|(name, _)| *name == key).map_or(f64::NAN, |&(_, value)| value);
+    format!(
+        "reward {:.2}, accuracy {:.0}%, format {:.0}%, {:.0} tokens",
+        get("rl/reward_mean"),
+        100.0 * get("rl/accuracy"),
+        100.0 * get("rl/format_share"),
+        get("rl/response_length_mean")
+    )
 }

@@ -5,6 +5,7 @@ mod grpo;
 mod load;
 mod pretrain;
 pub(crate) mod rollouts;
+mod state;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,12 +1,105 @@
-//! `pretrain`: not built yet.
+//! `pretrain`: a small base policy from random weights, by next-token prediction on the built-in corpus.
 
-use anyhow::{Result, bail};
+use std::time::Instant;
 
-use super::{StageContext, StageResult};
+use anyhow::{Context, Result};
+use ruminate_core::TokenId;
+use ruminate_model::{ModelConfig, Policy, SaveDtype, Tokenizer, tiny_tokenizer};
+use ruminate_tasks::synthetic::corpus::document;
+use ruminate_tasks::synthetic::pieces;
+use ruminate_train::losses::{BatchTotals, Normalisation, SftOutputs, sft_loss};
+use ruminate_train::packing::{Sequence, pack};
+use ruminate_train::schedule::learning_rate;
+use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, Trainer};
+
+use super::state;
+use super::{StageContext, StageResult, own_checkpoint};
 use crate::recipe::PretrainConfig;
-use crate::run_dir::StageDir;
+use crate::run_dir::{MetricsFile, StageDir};
+use crate::shapes::shape;
 
-/// Says that it cannot run yet.
-pub(super) fn run(_: &StageContext<'_>, _: &str, _: &StageDir, _: &PretrainConfig) -> Result<StageResult> {
-    bail!("stages of kind 'pretrain' cannot run yet")
+/// Name of the token that ends a document.
+const EOS: &str = "<eos>";
+
+/// Trains, or goes on training, and writes the checkpoint.
+pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config: &PretrainConfig) -> Result<StageResult> {
+    let seed = ctx.seed(stage_id);
+    let tokenizer = tiny_tokenizer(&pieces())?;
+    let model_config = model_config(&config.shape, &tokenizer)?;
+    let mut policy = Policy::random(ctx.device, model_config, seed.with("weights"))?;
+    let mut trainer = Trainer::new(&policy, optimizer_config(config))?;
+    let mut counters = state::restore(dir, &mut policy, &mut trainer, None)?;
+    let mut metrics = MetricsFile::open(&dir.metrics(), counters.step)?;
+    let n_steps = config.n_steps();
+    let mut progress = ctx.ui.progress(stage_id, n_steps);
+    progress.start_at(counters.step);
+
+    let corpus_seed = seed.with("corpus");
+    while counters.step < n_steps {
+        let started = Instant::now();
+        // Documents, each one sequence that predicts all of its tokens but the first.
+        let mut documents: Vec<Vec<TokenId>> = Vec::new();
+        let mut n_tokens = 0;
+        while n_tokens < config.batch_tokens {
+            let document = document(corpus_seed, counters.position, &config.corpus);
+            let mut token_ids = tokenizer.encode(&format!("{}{}", document.prompt, document.response), false)?;
+            token_ids.push(end_token(&tokenizer)?);
+            n_tokens += token_ids.len();
+            documents.push(token_ids);
+            counters.position += 1;
+        }
+        let sequences: Vec<Sequence<'_>> =
+            documents.iter().map(|ids| Sequence { prompt_ids: &ids[..1], completion_ids: &ids[1..] }).collect();
+        let totals = BatchTotals::of_lengths(sequences.iter().map(|sequence| sequence.completion_ids.len()));
+
+        let mut loss = 0.0;
+        for packed in pack(&sequences, config.microbatch_tokens)? {
+            let (_, result) = trainer.accumulate(&policy, &packed, 1.0, |scores| {
+                let SftOutputs { loss, dlogprobs, .. } = sft_loss(&scores.logprobs, &packed.completion_cu, Normalisation::Token, totals);
+                MicrobatchLoss { loss, dlogprobs, metrics: () }
+            })?;
+            loss += result.loss;
+        }
+        let learning_rate = learning_rate(&config.schedule, counters.step, n_steps);
+        let stats = trainer.step(&mut policy, learning_rate)?;
+        let seconds = started.elapsed().as_secs_f64();
+
+        let figures = [
+            ("pretrain/loss", loss),
+            ("pretrain/grad_norm", stats.grad_norm),
+            ("pretrain/learning_rate", f64::from(learning_rate)),
+            ("pretrain/tokens", n_tokens as f64),
+            ("seconds/train", seconds),
+        ];
+        metrics.append(counters.step, &figures)?;
+        counters.step += 1;
+        progress.set(counters.step, &format!("loss {loss:.3}, {:.0} tokens/s", n_tokens as f64 / seconds));
+        if counters.step % config.save_every == 0 && counters.step < n_steps {
+            state::save(dir, &policy, &trainer, None, counters)?;
+        }
+    }
+    progress.finish(&format!("{n_steps} steps"));
+    // Half of f32's size: the base model is meant to be shipped, and training goes on from what the file holds.
+    policy.save(&dir.checkpoint(), &tokenizer, None, SaveDtype::Bf16)?;
+    Ok(own_checkpoint(stage_id, dir))
+}
+
+/// The named shape with the tokenizer's vocabulary.
+fn model_config(name: &str, tokenizer: &Tokenizer) -> Result<ModelConfig> {
+    let config = shape(name).with_context(|| format!("no shape is called '{name}'"))?;
+    Ok(ModelConfig { vocab: tokenizer.vocab_size(), eos: vec![end_token(tokenizer)?], ..config })
+}
+
+fn end_token(tokenizer: &Tokenizer) -> Result<TokenId> {
+    tokenizer.token_id(EOS).with_context(|| format!("the tokenizer has no {EOS} token"))
+}
+
+fn optimizer_config(config: &PretrainConfig) -> OptimizerConfig {
+    OptimizerConfig {
+        beta1: config.adam_betas[0],
+        beta2: config.adam_betas[1],
+        eps: config.adam_eps,
+        weight_decay: config.weight_decay,
+        max_grad_norm: config.max_grad_norm,
+    }
 }

@@ -1,16 +1,17 @@
 //! What a training stage needs to go on after it was killed: weights, moments and counters, in one file that is replaced as a whole.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use ruminate_compute::View;
 use ruminate_model::Policy;
 use ruminate_train::trainer::Trainer;
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::Dtype;
 use serde::{Deserialize, Serialize};
 
-use crate::run_dir::{StageDir, io_context, rename_into_place};
+use crate::run_dir::{StageDir, io_context, replace_file};
 
 /// Where a training stage stands. Random numbers need no state: they are functions of the seed and these counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,14 +33,15 @@ fn state_file(dir: &StageDir) -> PathBuf {
 /// The file system's; the state before stays as it was.
 pub(crate) fn save(dir: &StageDir, policy: &Policy, trainer: &Trainer, reference: Option<&Policy>, counters: Counters) -> Result<()> {
     let path = state_file(dir);
+    policy.device().synchronize()?;
     let (m, v) = trainer.moments();
-    let mut tensors = vec![("weights", Flat::of(policy.flat())?), ("m", Flat::of(m)?), ("v", Flat::of(v)?)];
+    let mut tensors = vec![("weights", Flat::of(policy.flat())), ("m", Flat::of(m)), ("v", Flat::of(v))];
     if let Some(reference) = reference {
-        tensors.push(("reference", Flat::of(reference.flat())?));
+        tensors.push(("reference", Flat::of(reference.flat())));
     }
     let metadata = HashMap::from([("counters".to_owned(), serde_json::to_string(&counters)?)]);
-    rename_into_place(&path, &|partial| {
-        safetensors::serialize_to_file(tensors.iter().map(|(name, flat)| (*name, flat)), Some(metadata.clone()), partial)
+    replace_file(&path, |partial| {
+        safetensors::serialize_to_file(tensors.iter().map(|(name, flat)| (*name, flat)), Some(metadata), partial)
             .with_context(io_context("write", partial))
     })
 }
@@ -83,29 +85,33 @@ fn read_state(bytes: &[u8], policy: &mut Policy, trainer: &mut Trainer, referenc
     Ok(counters)
 }
 
-/// A flat buffer on its way to the file.
-struct Flat(Vec<u8>);
+/// A flat buffer on its way to the file: one at a time is copied to the host.
+struct Flat<'a> {
+    view: View<'a>,
+    shape: [usize; 1],
+}
 
-impl Flat {
-    fn of(view: View<'_>) -> Result<Self> {
-        Ok(Self(view.to_vec()?.iter().flat_map(|x| x.to_le_bytes()).collect()))
+impl<'a> Flat<'a> {
+    fn of(view: View<'a>) -> Self {
+        Self { view, shape: [view.cols()] }
     }
 }
 
-impl safetensors::View for &Flat {
+impl safetensors::View for &Flat<'_> {
     fn dtype(&self) -> Dtype {
         Dtype::F32
     }
 
     fn shape(&self) -> &[usize] {
-        std::slice::from_ref(&self.n)
+        &self.shape
     }
 
-    fn data(&self) -> std::borrow::Cow<'_, [u8]> {
-        self.0.as_slice().into()
+    fn data(&self) -> Cow<'_, [u8]> {
+        let values = self.view.to_vec().expect("the device was synchronized before");
+        values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>().into()
     }
 
     fn data_len(&self) -> usize {
-        self.0.len()
+        4 * self.view.cols()
     }
 }
