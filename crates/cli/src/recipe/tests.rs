@@ -117,7 +117,7 @@ fn wrong_values_have_a_line() {
     check("steps = 60", "steps = \"x\"", "t.toml:17: stage 'zero': 'steps': invalid type: string \"x\", expected u64");
     check("steps = 60\n", "", "t.toml:10: stage 'zero': missing key 'steps'");
     check("steps = 60", "steps = 0", "t.toml:17: stage 'zero': 'steps': expected a number >= 1, found 0");
-    check("id = \"base\"", "id = \"zero\"", "t.toml:23: stage 2: id 'zero' is used twice");
+    check("id = \"base\"", "id = \"zero\"", "t.toml:24: stage 2: id 'zero' is used twice");
     check("policy = \"base\"", "policy = \"bass\"", "t.toml:13: stage 'zero': unknown stage 'bass'; did you mean 'base'?");
     check("policy = \"base\"", "policy = \"zero\"", "t.toml:13: stage 'zero': stages wait for each other in a circle: zero -> zero");
     check("\"r1-zero\"", "\"r1zero\"", "t.toml:14: stage 'zero': unknown preset 'r1zero'; did you mean 'r1-zero'?");

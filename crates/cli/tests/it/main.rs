@@ -1,1 +1,5 @@
-fn main() {}
+//! The built program as a user runs it.
+
+mod commands;
+mod run;
+mod util;
