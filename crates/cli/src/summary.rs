@@ -108,7 +108,11 @@ fn summarise_stage(stage: &StageConfig, run_dir: &RunDir) -> Result<StageSummary
         seconds: manifest.seconds.max(phase_seconds.values().sum()),
         steps: match &stage.kind {
             StageKind::Load(_) => None,
-            StageKind::Pretrain(_) | StageKind::Grpo(_) => Some(metrics.len() as u64),
+            StageKind::Pretrain(_) => Some(metrics.len() as u64),
+            // A line is a round, which can make several steps.
+            StageKind::Grpo(grpo) => {
+                Some(metrics.len() as u64 * u64::from(grpo.settings.minibatches) * u64::from(grpo.settings.inner_epochs))
+            }
         },
         policy: manifest.policy,
         pass_at_1: evaluation.as_ref().map(|evaluation| evaluation.pass_at_1),
@@ -144,7 +148,7 @@ fn first_last(metrics: &[Map<String, Value>], key: &str) -> Option<FirstLast> {
 }
 
 /// The largest memory of this process so far.
-fn peak_bytes() -> Option<u64> {
+pub(crate) fn peak_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

@@ -3,19 +3,20 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use ruminate_core::{PolicyVersion, Seed, TokenId};
 use ruminate_model::{ModelConfig, Policy, tiny_tokenizer};
 use ruminate_rollout::{Engine, EngineLimits, Event, Request, SamplingParams};
 use ruminate_tasks::synthetic::pieces;
 use ruminate_train::losses::{BatchTotals, Normalisation, sft_loss};
-use ruminate_train::packing::{Sequence, pack};
+use ruminate_train::packing::PackedBatch;
 use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, Trainer};
 use serde::Serialize;
 
 use super::{DeviceChoice, print, print_json};
 use crate::shapes;
 use crate::stages::rollouts::MAX_CACHE_BYTES;
+use crate::summary::{mebibytes, peak_bytes};
 
 /// Measures training (forward, full cross-entropy, backward, `AdamW`) and decoding of a shape with random weights, in tokens per second.
 #[derive(Debug, Args)]
@@ -38,6 +39,9 @@ pub(crate) struct BenchArgs {
     /// New tokens of a decoded sequence.
     #[arg(long, value_name = "N", default_value_t = 128)]
     new_tokens: usize,
+    /// Measure one of the two.
+    #[arg(long, value_enum)]
+    only: Option<Work>,
     /// Time to measure each for, seconds; at least one step.
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
@@ -49,14 +53,25 @@ pub(crate) struct BenchArgs {
     json: bool,
 }
 
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Work {
+    /// Optimizer steps.
+    Train,
+    /// Sampling, log-probabilities included.
+    Decode,
+}
+
 #[derive(Debug, Serialize)]
 struct Report<'a> {
     shape: &'a str,
     device: &'static str,
     n_threads: usize,
     n_parameters: usize,
-    train: Throughput,
-    decode: Throughput,
+    /// Largest resident size of the process so far, where the system tells it.
+    peak_bytes: Option<u64>,
+    train: Option<Throughput>,
+    decode: Option<Throughput>,
 }
 
 /// Tokens per second over whole steps after one that is not counted.
@@ -67,6 +82,8 @@ struct Throughput {
     n_steps: usize,
     /// Of the fastest step.
     best_tokens_per_second: f64,
+    /// Of the step in the middle.
+    median_tokens_per_second: f64,
     mean_tokens_per_second: f64,
 }
 
@@ -77,45 +94,31 @@ impl BenchArgs {
         let config = shapes::shape(&self.shape).with_context(known)?;
         let device = self.device.device();
         let mut policy = Policy::random(&device, config, Seed::new(1))?;
+        let wants = |work| self.only.is_none_or(|only| only == work);
+        let decode = if wants(Work::Decode) { Some(self.decode(&policy)?) } else { None };
+        let train = if wants(Work::Train) { Some(self.train(&mut policy)?) } else { None };
         let report = Report {
             shape: &self.shape,
             device: device.name(),
             n_threads: device.n_threads(),
             n_parameters: policy.n_parameters(),
-            decode: self.decode(&policy)?,
-            train: self.train(&mut policy)?,
+            peak_bytes: peak_bytes(),
+            train,
+            decode,
         };
-        if self.json {
-            return print_json(&report);
-        }
-        let line = |name: &str, t: &Throughput| {
-            let (best, mean) = (t.best_tokens_per_second, t.mean_tokens_per_second);
-            format!(
-                "{name}  {best:>9.0} tokens/s best, {mean:.0} mean, {} x {} tokens, {} steps",
-                t.sequences, t.tokens_per_sequence, t.n_steps
-            )
-        };
-        let Report { shape, device, n_threads, n_parameters, train, decode } = &report;
-        let head = format!("{shape}, {n_parameters} parameters, {device}, {n_threads} threads");
-        print(&format!("{head}\n{}\n{}", line("train ", train), line("decode", decode)))
+        if self.json { print_json(&report) } else { print(&report.to_string()) }
     }
 
     fn train(&self, policy: &mut Policy) -> Result<Throughput> {
-        let sequences: Vec<Vec<TokenId>> =
-            (0..self.sequences).map(|i| random_tokens(policy.config(), i, self.sequence_tokens + 1)).collect();
-        let sequences: Vec<Sequence<'_>> =
-            sequences.iter().map(|ids| Sequence { prompt_ids: &ids[..1], completion_ids: &ids[1..] }).collect();
-        let microbatches = pack(&sequences, self.sequences * (self.sequence_tokens + 1))?;
+        let batch = packed(policy.config(), self.sequences, self.sequence_tokens);
         let optimizer = OptimizerConfig { beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay: 0.1, max_grad_norm: 1.0 };
         let mut trainer = Trainer::new(policy, optimizer)?;
-        let totals = BatchTotals::of_lengths(sequences.iter().map(|sequence| sequence.completion_ids.len()));
+        let totals = BatchTotals::of_lengths(std::iter::repeat_n(self.sequence_tokens, self.sequences));
         let mut step = || -> Result<()> {
-            for batch in &microbatches {
-                trainer.accumulate(policy, batch, 1.0, |scores| {
-                    let outputs = sft_loss(&scores.logprobs, &batch.completion_cu, Normalisation::Token, totals);
-                    MicrobatchLoss { loss: outputs.loss, dlogprobs: outputs.dlogprobs, metrics: () }
-                })?;
-            }
+            trainer.accumulate(policy, &batch, 1.0, |scores| {
+                let outputs = sft_loss(&scores.logprobs, &batch.completion_cu, Normalisation::Token, totals);
+                MicrobatchLoss { loss: outputs.loss, dlogprobs: outputs.dlogprobs, metrics: () }
+            })?;
             trainer.step(policy, 1e-4)?;
             Ok(())
         };
@@ -147,22 +150,56 @@ impl BenchArgs {
     fn measure(&self, sequences: usize, tokens_per_sequence: usize, step: &mut dyn FnMut() -> Result<()>) -> Result<Throughput> {
         step()?;
         let started = Instant::now();
-        let (mut n_steps, mut best) = (0, f64::INFINITY);
-        while n_steps == 0 || started.elapsed().as_secs_f64() < self.seconds {
+        let mut seconds: Vec<f64> = Vec::new();
+        while seconds.is_empty() || started.elapsed().as_secs_f64() < self.seconds {
             let since = Instant::now();
             step()?;
-            best = best.min(since.elapsed().as_secs_f64());
-            n_steps += 1;
+            seconds.push(since.elapsed().as_secs_f64());
         }
         let tokens = (sequences * tokens_per_sequence) as f64;
-        let mean = started.elapsed().as_secs_f64() / n_steps as f64;
+        let mean = started.elapsed().as_secs_f64() / seconds.len() as f64;
+        seconds.sort_by(f64::total_cmp);
         Ok(Throughput {
             sequences,
             tokens_per_sequence,
-            n_steps,
-            best_tokens_per_second: tokens / best,
+            n_steps: seconds.len(),
+            best_tokens_per_second: tokens / seconds[0],
+            median_tokens_per_second: tokens / seconds[seconds.len() / 2],
             mean_tokens_per_second: tokens / mean,
         })
+    }
+}
+
+impl std::fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Report { shape, device, n_threads, n_parameters, .. } = self;
+        write!(f, "{shape}, {n_parameters} parameters, {device}, {n_threads} threads")?;
+        for (name, throughput) in [("train", &self.train), ("decode", &self.decode)] {
+            let Some(t) = throughput else { continue };
+            let (median, best, mean) = (t.median_tokens_per_second, t.best_tokens_per_second, t.mean_tokens_per_second);
+            write!(f, "\n{name:6}  {median:>9.0} tokens/s in the median step, {best:.0} best, {mean:.0} mean; ")?;
+            write!(f, "{} x {} tokens, {} steps", t.sequences, t.tokens_per_sequence, t.n_steps)?;
+        }
+        match self.peak_bytes {
+            Some(bytes) => write!(f, "\npeak    {}", mebibytes(bytes)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A batch of which every token is read and predicts a token: what other frameworks call `sequences x tokens`. (Sequences made
+/// by [`ruminate_train::packing::pack`] end in a token that predicts nothing.)
+fn packed(config: &ModelConfig, sequences: usize, tokens: usize) -> PackedBatch {
+    let ids: Vec<Vec<TokenId>> = (0..sequences).map(|i| random_tokens(config, i, tokens + 1)).collect();
+    let borders: Vec<usize> = (0..=sequences).map(|i| i * tokens).collect();
+    PackedBatch {
+        token_ids: ids.iter().flat_map(|ids| ids[..tokens].iter().copied()).collect(),
+        position_ids: (0..sequences).flat_map(|_| 0..tokens as u32).collect(),
+        cu_seqlens: borders.clone(),
+        predict_rows: (0..sequences * tokens).collect(),
+        targets: ids.iter().flat_map(|ids| ids[1..].iter().copied()).collect(),
+        completion_cu: borders,
+        sequence_idx: (0..sequences).collect(),
     }
 }
 
