@@ -187,3 +187,6 @@ impl Trainer {
 fn upload(policy: &Policy, packed: &PackedBatch) -> Result<Batch, ModelError> {
     Batch::new(policy, &packed.token_ids, &packed.cu_seqlens, &packed.predict_rows, &packed.targets)
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,7 +144,7 @@ fn plan_grpo(plan: &mut StagePlan, grpo: &GrpoConfig, model: &ModelConfig, devic
     plan.steps = Some(grpo.steps);
     plan.tokens_per_step = Some(u64::from(settings.prompts_per_step) * u64::from(settings.group_size) * sequence as u64);
     let weights = weights_bytes(device, model);
-    let reference = if settings.kl == KlEstimator::None || settings.kl_coef == 0.0 { 0 } else { weights };
+    let reference = if settings.kl == KlEstimator::None { 0 } else { weights };
     let held = weights + reference + Trainer::bytes(device, model, 0) + decoder_bytes(device, model, grpo.max_batch, sequence);
     // While it samples, the CPU keeps a second copy of the weights in the layout that it reads fastest.
     plan.peak_bytes.insert("rollout", (held + weights) as u64);

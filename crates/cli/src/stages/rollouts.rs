@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use ruminate_core::{Completion, FinishReason, PolicyVersion, Problem, Rollout, RolloutGroup, Seed};
 use ruminate_model::{ChatTemplate, ModelConfig, Policy, Tokenizer};
 use ruminate_rewards::{RewardMix, grade};
-use ruminate_rollout::{Engine, EngineLimits, Event, Request, SamplingParams};
+use ruminate_rollout::{Engine, EngineLimits, Event, Request, RolloutError, SamplingParams};
 
 use crate::prompts::{Prompt, Prompter};
 use crate::recipe::{EvaluationConfig, GrpoConfig, Template};
@@ -130,7 +130,8 @@ impl Sampler {
             }
         };
         let limits = self.limits(policy, &requests);
-        self.engine(policy, limits)?.generate(policy, version, text.tokenizer, &requests, &mut on_event)?;
+        let sampled = self.engine(policy, limits)?.generate(policy, version, text.tokenizer, &requests, &mut on_event);
+        sampled.map_err(|error| name_problem(error, version, problems))?;
         let mut stats = SampleStats { rollout_secs: started.elapsed().as_secs_f64(), reward_secs: 0.0, n_sampled: n_tokens };
 
         let started = Instant::now();
@@ -210,6 +211,13 @@ impl Sampler {
         let (verdicts, reward) = grade(problem, &text, &self.settings.rewards, prompt.opens_think);
         Ok(Rollout { sample_idx, completion, text, verdicts, reward })
     }
+}
+
+/// Says which problem and policy a distribution that is not finite belongs to.
+fn name_problem(error: RolloutError, version: PolicyVersion, problems: &[Problem]) -> anyhow::Error {
+    let RolloutError::NonFinite { request_idx, .. } = error else { return error.into() };
+    let problem = &problems[request_idx].id;
+    anyhow::Error::from(error).context(format!("sampling problem {problem} with the policy of step {}", version.0))
 }
 
 /// The text of a completion without its end token. Other special tokens stay visible: graders must see them.

@@ -2,4 +2,6 @@
 
 mod commands;
 mod run;
+mod train;
+mod training;
 mod util;

@@ -1,7 +1,8 @@
 //! Helpers: a folder with a model of random weights, and the program in it.
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use ruminate_compute::Device;
 use ruminate_core::Seed;
@@ -76,17 +77,41 @@ impl Folder {
 
     pub(crate) fn ruminate_with(&self, args: &[&str], input: &str) -> Said {
         use std::io::Write;
+        let mut child = self.spawn(args);
+        // A program that refuses its arguments may be gone before it reads.
+        drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+        Said::of(child)
+    }
+
+    /// Starts the program here.
+    pub(crate) fn spawn(&self, args: &[&str]) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ruminate"));
         command.args(args).current_dir(self.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Said { status: status.code(), out: text(stdout), err: text(stderr) }
+        command.spawn().unwrap()
+    }
+
+    /// Waits until a file has so many lines, while a program is at work.
+    pub(crate) fn wait_for_lines(&self, name: &str, n_lines: usize, child: &mut Child) {
+        for _ in 0..6000 {
+            let n_found = std::fs::read_to_string(self.path().join(name)).map_or(0, |text| text.lines().count());
+            if n_found >= n_lines {
+                return;
+            }
+            assert!(child.try_wait().unwrap().is_none(), "the program ended before {name} had {n_lines} lines");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("{name} has not {n_lines} lines after 30 seconds");
     }
 }
 
 impl Said {
+    /// Waits for the end of the program.
+    pub(crate) fn of(child: Child) -> Self {
+        let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { status: status.code(), out: text(stdout), err: text(stderr) }
+    }
+
     /// Panics with everything that was said unless the program ended well.
     #[track_caller]
     pub(crate) fn well(self) -> Self {

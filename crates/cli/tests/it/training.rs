@@ -1,0 +1,156 @@
+//! `pretrain` and `grpo` stages: they learn, they go on after a kill, and they stop before weights are spoilt.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::util::Folder;
+
+const PRETRAIN: &str = r#"
+name = "t"
+seed = 5
+[[stage]]
+id = "base"
+kind = "pretrain"
+shape = "tiny"
+tokens = 40_000
+batch_tokens = 2048
+learning_rate = 3e-3
+save_every = 3
+"#;
+
+const GRPO: &str = r#"
+name = "g"
+seed = 5
+[[stage]]
+id = "base"
+kind = "load"
+path = "model"
+[[stage]]
+id = "zero"
+kind = "grpo"
+policy = "base"
+preset = "r1-zero"
+template = "tiny"
+prompts = ["arithmetic", "countdown", "logic"]
+steps = 12
+prompts_per_step = 3
+group_size = 4
+minibatches = 2
+max_new_tokens = 24
+learning_rate = 1e-2
+save_every = 2
+reference_refresh_steps = 4
+"#;
+
+fn metrics(folder: &Folder, name: &str) -> Vec<serde_json::Map<String, Value>> {
+    folder.read(name).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// All figures but times.
+fn learned(folder: &Folder, name: &str) -> Vec<serde_json::Map<String, Value>> {
+    let mut lines = metrics(folder, name);
+    lines.iter_mut().for_each(|line| line.retain(|key, _| !key.starts_with("seconds/")));
+    lines
+}
+
+fn bytes(folder: &Folder, name: &str) -> Vec<u8> {
+    std::fs::read(folder.path().join(name)).unwrap()
+}
+
+/// Starts the program, kills it without warning once `metrics` has `n_lines` lines, and says how many it had in the end.
+fn kill_after(folder: &Folder, args: &[&str], metrics: &str, n_lines: usize) -> usize {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ruminate"));
+    let mut child = command.args(args).current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let count = || std::fs::read_to_string(folder.path().join(metrics)).map_or(0, |text| text.lines().count());
+    while count() < n_lines {
+        assert!(child.try_wait().unwrap().is_none(), "the program ended before it could be killed");
+        assert!(Instant::now() < deadline, "no progress");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    count()
+}
+
+#[test]
+fn pretraining_lowers_the_loss_and_ends_with_the_same_bytes_after_a_kill() {
+    let folder = Folder::new();
+    folder.write("t.toml", PRETRAIN);
+    folder.ruminate(&["run", "t.toml", "--out", "whole"]).well();
+    let whole = metrics(&folder, "whole/base/metrics.jsonl");
+    assert_eq!(whole.len(), 20);
+    let loss = |line: &serde_json::Map<String, Value>| line["pretrain/loss"].as_f64().unwrap();
+    // ln 92 is 4.52: the loss of knowing nothing.
+    assert!((loss(&whole[0]) - 4.52).abs() < 0.2, "{}", loss(&whole[0]));
+    assert!(loss(&whole[19]) < 3.2, "{}", loss(&whole[19]));
+
+    let n_lines = kill_after(&folder, &["run", "t.toml", "--out", "killed"], "killed/base/metrics.jsonl", 7);
+    assert!(n_lines < 20, "it was killed on the way");
+    folder.ruminate(&["run", "t.toml", "--out", "killed"]).well();
+    assert_eq!(learned(&folder, "killed/base/metrics.jsonl"), learned(&folder, "whole/base/metrics.jsonl"));
+    assert!(bytes(&folder, "killed/base/checkpoint/model.safetensors") == bytes(&folder, "whole/base/checkpoint/model.safetensors"));
+}
+
+#[test]
+fn grpo_ends_with_the_same_bytes_after_a_kill() {
+    let folder = Folder::new();
+    folder.write("g.toml", GRPO);
+    folder.ruminate(&["run", "g.toml", "--out", "whole"]).well();
+    let n_lines = kill_after(&folder, &["run", "g.toml", "--out", "killed"], "killed/zero/metrics.jsonl", 3);
+    assert!(n_lines < 6, "it was killed on the way");
+    folder.ruminate(&["run", "g.toml", "--out", "killed"]).well();
+    assert_eq!(learned(&folder, "killed/zero/metrics.jsonl"), learned(&folder, "whole/zero/metrics.jsonl"));
+    assert!(bytes(&folder, "killed/zero/checkpoint/model.safetensors") == bytes(&folder, "whole/zero/checkpoint/model.safetensors"));
+    assert!(bytes(&folder, "whole/zero/checkpoint/model.safetensors") != bytes(&folder, "model/model.safetensors"), "it did learn");
+    for line in metrics(&folder, "whole/zero/metrics.jsonl") {
+        assert_eq!(line["rl/mismatch_max"], 0.0, "sampling and training agree to the bit on the CPU");
+    }
+    // Every completion of every round is kept: 6 prompts x 4.
+    let groups = folder.read("whole/zero/rollouts/step-00010.jsonl");
+    assert_eq!(groups.lines().count(), 6);
+    let group: ruminate_core::RolloutGroup = serde_json::from_str(groups.lines().next().unwrap()).unwrap();
+    assert_eq!((group.rollouts.len(), group.rollouts[0].completion.policy_version.0), (4, 10));
+}
+
+#[test]
+fn without_advantages_nothing_is_learned() {
+    let folder = Folder::new();
+    folder.write("g.toml", GRPO);
+    let control = ["--set", "zero.control=zero-advantage", "--set", "zero.kl=none", "--set", "zero.kl_coef=0"];
+    folder.ruminate(&[["run", "g.toml", "--out", "control"].as_slice(), &control].concat()).well();
+    assert!(bytes(&folder, "control/zero/checkpoint/model.safetensors") == bytes(&folder, "model/model.safetensors"));
+}
+
+#[test]
+fn every_preset_runs() {
+    let folder = Folder::new();
+    folder.write("g.toml", GRPO);
+    for preset in ["r1", "dapo", "dr-grpo", "gspo", "cispo", "rloo"] {
+        let preset_key = format!("zero.preset={preset}");
+        // Random weights earn nothing, and dynamic sampling would wait for a group that does.
+        let args =
+            ["run", "g.toml", "--out", preset, "--set", &preset_key, "--set", "zero.dynamic_sampling=false", "--set", "zero.steps=2"];
+        folder.ruminate(&args).well();
+        assert_eq!(metrics(&folder, &format!("{preset}/zero/metrics.jsonl")).len(), 1, "{preset}");
+    }
+    let dynamic = ["run", "g.toml", "--out", "dynamic", "--set", "zero.preset=dapo", "--set", "zero.max_new_tokens=2"];
+    folder.ruminate(&dynamic).failed(1, "dynamic sampling: expected 6 groups with unequal rewards, found 0");
+}
+
+#[test]
+fn nan_weights_stop_the_run_and_name_step_and_problem() {
+    let folder = Folder::new();
+    folder.write("g.toml", GRPO);
+    let path = folder.path().join("model/model.safetensors");
+    let mut model = std::fs::read(&path).unwrap();
+    let end = model.len();
+    model[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    std::fs::write(&path, &model).unwrap();
+    let said = folder.ruminate(&["run", "g.toml"]);
+    said.failed(1, "expected a finite log-probability, found NaN");
+    assert!(said.err.contains("step 0") && said.err.contains("arithmetic/"), "{}", said.err);
+    assert!(!folder.path().join("runs/g/zero/checkpoint").exists());
+}

@@ -1,0 +1,127 @@
+use ruminate_compute::Device;
+use ruminate_core::Seed;
+use ruminate_model::{Architecture, ModelConfig, Policy, RopeScaling};
+
+use super::*;
+use crate::losses::{BatchTotals, Normalisation, sft_loss};
+use crate::packing::{Sequence, pack};
+
+const CONFIG: OptimizerConfig = OptimizerConfig { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, max_grad_norm: 1.0 };
+
+fn policy() -> Policy {
+    let config = ModelConfig {
+        architecture: Architecture::Qwen3,
+        hidden: 24,
+        n_layers: 2,
+        n_heads: 4,
+        n_kv_heads: 2,
+        head_dim: 8,
+        ffn: 40,
+        vocab: 30,
+        max_positions: 64,
+        rope_theta: 10_000.0,
+        rope_scaling: RopeScaling::None,
+        rms_norm_eps: 1e-5,
+        tied: false,
+        qkv_bias: false,
+        qk_norm: true,
+        sliding_window: None,
+        bos: None,
+        eos: vec![0],
+    };
+    Policy::random(&Device::Cpu, config, Seed::new(3)).unwrap()
+}
+
+fn documents() -> Vec<Vec<u32>> {
+    (0..8_u32).map(|i| (0..6 + 3 * i).map(|j| (i * 5 + j * j * 3) % 30).collect()).collect()
+}
+
+/// Adds the gradient of the mean negative log-likelihood, in microbatches of at most `max_tokens`; returns the loss.
+fn accumulate(policy: &Policy, trainer: &mut Trainer, documents: &[Vec<u32>], max_tokens: usize) -> f64 {
+    let sequences: Vec<Sequence<'_>> = documents.iter().map(|ids| Sequence { prompt_ids: &ids[..2], completion_ids: &ids[2..] }).collect();
+    let totals = BatchTotals::of_lengths(sequences.iter().map(|sequence| sequence.completion_ids.len()));
+    let mut loss = 0.0;
+    for packed in pack(&sequences, max_tokens).unwrap() {
+        let (_, result) = trainer
+            .accumulate(policy, &packed, 1.0, |scores| {
+                let outputs = sft_loss(&scores.logprobs, &packed.completion_cu, Normalisation::Token, totals);
+                MicrobatchLoss { loss: outputs.loss, dlogprobs: outputs.dlogprobs, metrics: () }
+            })
+            .unwrap();
+        loss += result.loss;
+    }
+    loss
+}
+
+#[test]
+fn gradient_agrees_with_finite_differences_along_random_directions() {
+    let mut policy = policy();
+    let mut trainer = Trainer::new(&policy, CONFIG).unwrap();
+    accumulate(&policy, &mut trainer, &documents(), 1000);
+    let gradient = trainer.grads().to_vec().unwrap();
+    let weights = policy.flat().to_vec().unwrap();
+    for direction_idx in 0..4 {
+        let seed = Seed::new(7).with_index(direction_idx);
+        let direction: Vec<f32> = (0..weights.len() as u64).map(|i| seed.with_index(i).uniform() as f32 - 0.5).collect();
+        let expected: f64 = gradient.iter().zip(&direction).map(|(&g, &d)| f64::from(g) * f64::from(d)).sum();
+        let mut loss_at = |step: f32| {
+            let moved: Vec<f32> = weights.iter().zip(&direction).map(|(w, d)| w + step * d).collect();
+            policy.flat_mut().copy_from_host(&moved);
+            accumulate(&policy, &mut Trainer::new(&policy, CONFIG).unwrap(), &documents(), 1000)
+        };
+        let found = (loss_at(1e-3) - loss_at(-1e-3)) / 2e-3;
+        assert!((found - expected).abs() < 1e-2 * expected.abs().max(0.1), "direction {direction_idx}: {found} and {expected}");
+    }
+}
+
+#[test]
+fn microbatches_add_up_to_the_batch() {
+    let policy = policy();
+    let gradient = |max_tokens| {
+        let mut trainer = Trainer::new(&policy, CONFIG).unwrap();
+        let loss = accumulate(&policy, &mut trainer, &documents(), max_tokens);
+        (loss, trainer.grads().to_vec().unwrap())
+    };
+    let (loss, whole) = gradient(1000);
+    let (split_loss, split) = gradient(1);
+    assert!((loss - split_loss).abs() < 1e-6, "{loss} and {split_loss}");
+    let norm = |x: &[f32]| x.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+    let difference: Vec<f32> = whole.iter().zip(&split).map(|(a, b)| a - b).collect();
+    assert!(norm(&difference) < 1e-5 * norm(&whole), "{} of {}", norm(&difference), norm(&whole));
+}
+
+#[test]
+fn steps_lower_the_loss_and_clear_the_gradient() {
+    let mut policy = policy();
+    let mut trainer = Trainer::new(&policy, CONFIG).unwrap();
+    let first = accumulate(&policy, &mut trainer, &documents(), 64);
+    for _ in 0..60 {
+        trainer.step(&mut policy, 1e-2).unwrap();
+        assert!(trainer.grads().to_vec().unwrap().iter().all(|&g| g == 0.0));
+        accumulate(&policy, &mut trainer, &documents(), 64);
+    }
+    let last = accumulate(&policy, &mut Trainer::new(&policy, CONFIG).unwrap(), &documents(), 64);
+    assert!(first > 3.3 && last < 0.5, "{first} -> {last}");
+    assert_eq!(trainer.n_steps(), 60);
+}
+
+#[test]
+fn a_loss_or_gradient_that_is_not_finite_touches_no_weight() {
+    let mut policy = policy();
+    let before = policy.flat().to_vec().unwrap();
+    let mut trainer = Trainer::new(&policy, CONFIG).unwrap();
+    let ids = [1, 2, 3, 4];
+    let packed = &pack(&[Sequence { prompt_ids: &ids[..1], completion_ids: &ids[1..] }], 10).unwrap()[0];
+    let mut attempt = |loss: f64, gradient: f32| {
+        trainer.accumulate(&policy, packed, 1.0, |scores| MicrobatchLoss { loss, dlogprobs: vec![gradient; scores.logprobs.len()], metrics: () })
+    };
+    let error = attempt(f64::NAN, 1.0).unwrap_err();
+    assert!(matches!(&error, TrainError::NonFiniteLoss { sequences, .. } if sequences == &[0]), "{error}");
+    assert!(attempt(1.0, f32::INFINITY).is_err());
+    // A finite derivative can still overflow on the way back.
+    attempt(1.0, f32::MAX).unwrap();
+    let error = trainer.step(&mut policy, 1e-3).unwrap_err();
+    assert!(matches!(error, TrainError::NonFiniteGradient { .. }), "{error}");
+    assert_eq!(policy.flat().to_vec().unwrap(), before);
+    assert_eq!(trainer.n_steps(), 0);
+}
