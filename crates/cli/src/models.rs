@@ -64,7 +64,7 @@ pub(crate) fn write_builtin_tiny(folder: &Path) -> Result<()> {
     TINY_FILES.iter().try_for_each(|(name, bytes)| write_atomically(&folder.join(name), bytes))
 }
 
-/// Hash of a model's files, by name: of the first and last mebibyte of each and its size, so that a large model takes no time.
+/// Hash of a model's files, names and contents.
 ///
 /// # Errors
 /// Files that cannot be read.
@@ -84,23 +84,10 @@ pub(crate) fn hash_files(path: &Path) -> Result<String> {
     }
     for file in files {
         hasher.update(file.file_name().unwrap_or_default().as_encoded_bytes());
-        hash_ends(&file, &mut hasher).with_context(io_context("read", &file))?;
+        let opened = std::fs::File::open(&file).with_context(io_context("open", &file))?;
+        hasher.update_reader(opened).with_context(io_context("read", &file))?;
     }
     Ok(hasher.finalize().to_hex()[..32].to_owned())
-}
-
-fn hash_ends(path: &Path, hasher: &mut blake3::Hasher) -> std::io::Result<()> {
-    use std::io::{Read, Seek, SeekFrom};
-    const END: u64 = 1 << 20;
-    let mut file = std::fs::File::open(path)?;
-    let size = file.metadata()?.len();
-    hasher.update(&size.to_le_bytes());
-    let mut bytes = Vec::new();
-    file.by_ref().take(END).read_to_end(&mut bytes)?;
-    file.seek(SeekFrom::Start(size.saturating_sub(END).max(END.min(size))))?;
-    file.take(END).read_to_end(&mut bytes)?;
-    hasher.update(&bytes);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ impl Ui {
         bar.set_style(style.expect("the template is valid").progress_chars("━╸─"));
         bar.set_prefix(label.to_owned());
         let now = Instant::now();
-        Progress { bar, is_terminal: self.is_terminal, label: label.to_owned(), n_total, first: None, last_line: now }
+        Progress { bar, is_terminal: self.is_terminal, label: label.to_owned(), n_total, first: (now, 0), last_line: now }
     }
 }
 
@@ -42,22 +42,22 @@ pub(crate) struct Progress {
     is_terminal: bool,
     label: String,
     n_total: u64,
-    /// When the first position came, and which: a resumed stage does not start at 0.
-    first: Option<(Instant, u64)>,
+    /// When it started, and at which position: a resumed stage does not start at 0.
+    first: (Instant, u64),
     last_line: Instant,
 }
 
 impl Progress {
     /// Where it starts, if not at 0.
     pub(crate) fn start_at(&mut self, position: u64) {
-        self.first = Some((Instant::now(), position));
+        self.first = (Instant::now(), position);
         self.bar.set_position(position);
         self.bar.reset_eta();
     }
 
     /// How far it is, and what to say about it.
     pub(crate) fn set(&mut self, position: u64, message: &str) {
-        let (since, from) = *self.first.get_or_insert((Instant::now(), 0));
+        let (since, from) = self.first;
         self.bar.set_position(position);
         self.bar.set_message(message.to_owned());
         if self.is_terminal || self.last_line.elapsed() < LINE_EVERY {

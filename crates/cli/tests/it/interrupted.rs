@@ -1,4 +1,4 @@
-//! Training through `ruminate run`, interrupted and not.
+//! Runs that are interrupted: killed, stopped by Ctrl-C, started twice.
 
 use std::process::Command;
 
@@ -107,48 +107,4 @@ fn two_processes_do_not_share_a_directory() {
     folder.ruminate(&["run", "t.toml", "--set", "zero.steps=2000"]).failed(1, "runs/t is in use by another process");
     child.kill().unwrap();
     child.wait().unwrap();
-}
-
-#[test]
-fn without_advantages_nothing_but_the_kl_term_moves_the_policy() {
-    let folder = folder();
-    let args = ["run", "t.toml", "--set", "zero.control=zero-advantage", "--set", "zero.kl=none", "--set", "zero.kl_coef=0.0"];
-    folder.ruminate(&args).well();
-    let norms: Vec<f64> = metrics(&folder, "runs/t").iter().map(|line| line["rl/grad_norm"].as_f64().unwrap()).collect();
-    assert_eq!(norms, [0.0; 8]);
-    let weights = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
-    assert!(weights("model/model.safetensors") == weights("runs/t/zero/checkpoint/model.safetensors"));
-}
-
-#[test]
-fn pretraining_lowers_the_loss_and_goes_on_after_a_kill() {
-    let folder = Folder::new();
-    folder.write(
-        "p.toml",
-        r#"
-name = "p"
-[[stage]]
-id = "base"
-kind = "pretrain"
-shape = "tiny"
-tokens = 6_000
-batch_tokens = 600
-learning_rate = 3e-3
-save_every = 3
-corpus = { kinds = [1.0, 0.0, 0.0], max_difficulty = [1, 1, 1] }
-"#,
-    );
-    folder.ruminate(&["run", "p.toml", "--out", "whole"]).well();
-    let mut child = folder.spawn(&["run", "p.toml", "--out", "killed"]);
-    folder.wait_for_lines("killed/base/metrics.jsonl", 5, &mut child);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    folder.ruminate(&["run", "p.toml", "--out", "killed"]).well();
-    let weights = |run: &str| std::fs::read(folder.path().join(run).join("base/checkpoint/model.safetensors")).unwrap();
-    assert!(weights("whole") == weights("killed"));
-    let text = folder.read("killed/base/metrics.jsonl");
-    let losses: Vec<f64> =
-        text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["pretrain/loss"].as_f64().unwrap()).collect();
-    assert_eq!(losses.len(), 10);
-    assert!(losses[9] < losses[0] - 0.5, "{losses:?}");
 }
