@@ -143,9 +143,10 @@ fn plan_grpo(plan: &mut StagePlan, grpo: &GrpoConfig, model: &ModelConfig, devic
     let sequence = (longest + budget).min(ruminate_model::context(model));
     plan.steps = Some(grpo.steps);
     plan.tokens_per_step = Some(u64::from(settings.prompts_per_step) * u64::from(settings.group_size) * sequence as u64);
+    let max_batch = grpo.max_batch.min((settings.prompts_per_rollout() * u64::from(settings.group_size)) as usize);
     let weights = weights_bytes(device, model);
     let reference = if settings.kl == KlEstimator::None { 0 } else { weights };
-    let held = weights + reference + Trainer::bytes(device, model, 0) + decoder_bytes(device, model, grpo.max_batch, sequence);
+    let held = weights + reference + Trainer::bytes(device, model, 0) + decoder_bytes(device, model, max_batch, sequence);
     // While it samples, the CPU keeps a second copy of the weights in the layout that it reads fastest.
     plan.peak_bytes.insert("rollout", (held + weights) as u64);
     let activations = Trainer::bytes(device, model, grpo.microbatch_tokens.max(sequence)) - Trainer::bytes(device, model, 0);
@@ -157,7 +158,8 @@ fn evaluation_bytes(config: &EvaluationConfig, model: &ModelConfig, device: &Dev
     let problems = crate::problems::evaluation_set(&config.prompts, config.n_problems)?;
     let longest = problems.iter().map(|problem| problem.question.len()).max().unwrap_or(0) + TEMPLATE_TOKENS;
     let sequence = (longest + config.max_new_tokens).min(ruminate_model::context(model));
-    Ok(2 * weights_bytes(device, model) + decoder_bytes(device, model, config.max_batch, sequence))
+    let max_batch = config.max_batch.min(config.n_problems * config.samples as usize);
+    Ok(2 * weights_bytes(device, model) + decoder_bytes(device, model, max_batch, sequence))
 }
 
 fn weights_bytes(device: &Device, model: &ModelConfig) -> usize {

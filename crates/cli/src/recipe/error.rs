@@ -22,7 +22,7 @@ pub(crate) enum RecipeError {
         /// Where.
         place: Place,
         /// What.
-        problem: Problem,
+        problem: Box<Problem>,
     },
     /// A `--set` that names nothing.
     #[error("--set {set}: {problem}")]
@@ -30,7 +30,7 @@ pub(crate) enum RecipeError {
         /// The argument.
         set: String,
         /// What is wrong with it.
-        problem: Problem,
+        problem: Box<Problem>,
     },
 }
 

@@ -64,7 +64,7 @@ impl Source {
         let line_of = |offset: usize| 1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|&&b| b == b'\n').count();
         let syntax = |error: &toml::de::Error| {
             let place = Place { file: file.to_owned(), line: error.span().map(|span| line_of(span.start)), part: String::new() };
-            RecipeError::At { place, problem: Problem::Syntax(error.message().to_owned()) }
+            RecipeError::At { place, problem: Box::new(Problem::Syntax(error.message().to_owned())) }
         };
         let spanned = DeTable::parse(text).map_err(|error| syntax(&error))?;
         let mut lines = BTreeMap::new();
@@ -112,13 +112,13 @@ impl Source {
             // Not in the file, so it came from the command line.
             name = if name.is_empty() { "from --set".to_owned() } else { format!("{name}, from --set") };
         }
-        RecipeError::At { place: Place { file: self.file.clone(), line, part: name }, problem }
+        RecipeError::At { place: Place { file: self.file.clone(), line, part: name }, problem: Box::new(problem) }
     }
 
     fn apply(&mut self, overrides: &Overrides) -> Result<(), RecipeError> {
         let inputs = self.read_inputs()?;
         for set in &overrides.sets {
-            let failed = |problem| RecipeError::Set { set: set.clone(), problem };
+            let failed = |problem: Problem| RecipeError::Set { set: set.clone(), problem: Box::new(problem) };
             let Some((key, value)) = set.split_once('=') else {
                 return Err(failed(Problem::Syntax("expected key=value".into())));
             };
@@ -132,7 +132,7 @@ impl Source {
         if let Some(seed) = overrides.seed {
             let seed = i64::try_from(seed).map_err(|_| RecipeError::Set {
                 set: format!("seed={seed}"),
-                problem: Problem::value("seed", format!("expected at most {}", i64::MAX)),
+                problem: Box::new(Problem::value("seed", format!("expected at most {}", i64::MAX))),
             })?;
             self.root.insert("seed".into(), Value::Integer(seed));
         }

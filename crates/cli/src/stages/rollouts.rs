@@ -182,11 +182,14 @@ impl Sampler {
     fn limits(&self, policy: &Policy, requests: &[Request]) -> EngineLimits {
         let longest = requests.iter().map(|request| request.prompt_ids.len()).max().unwrap_or(0);
         let max_sequence = (longest + self.settings.max_new_tokens).next_multiple_of(SEQUENCE_STEP).min(policy.context());
-        EngineLimits { max_batch: self.settings.max_batch, max_sequence, max_cache_bytes: MAX_CACHE_BYTES }
+        // Slots that nothing can fill would only take memory.
+        let max_batch = self.settings.max_batch.min(requests.len() * self.settings.n_samples as usize).max(1);
+        EngineLimits { max_batch, max_sequence, max_cache_bytes: MAX_CACHE_BYTES }
     }
 
     fn engine(&mut self, policy: &Policy, limits: EngineLimits) -> Result<&mut Engine> {
-        let is_enough = self.engine.as_ref().is_some_and(|(has, _)| has.max_sequence >= limits.max_sequence);
+        let is_enough =
+            self.engine.as_ref().is_some_and(|(has, _)| has.max_sequence >= limits.max_sequence && has.max_batch >= limits.max_batch);
         if !is_enough {
             // The old memory is given back before the new is taken.
             self.engine = None;
