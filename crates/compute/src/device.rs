@@ -79,6 +79,14 @@ impl Device {
         }
     }
 
+    /// Calls `f` where starting an operation is cheapest: on the CPU in a thread of the pool, so that each of the operations in
+    /// it need not be handed over to the pool and waited for. Worth it around many small ones.
+    pub fn run<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
+        match self {
+            Self::Cpu => rayon::scope(|_| f()),
+        }
+    }
+
     /// Waits for all work so far.
     ///
     /// # Errors

@@ -185,10 +185,12 @@ fn layer_input(acts: &mut Activations, layer: usize, n: usize) -> ViewMut<'_> {
 pub fn forward(policy: &Policy, acts: &mut Activations, batch: &Batch, temperature: f32) -> Result<TokenScores, ModelError> {
     acts.reserve(policy, batch.n_tokens)?;
     let weights = policy.weights();
-    forward_blocks(policy, &weights, acts, batch);
     let r = batch.n_rows;
-    let outputs = HeadOutputs { logprobs: acts.logprobs.head_mut(r), entropies: acts.entropies.head_mut(r), lse: acts.lse.head_mut(r) };
-    head::forward(policy.device(), &mut acts.head, outputs, acts.normed_rows.head(r), &weights.head, &batch.targets, temperature);
+    policy.device().run(|| {
+        forward_blocks(policy, &weights, acts, batch);
+        let outputs = HeadOutputs { logprobs: acts.logprobs.head_mut(r), entropies: acts.entropies.head_mut(r), lse: acts.lse.head_mut(r) };
+        head::forward(policy.device(), &mut acts.head, outputs, acts.normed_rows.head(r), &weights.head, &batch.targets, temperature);
+    });
     Ok(TokenScores { logprobs: acts.logprobs.head(r).to_vec()?, entropies: acts.entropies.head(r).to_vec()? })
 }
 
@@ -218,6 +220,11 @@ pub fn backward(
     dlogprobs: &[f32],
     grads: &mut Buffer,
 ) -> Result<(), ModelError> {
+    policy.device().run(|| backward_in_pool(policy, acts, batch, temperature, dlogprobs, grads));
+    Ok(policy.device().synchronize()?)
+}
+
+fn backward_in_pool(policy: &Policy, acts: &mut Activations, batch: &Batch, temperature: f32, dlogprobs: &[f32], grads: &mut Buffer) {
     let ctx = policy.block_context();
     let (device, n, r) = (ctx.device, batch.n_tokens, batch.n_rows);
     let weights = policy.weights();
@@ -236,8 +243,6 @@ pub fn backward(
         backward_attention(policy, &weights, acts, i, grads, batch);
     }
     embedding::backward(device, grads.embed.reborrow(), acts.dx.head(n), &batch.token_ids);
-    device.synchronize()?;
-    Ok(())
 }
 
 /// `dx` holds the gradient after the block; adds the part through the feed-forward.

@@ -260,7 +260,8 @@ impl Engine {
             }
             if !s.token_ids.is_empty() {
                 let prompts = Prompts { token_ids: &s.token_ids, positions: &s.positions, cu_seqlens: &s.cu_seqlens, slots: &s.slots };
-                self.decoder.prefill(policy, weights, prompts)?;
+                let decoder = &mut self.decoder;
+                policy.device().run(|| decoder.prefill(policy, weights, prompts))?;
                 n_prefilled += s.token_ids.len();
             }
         }
@@ -291,7 +292,10 @@ impl Engine {
             sample.next_token = request.prompt_ids[n_shared];
             sample.token_ids.clear();
             sample.logprobs.clear();
+            sample.token_ids.reserve(max_new_tokens);
+            sample.logprobs.reserve(max_new_tokens);
             sample.pages.clear();
+            sample.pages.reserve(limits.max_pages);
             sample.pages.extend_from_slice(&group.pages[..n_full]);
             sample.pages.iter().for_each(|&page| self.pages.share(page));
             sample.n_promised = n_own;
@@ -334,8 +338,11 @@ impl Engine {
             s.params.push(sample_params(request, uniform(request.key, sample.sample_idx, sample.token_ids.len())));
         }
         let step = Step { token_ids: &s.token_ids, positions: &s.positions, slots: &s.slots, pages: &s.pages, lengths: &s.lengths };
-        self.decoder.step(policy, weights, step);
-        self.decoder.sample(policy, weights, &s.params, &mut s.sampled, &mut s.logprobs)?;
+        let (decoder, params) = (&mut self.decoder, &s.params);
+        policy.device().run(|| {
+            decoder.step(policy, weights, step);
+            decoder.sample(policy, weights, params, &mut s.sampled, &mut s.logprobs)
+        })?;
         Ok(())
     }
 

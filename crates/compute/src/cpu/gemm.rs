@@ -5,7 +5,8 @@
 //! computed alone or in a batch. Library kernels change their order of summation with the shape and cannot promise that.
 //!
 //! The structure is the usual one (Goto, van de Geijn 2008): `B` is packed into panels of [`Kernel::width`] columns, and a
-//! register tile of up to 12 rows runs over the panel. `A` is read in place: its elements are broadcast.
+//! register tile of up to 12 rows runs over the panel. `A` is read in place, its elements are broadcast; only of a transposed `A`
+//! the rows of a tile are copied first, since they lie in a cache line, and often a page, of their own for each `k`.
 
 #![expect(unsafe_code, reason = "the register tile reads packed panels through raw pointers")]
 
@@ -162,6 +163,7 @@ unsafe impl Sync for Shared {}
 
 thread_local! {
     static PACKED: std::cell::RefCell<Panels> = std::cell::RefCell::default();
+    static LEFT: std::cell::RefCell<Vec<f32>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
 /// One thread's block of `C`.
@@ -188,7 +190,12 @@ fn block(rows: Range<usize>, cols: Range<usize>, k: usize, a: Lhs<'_>, b: Rhs<'_
             in_k_blocks(k, K_BLOCK, start, |ks, start| {
                 packed.repack(b, ks.clone(), n_range.clone());
                 let b = Tile { data: &packed.data, panel_stride: width * ks.len() };
-                run_tiles(rows.clone(), n_range.clone(), ks, a, b, c, start);
+                // Copying pays when several panels read the copy.
+                if a.row == 1 && a.col > 1 && n_range.len() > width {
+                    LEFT.with_borrow_mut(|left| run_packed_rows(left, rows.clone(), n_range.clone(), ks, a, b, c, start));
+                } else {
+                    run_tiles(rows.clone(), n_range.clone(), ks, a, b, c, start);
+                }
             });
         }
     });
@@ -209,6 +216,31 @@ fn in_k_blocks<'a>(k: usize, step: usize, start: Start<'a>, mut run: impl FnMut(
 struct Tile<'a> {
     data: &'a [f32],
     panel_stride: usize,
+}
+
+/// [`run_tiles`] over a transposed left-hand side, of which the rows of one tile at a time are copied as `[k][height]`.
+#[expect(clippy::too_many_arguments, reason = "those of run_tiles and the memory for the copy")]
+fn run_packed_rows(
+    left: &mut Vec<f32>,
+    rows: Range<usize>,
+    cols: Range<usize>,
+    ks: Range<usize>,
+    a: Lhs<'_>,
+    b: Tile<'_>,
+    c: Shared,
+    start: Start<'_>,
+) {
+    let height = Kernel::height();
+    left.resize(height * ks.len(), 0.0);
+    for first in rows.clone().step_by(height) {
+        let n = height.min(rows.end - first);
+        for (copy, k) in left.chunks_exact_mut(height).zip(ks.clone()) {
+            copy[..n].copy_from_slice(&a.data[k * a.col + first..][..n]);
+        }
+        let copied = Lhs { data: left, row: 1, col: height };
+        let c = Shared { data: c.data.wrapping_add(first * c.stride), stride: c.stride };
+        run_tiles(0..n, cols.clone(), 0..ks.len(), copied, b, c, start);
+    }
 }
 
 fn run_tiles(rows: Range<usize>, cols: Range<usize>, ks: Range<usize>, a: Lhs<'_>, b: Tile<'_>, c: Shared, start: Start<'_>) {

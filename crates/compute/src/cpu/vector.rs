@@ -89,13 +89,7 @@ pub(crate) fn max(x: &[f32]) -> f32 {
 pub(crate) fn exp(x: f32) -> f32 {
     // Adding 1.5 * 2^23 leaves the rounded integer in the low mantissa bits.
     const MAGIC: f32 = 12_582_912.0;
-    let clamped = if x < -87.3 {
-        -87.3
-    } else if x > 88.0 {
-        88.0
-    } else {
-        x
-    };
+    let clamped = x.clamp(-87.3, 88.0);
     let shifted = clamped.mul_add(std::f32::consts::LOG2_E, MAGIC);
     let n = shifted - MAGIC;
     let r = n.mul_add(-0.693_359_4, clamped);

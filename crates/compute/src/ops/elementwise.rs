@@ -74,11 +74,8 @@ pub fn scatter_rows(device: &Device, mut y: ViewMut<'_>, x: View<'_>, rows: &Int
 pub fn sum_squares(device: &Device, x: View<'_>) -> f64 {
     match device {
         Device::Cpu => {
-            let partial: Vec<f64> = x
-                .slice()
-                .par_chunks(SUM_BLOCK)
-                .map(|x| x.chunks(1024).map(|x| f64::from(sum_squares_block(x))).sum())
-                .collect();
+            let partial: Vec<f64> =
+                x.slice().par_chunks(SUM_BLOCK).map(|x| x.chunks(1024).map(|x| f64::from(sum_squares_block(x))).sum()).collect();
             partial.iter().sum()
         }
     }

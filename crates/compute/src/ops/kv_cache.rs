@@ -4,7 +4,6 @@
 //! prompt share the pages that the prompt fills. (The idea of paging is from Kwon et al. 2023, arXiv 2309.06180.)
 
 use std::cell::RefCell;
-use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -109,8 +108,48 @@ pub struct PageTable<'a> {
     pub lengths: &'a Ints,
 }
 
+/// Columns of a value row that one job sums: two hardware vectors.
+const PART: usize = 32;
+/// Jobs summed together. Each sum is one chain of multiply-adds; this many vectors in flight hide its latency.
+const JOBS: usize = 4;
+
 thread_local! {
-    static SCORES: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+#[derive(Default)]
+struct Scratch {
+    scores: Vec<f32>, // [query heads of the task, pages * PAGE]
+    inv_sums: Vec<f32>,
+    jobs: Vec<Job>,
+}
+
+/// One part of one query head's output.
+#[derive(Clone, Copy)]
+struct Job {
+    /// Query head within the task.
+    query: usize,
+    /// Where its value columns start within a page.
+    values: usize,
+    /// Where its output starts.
+    out: usize,
+}
+
+/// One sequence's part of a layer.
+#[derive(Clone, Copy)]
+struct Paged<'a> {
+    data: &'a [f32],
+    pages: &'a [u32],
+    first_page: usize,
+    page_len: usize,
+    length: usize,
+}
+
+impl<'a> Paged<'a> {
+    #[inline(always)]
+    fn page(&self, page: u32) -> &'a [f32] {
+        &self.data[(self.first_page + page as usize) * self.page_len..][..self.page_len]
+    }
 }
 
 /// out `[B, H S]`: attention of one query row per sequence, qkv `[B, (H + 2K) S]`, over the pages of layer `layer`; the new
@@ -122,62 +161,126 @@ pub fn attend(device: &Device, mut out: ViewMut<'_>, qkv: View<'_>, cache: &KvCa
         Device::Cpu => {
             let (keys, values) = (cache.keys.view().slice(), cache.values.view().slice());
             let (pages, lengths) = (table.pages.slice(), table.lengths.slice());
-            let first_page = layer * cache.n_pages;
-            let group_cols = heads.size * (heads.n / heads.n_kv);
-            out.slice().par_chunks_mut(group_cols).enumerate().for_each(|(task, out)| {
-                let (row, kv) = (task / heads.n_kv, task % heads.n_kv);
+            let per_kv = heads.n / heads.n_kv;
+            // Enough heads per task to fill the jobs, no more: a batch of one must keep all threads busy.
+            let kv_per_task = JOBS.div_ceil(per_kv * heads.size.div_ceil(PART)).min(heads.n_kv);
+            let (row_cols, task_cols) = (heads.out_cols(), kv_per_task * per_kv * heads.size);
+            let rows = out.slice().par_chunks_mut(row_cols).zip(qkv.slice().par_chunks(heads.qkv_cols())).enumerate();
+            rows.for_each(|(row, (out, qkv))| {
                 let length = lengths[row] as usize;
                 let pages = &pages[row * table.max_pages..][..length.div_ceil(PAGE)];
-                let page_at = |page: u32| (first_page + page as usize) * cache.page_len() + kv * heads.size * PAGE;
-                let queries = &qkv.slice()[row * heads.qkv_cols() + kv * group_cols..][..group_cols];
-                SCORES.with_borrow_mut(|scores| {
-                    scores.resize(pages.len() * PAGE, 0.0);
-                    for (query, out) in queries.chunks_exact(heads.size).zip(out.chunks_exact_mut(heads.size)) {
-                        for (scores, &page) in scores.chunks_exact_mut(PAGE).zip(pages) {
-                            score_page(scores, query, &keys[page_at(page)..]);
-                        }
-                        let (_, sum) = softmax_row(&mut scores[..length], heads.scale());
-                        let inv_sum = 1.0 / sum;
-                        weigh_values(out, &scores[..length], pages, values, page_at(0)..page_at(1), inv_sum);
-                    }
+                let paged = |data| Paged { data, pages, first_page: layer * cache.n_pages, page_len: cache.page_len(), length };
+                out.par_chunks_mut(task_cols).zip(qkv.par_chunks(task_cols)).enumerate().for_each(|(task, (out, queries))| {
+                    let queries = &queries[..out.len()];
+                    SCRATCH.with_borrow_mut(|scratch| {
+                        attend_task(scratch, out, queries, paged(keys), paged(values), task * kv_per_task, heads);
+                    });
                 });
             });
         }
     }
 }
 
-vectorize! {
-/// `scores[j] = Σ_d query[d] keys[d][j]` for the positions of one page.
-fn score_page(scores: &mut [f32], query: &[f32], keys: &[f32]) {
-    let mut sums = [0.0_f32; PAGE];
-    for (&q, keys) in query.iter().zip(keys.as_chunks::<PAGE>().0) {
-        for (sum, &k) in sums.iter_mut().zip(keys) {
-            *sum = q.mul_add(k, *sum);
+/// Some query heads of one sequence, the first of which belongs to key/value head `first_kv`.
+fn attend_task(scratch: &mut Scratch, out: &mut [f32], queries: &[f32], keys: Paged<'_>, values: Paged<'_>, first_kv: usize, heads: Heads) {
+    let (size, per_kv, padded) = (heads.size, heads.n / heads.n_kv, keys.pages.len() * PAGE);
+    let Scratch { scores, inv_sums, jobs } = scratch;
+    scores.resize(queries.len() / size * padded, 0.0);
+    inv_sums.clear();
+    jobs.clear();
+    for (i, (query, scores)) in queries.chunks_exact(size).zip(scores.chunks_exact_mut(padded)).enumerate() {
+        let at = (first_kv + i / per_kv) * size * PAGE;
+        score_pages(scores, query, keys, at);
+        let (_, sum) = softmax_row(&mut scores[..keys.length], heads.scale());
+        inv_sums.push(1.0 / sum);
+        jobs.extend((0..size).step_by(PART).map(|part| Job { query: i, values: at + part, out: i * size + part }));
+    }
+    let mut rest = jobs.as_slice();
+    while let Some(job) = rest.first() {
+        if job.out % size + PART > size {
+            weigh_edge(out, scores, inv_sums[job.query], values, *job, size);
+            rest = &rest[1..];
+        } else {
+            let n = rest.iter().take(JOBS).take_while(|job| job.out % size + PART <= size).count();
+            rest = &rest[weigh_parts(out, scores, inv_sums, values, &rest[..n], size)..];
         }
     }
-    scores.copy_from_slice(&sums);
-}
 }
 
 vectorize! {
-/// `out = inv_sum Σ_j p[j] v[j]`, 32 columns at a time to keep several chains in flight; `first_page` is
-/// the range of page 0 in `values`.
-fn weigh_values(out: &mut [f32], p: &[f32], pages: &[u32], values: &[f32], first_page: Range<usize>, inv_sum: f32) {
-    let size = out.len();
-    for (part, out) in out.chunks_mut(32).enumerate() {
-        let mut sums = [0.0_f32; 32];
-        for (p, &page) in p.chunks(PAGE).zip(pages) {
-            let values = &values[first_page.start + page as usize * first_page.len()..];
-            for (j, &p) in p.iter().enumerate() {
-                let row = &values[j * size + part * 32..][..out.len()];
-                if let Some(row) = row.first_chunk::<32>() {
-                    sums.iter_mut().zip(row).for_each(|(sum, &v)| *sum = p.mul_add(v, *sum));
-                } else {
-                    sums.iter_mut().zip(row).for_each(|(sum, &v)| *sum = p.mul_add(v, *sum));
-                }
+/// `scores[j] = Σ_d query[d] keys[d][j]` for all positions; keys of this head start at `at` in each page.
+fn score_pages(scores: &mut [f32], query: &[f32], keys: Paged<'_>, at: usize) {
+    let (four, rest) = keys.pages.as_chunks::<4>();
+    let (four_scores, rest_scores) = scores.split_at_mut(four.len() * 4 * PAGE);
+    for (scores, pages) in four_scores.chunks_exact_mut(4 * PAGE).zip(four) {
+        score(scores, query, pages.map(|page| &keys.page(page)[at..]));
+    }
+    for (scores, &page) in rest_scores.chunks_exact_mut(PAGE).zip(rest) {
+        score(scores, query, [&keys.page(page)[at..]]);
+    }
+}
+}
+
+#[inline(always)]
+fn score<const N: usize>(scores: &mut [f32], query: &[f32], keys: [&[f32]; N]) {
+    let keys = keys.map(|keys| &keys.as_chunks::<PAGE>().0[..query.len()]);
+    let mut sums = [[0.0_f32; PAGE]; N];
+    for (d, &q) in query.iter().enumerate() {
+        for (sums, keys) in sums.iter_mut().zip(&keys) {
+            sums.iter_mut().zip(&keys[d]).for_each(|(sum, &k)| *sum = q.mul_add(k, *sum));
+        }
+    }
+    scores.as_chunks_mut::<PAGE>().0.iter_mut().zip(sums).for_each(|(scores, sums)| *scores = sums);
+}
+
+vectorize! {
+/// `out = Σ_j p[j] v[j] / Σ p` for up to [`JOBS`] jobs of whole parts; returns how many were done.
+fn weigh_parts(out: &mut [f32], scores: &[f32], inv_sums: &[f32], values: Paged<'_>, jobs: &[Job], size: usize) -> usize {
+    match jobs {
+        &[a, b, c, d, ..] => weigh(out, scores, inv_sums, values, [a, b, c, d], size),
+        &[a, b, ..] => weigh(out, scores, inv_sums, values, [a, b], size),
+        &[a] => weigh(out, scores, inv_sums, values, [a], size),
+        [] => 0,
+    }
+}
+}
+
+#[inline(always)]
+fn weigh<const N: usize>(out: &mut [f32], scores: &[f32], inv_sums: &[f32], values: Paged<'_>, jobs: [Job; N], size: usize) -> usize {
+    let padded = values.pages.len() * PAGE;
+    let mut sums = [[0.0_f32; PART]; N];
+    for (i, &page) in values.pages.iter().enumerate() {
+        let n = PAGE.min(values.length - i * PAGE);
+        let data = values.page(page);
+        let p = jobs.map(|job| &scores[job.query * padded + i * PAGE..][..n]);
+        let v = jobs.map(|job| &data[job.values..]);
+        for j in 0..n {
+            for ((sums, p), v) in sums.iter_mut().zip(&p).zip(&v) {
+                let row: &[f32] = &v[j * size..][..PART];
+                let p = p[j];
+                sums.iter_mut().zip(row).for_each(|(sum, &v)| *sum = p.mul_add(v, *sum));
             }
         }
-        out.iter_mut().zip(sums).for_each(|(y, sum)| *y = sum * inv_sum);
     }
+    for (job, sums) in jobs.iter().zip(sums) {
+        let inv_sum = inv_sums[job.query];
+        out[job.out..][..PART].iter_mut().zip(sums).for_each(|(y, sum)| *y = sum * inv_sum);
+    }
+    N
+}
+
+vectorize! {
+/// The last columns of a head whose size is no multiple of [`PART`].
+fn weigh_edge(out: &mut [f32], scores: &[f32], inv_sum: f32, values: Paged<'_>, job: Job, size: usize) {
+    let scores = &scores[job.query * values.pages.len() * PAGE..];
+    let out = &mut out[job.out..job.out + size - job.out % size];
+    let mut sums = [0.0_f32; PART];
+    for (p, &page) in scores[..values.length].chunks(PAGE).zip(values.pages) {
+        let data = &values.page(page)[job.values..];
+        for (&p, row) in p.iter().zip(data.chunks(size)) {
+            sums.iter_mut().zip(&row[..out.len()]).for_each(|(sum, &v)| *sum = p.mul_add(v, *sum));
+        }
+    }
+    out.iter_mut().zip(sums).for_each(|(y, sum)| *y = sum * inv_sum);
 }
 }

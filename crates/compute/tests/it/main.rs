@@ -2,6 +2,8 @@
 //! formulas, the reference's gradients against finite differences, and the promises that hold to the bit (a row does not
 //! depend on its batch nor on the number of threads; decoding equals prefill; sampling equals the training forward).
 
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
+
 mod adamw;
 mod attention;
 mod cases;

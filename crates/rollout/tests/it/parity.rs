@@ -87,7 +87,11 @@ fn one_problem_alone_equals_the_same_problem_in_a_batch_of_64() {
         for (request_idx, request) in requests.iter().enumerate() {
             let alone = generate(&policy, limits(1), &[Request { n_samples: 4, ..request.clone() }]);
             for sample_idx in 0..4 {
-                assert_eq!(alone[&(0, sample_idx)], together[&(request_idx, sample_idx)], "problem {request_idx}, sample {sample_idx}, {params:?}");
+                assert_eq!(
+                    alone[&(0, sample_idx)],
+                    together[&(request_idx, sample_idx)],
+                    "problem {request_idx}, sample {sample_idx}, {params:?}"
+                );
             }
         }
         let distinct: std::collections::BTreeSet<_> = together.values().map(|c| c.token_ids.clone()).collect();
