@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_see_both_ends_and_the_size() {
+    fn hashes_see_every_byte_and_the_size() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("w");
         let hash = |bytes: &[u8]| {

@@ -111,7 +111,8 @@ impl Puzzle {
         }
     }
 
-    fn says(&self, speaker: usize, language: Language) -> String {
+    /// The line of a speaker, with its full stop.
+    pub(super) fn says(&self, speaker: usize, language: Language) -> String {
         let name = |person: usize| self.names[person];
         let claim = |claim: Claim| claim_text(self.names[claim.0], claim.1, language);
         let text = match (self.statements[speaker], language) {

@@ -157,7 +157,7 @@ fn pieces_cover_every_document() {
     assert!(pieces.len() <= 120);
     for document in documents(3000) {
         assert!(count_tokens(&document.prompt, &pieces) <= 48, "{}", document.prompt);
-        assert!(count_tokens(&document.response, &pieces) <= 192, "{}", document.response);
+        assert!(count_tokens(&document.response, &pieces) <= 300, "{}", document.response);
     }
 }
 

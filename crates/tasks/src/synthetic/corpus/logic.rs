@@ -61,8 +61,10 @@ struct Line {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Says {
     Suppose(usize, bool),
-    So(usize, bool),
-    Contradiction,
+    /// A role, and the speaker whose statement forces it; without one it is what is left after a contradiction.
+    So(usize, bool, Option<usize>),
+    /// The speaker's statement does not fit the speaker's role.
+    Contradiction(usize),
 }
 
 /// Finds the consistent roles by supposing and drawing consequences; returns every line of it and the roles.
@@ -76,20 +78,20 @@ fn deduce(statements: &[Statement]) -> (Vec<Line>, Roles) {
 fn search(statements: &[Statement], roles: &mut Roles, log: &mut Vec<Line>) -> bool {
     loop {
         match consequence(statements, roles) {
-            Consequence::Contradiction => {
-                log.push(Line { says: Says::Contradiction, roles: roles.clone() });
+            Consequence::Contradiction(speaker) => {
+                log.push(Line { says: Says::Contradiction(speaker), roles: roles.clone() });
                 return false;
             }
-            Consequence::Role(person, role) => {
+            Consequence::Role(person, role, speaker) => {
                 roles[person] = Some(role);
-                log.push(Line { says: Says::So(person, role), roles: roles.clone() });
+                log.push(Line { says: Says::So(person, role, Some(speaker)), roles: roles.clone() });
             }
             Consequence::Nothing => break,
         }
     }
     let Some(person) = roles.iter().position(Option::is_none) else { return true };
     let before = roles.clone();
-    for (guess, says) in [(true, Says::Suppose(person, true)), (false, Says::So(person, false))] {
+    for (guess, says) in [(true, Says::Suppose(person, true)), (false, Says::So(person, false, None))] {
         roles.clone_from(&before);
         roles[person] = Some(guess);
         log.push(Line { says, roles: roles.clone() });
@@ -102,20 +104,22 @@ fn search(statements: &[Statement], roles: &mut Roles, log: &mut Vec<Line>) -> b
 
 enum Consequence {
     Nothing,
-    Role(usize, bool),
-    Contradiction,
+    /// A person's role, and whose statement forces it.
+    Role(usize, bool, usize),
+    /// Whose statement does not fit.
+    Contradiction(usize),
 }
 
 /// The first thing that follows from the known roles by looking at one statement.
 fn consequence(statements: &[Statement], roles: &Roles) -> Consequence {
     for (speaker, &statement) in statements.iter().enumerate() {
         match (roles[speaker], statement.truth(roles)) {
-            (Some(role), Some(truth)) if role != truth => return Consequence::Contradiction,
-            (None, Some(truth)) => return Consequence::Role(speaker, truth),
+            (Some(role), Some(truth)) if role != truth => return Consequence::Contradiction(speaker),
+            (None, Some(truth)) => return Consequence::Role(speaker, truth, speaker),
             (Some(role), None) => {
                 for person in statement.people() {
                     if let Some(forced) = forced_role(statement, role, person, roles) {
-                        return Consequence::Role(person, forced);
+                        return Consequence::Role(person, forced, speaker);
                     }
                 }
             }
@@ -142,31 +146,49 @@ fn forced_role(statement: Statement, role: bool, person: usize, roles: &Roles) -
 fn careless_log(puzzle: &Puzzle, log: &[Line], rng: &mut ChaCha8Rng) -> Option<(Vec<Line>, Vec<bool>)> {
     let conclusions: Vec<usize> = (0..log.len()).filter(|&at| matches!(log[at].says, Says::So(..))).collect();
     let &at = conclusions.get(rng.random_range(0..conclusions.len().max(1)))?;
-    let Says::So(person, role) = log[at].says else { return None };
+    let Says::So(person, role, because) = log[at].says else { return None };
     let mut careless = log[..at].to_vec();
     let mut roles = log[at].roles.clone();
     roles[person] = Some(!role);
-    careless.push(Line { says: Says::So(person, !role), roles: roles.clone() });
+    careless.push(Line { says: Says::So(person, !role, because), roles: roles.clone() });
     while let Some(unknown) = roles.iter().position(Option::is_none) {
-        let (person, role) = match consequence(&puzzle.statements, &roles) {
-            Consequence::Role(person, role) => (person, role),
-            _ => (unknown, true),
+        let (person, role, because) = match consequence(&puzzle.statements, &roles) {
+            Consequence::Role(person, role, speaker) => (person, role, Some(speaker)),
+            _ => (unknown, true, None),
         };
         roles[person] = Some(role);
-        careless.push(Line { says: Says::So(person, role), roles: roles.clone() });
+        careless.push(Line { says: Says::So(person, role, because), roles: roles.clone() });
     }
     let roles: Vec<bool> = roles.into_iter().flatten().collect();
     (roles != puzzle.roles).then_some((careless, roles))
 }
 
+/// Each conclusion quotes the statement it comes from and says whether that is true: a small model can copy a statement and look at
+/// two roles, but not find the statement and turn it round in one step.
 fn write_log(puzzle: &Puzzle, log: &[Line], pen: &mut Pen, rng: &mut ChaCha8Rng) {
     for line in log {
+        let language = pen.line(rng);
+        let words = Words::of(language);
+        let mut quote = |speaker: usize| {
+            pen.text.push_str(puzzle.says(speaker, language).trim_end_matches(['.', '。']));
+            let truth = puzzle.statements[speaker].truth(&line.roles).unwrap_or(false);
+            pen.text.push_str(if truth { words.truth } else { words.lie });
+        };
         match line.says {
-            Says::Contradiction => pen.add(|w| w.no),
-            Says::Suppose(person, role) | Says::So(person, role) => {
-                let language = pen.line(rng);
-                let words = Words::of(language);
-                pen.text.push_str(if matches!(line.says, Says::Suppose(..)) { words.suppose } else { words.so });
+            Says::Contradiction(speaker) => {
+                quote(speaker);
+                pen.text.push_str(words.no);
+            }
+            Says::Suppose(person, role) => {
+                pen.text.push_str(words.suppose);
+                pen.text.push_str(&claim_text(puzzle.names[person], role, language));
+            }
+            Says::So(person, role, because) => {
+                if let Some(speaker) = because {
+                    quote(speaker);
+                    pen.text.push_str(if language == Language::En { " " } else { "，" });
+                }
+                pen.text.push_str(words.so);
                 pen.text.push_str(&claim_text(puzzle.names[person], role, language));
             }
         }
