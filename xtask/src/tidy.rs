@@ -1,10 +1,12 @@
 //! Rules of the workspace that no compiler knows. Each rule is a function from text to findings, so that its test needs no files.
 
+mod documents;
 mod manifests;
 mod sources;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -21,28 +23,36 @@ const HIDDEN: [&str; 3] = [".cargo", ".ci", ".github"];
 /// Files that cannot be read, or findings, one in each line.
 pub(crate) fn tidy(root: &Path) -> Result<()> {
     let mut findings = Vec::new();
-    let mut n_files = 0;
-    for path in files(root)? {
-        let Some(kind) = FileKind::of(&path) else { continue };
-        let text = std::fs::read_to_string(root.join(&path)).with_context(|| format!("cannot read {}", path.display()))?;
-        let name = path.to_string_lossy().replace('\\', "/");
-        n_files += 1;
+    let paths = files(root)?;
+    let names: BTreeSet<String> = paths.iter().map(|path| name(path)).collect();
+    let mut texts = Vec::new();
+    for path in &paths {
+        if let Some(kind) = FileKind::of(path) {
+            let text = std::fs::read_to_string(root.join(path)).with_context(|| format!("cannot read {}", path.display()))?;
+            texts.push((kind, name(path), text));
+        }
+    }
+    let code: String = texts.iter().filter(|(kind, ..)| *kind == FileKind::Rust).map(|(.., text)| text.as_str()).collect();
+    for (kind, name, text) in &texts {
         let found = match kind {
-            FileKind::Manifest => manifests::check(&name, &text)?,
-            FileKind::Rust => sources::check_rust(&name, &text),
-            FileKind::Text => sources::check_text(&name, &text),
+            FileKind::Manifest => manifests::check(name, text)?,
+            FileKind::Rust => sources::check_rust(name, text),
+            FileKind::Markdown => [sources::check_text(name, text), documents::check(name, text, &names, &code)].concat(),
+            FileKind::Text => sources::check_text(name, text),
         };
         findings.extend(found.into_iter().map(|finding| format!("{name}: {finding}")));
     }
     if findings.is_empty() {
-        println!("tidy: {n_files} files");
+        println!("tidy: {} files", texts.len());
         return Ok(());
     }
     bail!("tidy: {} findings\n{}", findings.len(), findings.join("\n"))
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum FileKind {
     Manifest,
+    Markdown,
     Rust,
     Text,
 }
@@ -54,10 +64,16 @@ impl FileKind {
         }
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("rs") => Some(Self::Rust),
-            Some("md" | "toml" | "py") => Some(Self::Text),
+            Some("md") => Some(Self::Markdown),
+            Some("toml" | "py") => Some(Self::Text),
             _ => path.starts_with(".ci").then_some(Self::Text),
         }
     }
+}
+
+/// A path with slashes on every system.
+fn name(path: &Path) -> String {
+    path.to_string_lossy().replace('\\', "/")
 }
 
 /// All files below the root, relative to it, in order.

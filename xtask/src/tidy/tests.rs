@@ -1,6 +1,7 @@
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{manifests, sources};
+use super::{documents, manifests, sources};
 
 fn manifest(folder: &str, rest: &str) -> Vec<String> {
     let text = format!("[package]\nname = \"ruminate-{folder}\"\n{rest}");
@@ -78,4 +79,22 @@ fn paths_of_one_machine_are_found() {
         assert_eq!(check(line), 0, "{line}");
     }
     assert_eq!(sources::check_text("crates/cli/tests/it/util.rs", "/tmp/x"), [""; 0]);
+}
+
+#[test]
+fn documents_point_to_what_exists() {
+    let files: BTreeSet<String> = ["README.md", "docs/LOG.md", "docs/concepts/grpo.md"].map(str::to_owned).into();
+    let code = "#[test]\nfn one_two_three_four_five() {}\n";
+    let check = |text: &str| documents::check("docs/concepts/engine.md", text, &files, code);
+    for text in [
+        "[a](grpo.md) and [b](../LOG.md#engine)",
+        "[c](../../README.md), [d](../../docs)",
+        "[e](https://example.org/x), [f](#here)",
+        "test `one_two_three_four_five`, key `max_new_tokens`, `--set a_b_c_d_e=1`",
+    ] {
+        assert_eq!(check(text), [""; 0], "{text}");
+    }
+    assert_eq!(check("[a](LOG.md)"), ["links to LOG.md, which does not exist"]);
+    assert_eq!(check("[a](../../doc)"), ["links to ../../doc, which does not exist"]);
+    assert_eq!(check("held by `one_two_three_four_six`"), ["names the test one_two_three_four_six, which does not exist"]);
 }
