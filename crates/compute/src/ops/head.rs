@@ -8,6 +8,7 @@
 
 use rayon::prelude::*;
 
+use super::elementwise;
 use super::linear::{self, Weight, Write};
 use crate::buffer::{Buffer, Ints, View, ViewMut};
 use crate::cpu::gemm::{Lhs, Start, gemm};
@@ -208,6 +209,7 @@ pub fn backward(
     let weight = Weight::new(w);
     match device {
         Device::Cpu => {
+            let mut partial = Vec::new();
             let step = scratch.max_rows();
             let targets = &targets.slice()[..hidden.rows()];
             for start in (0..hidden.rows()).step_by(step) {
@@ -227,9 +229,17 @@ pub fn backward(
                         }
                     });
                     let dlogits = View::from_slice(logits, rows.len(), n);
-                    let write = if first == 0 { Write::Replace } else { Write::Add };
                     let piece = w.rows_range(first..first + n);
-                    linear::backward_input(device, dhidden.reborrow().into_rows(rows.clone()), dlogits, piece, write);
+                    let mut dhidden = dhidden.reborrow().into_rows(rows.clone());
+                    if first == 0 {
+                        linear::backward_input(device, dhidden, dlogits, piece, Write::Replace);
+                    } else {
+                        // One chain of additions over a large vocabulary loses digits: the embeddings' mean cancels in the sum.
+                        partial.resize(rows.len() * d, 0.0);
+                        let mut partial = ViewMut::from_slice(&mut partial, rows.len(), d);
+                        linear::backward_input(device, partial.reborrow(), dlogits, piece, Write::Replace);
+                        elementwise::add(device, dhidden.reborrow(), partial.as_view());
+                    }
                     linear::backward_weight(device, dw.reborrow().into_rows(first..first + n), dlogits, hidden);
                 }
             }

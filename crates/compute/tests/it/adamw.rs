@@ -30,7 +30,8 @@ fn steps_match_the_reference() {
                     learning_rate: 0.01 / (step - first_step + 1) as f32,
                     beta1: 0.9,
                     beta2: 0.95,
-                    eps: 1e-8,
+                    // Large enough to tell where it is added.
+                    eps: 0.01,
                     weight_decay: 0.1,
                     grad_scale: if step % 2 == 0 { 0.25 } else { 1.0 },
                     step,

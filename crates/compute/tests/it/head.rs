@@ -134,6 +134,26 @@ fn logits_far_apart_neither_overflow_nor_vanish() {
     }
 }
 
+/// Trained embeddings have a large mean, which cancels in `Σ_v p_v w_v − w_target`: a sum that rounds at the size of its terms
+/// would lose it over a large vocabulary.
+#[test]
+fn the_mean_of_the_embeddings_cancels() {
+    for Target { device, tolerance } in devices() {
+        let mut case = case(2, 50_000);
+        case.targets = vec![49_999, 49_000];
+        case.w.iter_mut().for_each(|w| *w += 4.0);
+        // Orthogonal to the mean, so that the distributions stay wide.
+        for hidden in case.hidden.chunks_mut(D) {
+            let mean = hidden.iter().sum::<f32>() / D as f32;
+            hidden.iter_mut().for_each(|h| *h -= mean);
+        }
+        let (hidden, w, dlogprobs) = (wide(&case.hidden), wide(&case.w), wide(&case.dlogprobs));
+        let (expected, _) = reference::head_backward(&dlogprobs, &hidden, &w, &case.targets, D, 1.0);
+        // The terms' sum is 20 times the result; one chain over the whole vocabulary is off by 2e-4.
+        assert_close("dhidden", &backward(&device, &case, 1.0, 2)[0], &expected, D, 3.0 * tolerance);
+    }
+}
+
 #[test]
 fn rows_do_not_depend_on_the_batch() {
     for Target { device, .. } in devices() {

@@ -102,26 +102,24 @@ fn a_batch_of_all_lengths_equals_the_last_rows() {
     }
 }
 
-/// Two samples of one prompt: full pages are shared, the last one is copied before they part.
+/// Two samples of one prompt: all pages but the last are shared, the last one is copied before they part.
 #[test]
 fn samples_share_the_pages_of_their_prompt() {
     for Target { device, .. } in devices() {
-        for (heads, n_prompt) in HEADS.into_iter().flat_map(|heads| [15, 16, 17, 40].map(|n| (heads, n))) {
+        for (heads, n_prompt) in HEADS.into_iter().flat_map(|heads| [15_usize, 16, 17, 40].map(|n| (heads, n))) {
             let cols = heads.qkv_cols();
             let mut cache = KvCache::new(&device, N_LAYERS, 9, heads).unwrap();
-            let n_full = n_prompt / PAGE;
+            let n_shared = n_prompt.div_ceil(PAGE) - 1;
             // Prompt in 8, 7, ...; the second sample's own pages are 0, 1, ...
             let first: Vec<u32> = (0..4).map(|i| 8 - i).collect();
-            let second: Vec<u32> = (0..4).map(|i| if i < n_full { first[i] } else { (i - n_full) as u32 }).collect();
+            let second: Vec<u32> = (0..4).map(|i| if i < n_shared { first[i] } else { (i - n_shared) as u32 }).collect();
             let prompts: Vec<Vec<f32>> = (0..N_LAYERS).map(|layer| random_qkv(layer, n_prompt, heads)).collect();
             for (layer, prompt) in prompts.iter().enumerate() {
                 append(&device, &mut cache, layer, prompt, 0, &first, heads);
             }
-            if n_prompt % PAGE > 0 {
-                kv_cache::copy_page(&device, &mut cache, first[n_full], second[n_full]);
-            }
-            for layer in 0..N_LAYERS {
-                let sample = |seed: usize| [prompts[layer].clone(), random_qkv(100 * seed + layer, 6, heads)].concat();
+            kv_cache::copy_page(&device, &mut cache, first[n_shared], second[n_shared]);
+            for (layer, prompt) in prompts.iter().enumerate() {
+                let sample = |seed: usize| [prompt.clone(), random_qkv(100 * seed + layer, 6, heads)].concat();
                 let samples = [sample(1), sample(2)];
                 for i in n_prompt..n_prompt + 6 {
                     for (qkv, pages) in samples.iter().zip([&first, &second]) {

@@ -184,11 +184,11 @@ pub(crate) fn attention_backward(dout: &[f64], qkv: &[f64], borders: &[u32], hea
                 let mean = dot(&p, &dp);
                 for j in start..=i {
                     let ds = p[j - start] * (dp[j - start] - mean) / (size as f64).sqrt();
-                    for d in 0..size {
+                    for (d, dout) in dout.iter().enumerate() {
                         let (q, k, v) = (query(heads, h).start + d, key(heads, h / group).start + d, value(heads, h / group).start + d);
                         dqkv[i * cols + q] += ds * qkv[j * cols + k];
                         dqkv[j * cols + k] += ds * qkv[i * cols + q];
-                        dqkv[j * cols + v] += p[j - start] * dout[d];
+                        dqkv[j * cols + v] += p[j - start] * dout;
                     }
                 }
             }
