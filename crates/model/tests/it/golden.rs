@@ -1,0 +1,123 @@
+//! Small random models of every family: logits, log-probabilities, loss and every gradient.
+
+use std::path::Path;
+
+use ruminate_compute::Device;
+use ruminate_core::Seed;
+use ruminate_model::training::{self, Activations, Batch};
+use ruminate_model::{ModelConfig, Policy};
+use safetensors::SafeTensors;
+
+/// Largest error of a tensor relative to its norm.
+pub(crate) const TOLERANCE: f64 = 1e-4;
+
+/// One file of golden numbers.
+struct Golden<'a> {
+    tensors: SafeTensors<'a>,
+    config: ModelConfig,
+    temperature: f32,
+}
+
+impl<'a> Golden<'a> {
+    fn parse(bytes: &'a [u8]) -> Self {
+        let (_, header) = SafeTensors::read_metadata(bytes).unwrap();
+        let metadata = header.metadata().as_ref().unwrap();
+        let config = ModelConfig::from_hf_json(&serde_json::from_str(&metadata["config"]).unwrap()).unwrap();
+        Self { tensors: SafeTensors::deserialize(bytes).unwrap(), config, temperature: metadata["temperature"].parse().unwrap() }
+    }
+
+    fn words(&self, name: &str) -> impl Iterator<Item = [u8; 4]> {
+        let data = self.tensors.tensor(name).unwrap_or_else(|error| panic!("{name}: {error}")).data();
+        data.as_chunks::<4>().0.iter().copied()
+    }
+
+    fn floats(&self, name: &str) -> Vec<f32> {
+        self.words(name).map(f32::from_le_bytes).collect()
+    }
+
+    fn ids(&self, name: &str) -> Vec<u32> {
+        self.words(name).map(u32::from_le_bytes).collect()
+    }
+
+    fn indices(&self, name: &str) -> Vec<usize> {
+        self.ids(name).into_iter().map(|i| i as usize).collect()
+    }
+
+    fn policy(&self) -> Policy {
+        let mut policy = Policy::random(&Device::Cpu, self.config.clone(), Seed::new(0)).unwrap();
+        let weights: Vec<f32> = self.config.tensors().iter().flat_map(|spec| self.floats(&format!("weight.{}", spec.name))).collect();
+        policy.flat_mut().copy_from_host(&weights);
+        policy
+    }
+}
+
+/// The largest relative error so far.
+#[derive(Default)]
+struct Errors {
+    worst: f64,
+}
+
+impl Errors {
+    /// Holds `‖actual − expected‖` against [`TOLERANCE`] times `‖expected‖`.
+    #[track_caller]
+    fn compare(&mut self, what: &str, actual: &[f32], expected: &[f32]) {
+        assert_eq!(actual.len(), expected.len(), "{what}: length");
+        let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
+        let size = norm(&mut expected.iter().map(|&x| f64::from(x)));
+        let error = norm(&mut actual.iter().zip(expected).map(|(&a, &e)| f64::from(a) - f64::from(e))) / size;
+        // Written so that NaN fails, and with it a tensor of zeros.
+        assert!(error <= TOLERANCE, "{what} is off by {error:e} of its norm {size:e}");
+        self.worst = self.worst.max(error);
+    }
+}
+
+fn check(name: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/models").join(name).with_extension("safetensors");
+    let bytes = std::fs::read(path).unwrap();
+    let golden = Golden::parse(&bytes);
+    let policy = golden.policy();
+    let (tokens, targets) = (golden.ids("tokens"), golden.ids("targets"));
+    let batch = Batch::new(&policy, &tokens, &golden.indices("cu_seqlens"), &golden.indices("rows"), &targets).unwrap();
+    let mut acts = Activations::new(policy.device(), policy.config(), tokens.len()).unwrap();
+
+    let mut errors = Errors::default();
+    let logits = training::logits(&policy, &mut acts, &batch).unwrap().to_vec().unwrap();
+    errors.compare("logits", &logits, &golden.floats("logits"));
+
+    let scores = training::forward(&policy, &mut acts, &batch, golden.temperature).unwrap();
+    errors.compare("log-probabilities", &scores.logprobs, &golden.floats("logprobs"));
+    let dlogprobs = golden.floats("dlogprobs");
+    let loss: f64 = scores.logprobs.iter().zip(&dlogprobs).map(|(l, d)| f64::from(l * d)).sum();
+    errors.compare("loss", &[loss as f32], &golden.floats("loss"));
+
+    let mut grads = policy.device().zeros_f32(1, policy.n_parameters()).unwrap();
+    training::backward(&policy, &mut acts, &batch, golden.temperature, &dlogprobs, &mut grads).unwrap();
+    let grads = grads.to_vec().unwrap();
+    let mut start = 0;
+    for spec in policy.config().tensors() {
+        errors.compare(&spec.name, &grads[start..start + spec.n_elements()], &golden.floats(&format!("grad.{}", spec.name)));
+        start += spec.n_elements();
+    }
+    assert_eq!(start, grads.len());
+    println!("{name}: largest relative error {:e}", errors.worst);
+}
+
+#[test]
+fn llama_with_a_tied_head() {
+    check("llama");
+}
+
+#[test]
+fn llama_with_its_own_head_and_scaled_rotations() {
+    check("llama3");
+}
+
+#[test]
+fn qwen2_with_biases() {
+    check("qwen2");
+}
+
+#[test]
+fn qwen3_with_normalised_heads_of_another_size() {
+    check("qwen3");
+}
