@@ -8,6 +8,7 @@ Needs PyTorch. PyTorch is tried as it is and under torch.compile; the faster of 
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -18,7 +19,6 @@ import torch
 from torch_reference import Decode, TrainStep, throughput
 
 ROOT = Path(__file__).resolve().parent.parent
-BINARY = ROOT / "target" / "release" / "ruminate"
 ROWS = {
     "train-tiny": ("train", "tiny", (32, 128), 1.5, 3.0),
     "decode-tiny": ("decode", "tiny", (64, 32, 96), 3.0, 3.0),
@@ -27,12 +27,13 @@ ROWS = {
 }
 
 
-def ruminate(work, shape, sizes, seconds):
+def ruminate(binary, work, shape, sizes, seconds):
     """The report of `ruminate bench`."""
     flags = ("--sequences", "--sequence-tokens") if work == "train" else ("--batch", "--prompt-tokens", "--new-tokens")
-    command = [BINARY, "bench", "--json", "--only", work, "--shape", shape, "--seconds", seconds]
+    command = [binary, "bench", "--json", "--only", work, "--shape", shape, "--seconds", seconds]
     command += [item for pair in zip(flags, sizes) for item in pair]
-    output = subprocess.run([str(item) for item in command], check=True, capture_output=True, text=True).stdout
+    environment = os.environ | {"RAYON_NUM_THREADS": str(torch.get_num_threads())}
+    output = subprocess.run([str(item) for item in command], check=True, capture_output=True, text=True, env=environment).stdout
     return json.loads(output)
 
 
@@ -52,13 +53,13 @@ def references(work, shape, sizes, compile_too):
     return found
 
 
-def compare(row, rounds, compile_too):
+def compare(row, binary, rounds, compile_too):
     work, shape, sizes, goal, seconds = ROWS[row]
     print(f"{row}: {work} {shape} {sizes}", flush=True)
     found = references(work, shape, sizes, compile_too)
     ours, theirs, peak = [], {name: [] for name in found}, 0
     for i in range(rounds):
-        report = ruminate(work, shape, sizes, seconds)
+        report = ruminate(binary, work, shape, sizes, seconds)
         ours.append(report[work]["median_tokens_per_second"])
         peak = max(peak, report["peak_bytes"] or 0)
         for name, reference in found.items():
@@ -112,13 +113,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2, help="of each side; 1 on a busy machine, where OpenMP's barriers stall")
+    parser.add_argument("--binary", type=Path, default=ROOT / "target" / "release" / "ruminate")
     parser.add_argument("--no-compile", action="store_true", help="do not try torch.compile")
+    parser.add_argument("--note", help="a line about the circumstances")
     parser.add_argument("--output", type=Path, help="write the table there")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    results = [compare(row, arguments.rounds, not arguments.no_compile) for row in arguments.rows]
-    text = "\n".join(["# Ruminate and PyTorch on a CPU", "", *machine(), f"- {arguments.rounds} rounds; medians", "", *table(results), ""])
+    results = [compare(row, arguments.binary, arguments.rounds, not arguments.no_compile) for row in arguments.rows]
+    text = "\n".join(["# Ruminate and PyTorch on a CPU", "", *machine(), f"- {arguments.rounds} rounds; medians", *([f"- {arguments.note}"] if arguments.note else []), "", *table(results), ""])
     print(text)
     if arguments.output:
         arguments.output.write_text(text)
