@@ -36,7 +36,10 @@ pub(crate) fn open(model: &str) -> Result<OpenModel> {
 }
 
 /// The checkpoint that a path means: itself, or the `checkpoint` folder of a stage's directory.
-fn locate(path: &Path) -> Result<PathBuf> {
+///
+/// # Errors
+/// The directory of a run, or of a stage without a checkpoint.
+pub(crate) fn locate(path: &Path) -> Result<PathBuf> {
     if path.join("resolved.toml").is_file() {
         bail!("{} is the directory of a run, expected one of its stages, such as {}", path.display(), path.join("zero").display());
     }

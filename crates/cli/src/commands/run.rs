@@ -39,7 +39,7 @@ impl RecipeArgs {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     recipe: RecipeArgs,
-    /// Directory of the run [default: runs/<name of the recipe>].
+    /// Directory of the run [default: runs/NAME, with the recipe's name].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Where to compute.

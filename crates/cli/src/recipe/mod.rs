@@ -1,6 +1,6 @@
 //! Recipes: one TOML file says what a run does.
 //!
-//! [`source`] reads the text, `--set` and `$inputs`; [`file`] is what may be written; [`config`] is what it means, with every value
+//! [`source`] reads the text, `--set` and `$inputs`; [`mod@file`] is what may be written; [`config`] is what it means, with every value
 //! filled in. The resolved form is saved with the run, and its hash tells recipes apart.
 
 mod config;

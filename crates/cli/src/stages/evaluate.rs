@@ -54,18 +54,28 @@ pub(super) fn evaluate_stage(
     if let Some(evaluation) = read_json(&dir.evaluation())? {
         return Ok(evaluation);
     }
-    let problems = evaluation_set(&config.prompts, config.n_problems)?;
     let checkpoint = Checkpoint::open(policy)?;
     let policy = Policy::load(ctx.device, &checkpoint)?;
     let text = PolicyText { tokenizer: &checkpoint.tokenizer, chat: checkpoint.chat_template.as_ref() };
-    // The same key for every policy of the run: the comparison of two has less noise.
-    let seed = Seed::new(ctx.config.seed).with("evaluation");
-    let label = format!("{stage_id} evaluation");
-    let (evaluation, groups) = evaluate(&policy, text, &problems, SampleSettings::of_evaluation(config), seed, ctx.ui, &label)?;
+    let (evaluation, groups) = evaluate_policy(ctx, &policy, text, config, &format!("{stage_id} evaluation"))?;
     write_jsonl(&dir.evaluation_rollouts(), &groups)?;
     // Last: where the figures are, the rollouts are too.
     write_json(&dir.evaluation(), &evaluation)?;
     Ok(evaluation)
+}
+
+/// Evaluates a policy as the recipe says.
+pub(super) fn evaluate_policy(
+    ctx: &StageContext<'_>,
+    policy: &Policy,
+    text: PolicyText<'_>,
+    config: &EvaluationConfig,
+    label: &str,
+) -> Result<(Evaluation, Vec<RolloutGroup>)> {
+    let problems = evaluation_set(&config.prompts, config.n_problems)?;
+    // The same key for every policy of the run: the comparison of two has less noise.
+    let seed = Seed::new(ctx.config.seed).with("evaluation");
+    evaluate(policy, text, &problems, SampleSettings::of_evaluation(config), seed, ctx.ui, label)
 }
 
 /// Samples each problem and counts.

@@ -17,12 +17,13 @@ use ruminate_train::presets::GrpoPreset;
 use ruminate_train::schedule::learning_rate;
 use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, TrainError, Trainer};
 
+use super::evaluate::evaluate_policy;
 use super::rollouts::{PolicyText, SampleSettings, SampleStats, Sampler};
 use super::state;
 use super::{StageContext, StageResult, own_checkpoint};
 use crate::models;
 use crate::problems::ProblemStream;
-use crate::recipe::{Control, GrpoConfig};
+use crate::recipe::{Control, EvaluationConfig, GrpoConfig};
 use crate::run_dir::{MetricsFile, StageDir};
 
 /// Rounds of sampling at most for one batch under dynamic sampling.
@@ -77,14 +78,18 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
         let train_secs = started.elapsed().as_secs_f64();
 
         // Records.
-        let figures = figures(&groups, &rewards, &stats, &learned, train_secs);
-        metrics.append(counters.step, &figures)?;
+        let mut figures = figures(&groups, &rewards, &stats, &learned, train_secs);
         let before = counters.step;
         counters.step += learned.n_steps;
         counters.position = stream.position();
         progress.set(counters.step, &message(&figures));
-        // Rounds can make several steps: save when a multiple of `save_every` was passed.
-        if counters.step / config.save_every > before / config.save_every && counters.step < config.steps {
+        // Rounds can make several steps: things are due when a multiple of their period was passed.
+        let is_due = |every: u64| counters.step / every > before / every && counters.step < config.steps;
+        if let (Some(evaluation), true) = (&ctx.config.evaluation, config.evaluate_every.is_some_and(is_due)) {
+            figures.extend(held_out_figures(ctx, &policy, text, evaluation)?);
+        }
+        metrics.append(before, &figures)?;
+        if is_due(config.save_every) {
             state::save(dir, &policy, &trainer, reference.as_ref(), counters)?;
         }
     }
@@ -327,6 +332,22 @@ fn figures(
         figures.push(("rl/ref_kl", kl));
     }
     figures
+}
+
+/// An evaluation on the way, as figures of the step before it.
+fn held_out_figures(
+    ctx: &StageContext<'_>,
+    policy: &Policy,
+    text: PolicyText<'_>,
+    config: &EvaluationConfig,
+) -> Result<[(&'static str, f64); 4]> {
+    let (evaluation, _) = evaluate_policy(ctx, policy, text, config, "held-out")?;
+    Ok([
+        ("eval/pass@1", evaluation.pass_at_1.mean),
+        ("eval/format_share", evaluation.format_share),
+        ("eval/response_length_mean", evaluation.response_length),
+        ("seconds/evaluate", evaluation.seconds),
+    ])
 }
 
 /// What the progress bar says of a round.

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use ruminate_model::Checkpoint;
 
 use super::{StageContext, StageResult, own_checkpoint};
-use crate::models::{BUILTIN_TINY, write_builtin_tiny};
+use crate::models::{BUILTIN_TINY, locate, write_builtin_tiny};
 use crate::recipe::LoadConfig;
 use crate::run_dir::{StageDir, io_context};
 
@@ -17,9 +17,9 @@ pub(super) fn run(ctx: &StageContext<'_>, dir: &StageDir, config: &LoadConfig) -
         let stage_id = dir.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
         own_checkpoint(&stage_id, dir)
     } else {
-        let path = Path::new(&config.path);
+        let path = locate(Path::new(&config.path))?;
         // Absolute, so that the run can be continued from another working directory.
-        StageResult { policy: path.canonicalize().with_context(io_context("open", path))? }
+        StageResult { policy: path.canonicalize().with_context(io_context("open", &path))? }
     };
     let checkpoint = Checkpoint::open(&ctx.run_dir.path().join(&result.policy))?;
     ctx.ui.say(&format!("{}: {} parameters", config.path, checkpoint.config.n_parameters()));

@@ -113,7 +113,11 @@ fn a_loss_or_gradient_that_is_not_finite_touches_no_weight() {
     let ids = [1, 2, 3, 4];
     let packed = &pack(&[Sequence { prompt_ids: &ids[..1], completion_ids: &ids[1..] }], 10).unwrap()[0];
     let mut attempt = |loss: f64, gradient: f32| {
-        trainer.accumulate(&policy, packed, 1.0, |scores| MicrobatchLoss { loss, dlogprobs: vec![gradient; scores.logprobs.len()], metrics: () })
+        trainer.accumulate(&policy, packed, 1.0, |scores| MicrobatchLoss {
+            loss,
+            dlogprobs: vec![gradient; scores.logprobs.len()],
+            metrics: (),
+        })
     };
     let error = attempt(f64::NAN, 1.0).unwrap_err();
     assert!(matches!(&error, TrainError::NonFiniteLoss { sequences, .. } if sequences == &[0]), "{error}");
