@@ -11,7 +11,13 @@ use crate::run_dir::{io_context, write_atomically};
 pub(crate) const BUILTIN_TINY: &str = "builtin:tiny";
 
 /// Files of the built-in base model: a Hugging Face folder that `recipes/base.toml` made.
-const TINY_FILES: &[(&str, &[u8])] = &[];
+const TINY_FILES: [(&str, &[u8]); 5] = [
+    ("config.json", include_bytes!("../assets/tiny/config.json")),
+    ("generation_config.json", include_bytes!("../assets/tiny/generation_config.json")),
+    ("model.safetensors", include_bytes!("../assets/tiny/model.safetensors")),
+    ("tokenizer.json", include_bytes!("../assets/tiny/tokenizer.json")),
+    ("tokenizer_config.json", include_bytes!("../assets/tiny/tokenizer_config.json")),
+];
 
 /// An opened model. The files of the built-in one live as long as this.
 #[derive(Debug)]
@@ -56,15 +62,17 @@ pub(crate) fn locate(path: &Path) -> Result<PathBuf> {
 /// Writes the built-in base model as a Hugging Face folder.
 ///
 /// # Errors
-/// A build without one, or the file system's.
+/// The file system's.
 pub(crate) fn write_builtin_tiny(folder: &Path) -> Result<()> {
-    if TINY_FILES.is_empty() {
-        bail!(
-            "{BUILTIN_TINY}: this build carries no model; `ruminate run recipes/base.toml` makes one, whose stage directory can be loaded"
-        );
-    }
     std::fs::create_dir_all(folder).with_context(io_context("create", folder))?;
     TINY_FILES.iter().try_for_each(|(name, bytes)| write_atomically(&folder.join(name), bytes))
+}
+
+/// Hash of the built-in base model.
+pub(crate) fn hash_builtin_tiny() -> String {
+    let mut hasher = blake3::Hasher::new();
+    TINY_FILES.iter().for_each(|(_, bytes)| drop(hasher.update(bytes)));
+    hasher.finalize().to_hex()[..32].to_owned()
 }
 
 /// Hash of a model's files, names and contents.

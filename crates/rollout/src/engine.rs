@@ -299,7 +299,7 @@ impl Engine {
             sample.pages.extend_from_slice(&group.pages[..n_full]);
             sample.pages.iter().for_each(|&page| self.pages.share(page));
             sample.n_promised = n_own;
-            if n_shared % PAGE > 0 {
+            if !n_shared.is_multiple_of(PAGE) {
                 let own = self.pages.take();
                 sample.n_promised -= 1;
                 self.decoder.copy_page(policy, group.pages[n_full], own);

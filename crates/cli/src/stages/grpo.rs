@@ -69,10 +69,9 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
             batch
                 .train(config, &mut policy, reference.as_ref(), &mut trainer, learning_rate, &mut learned)
                 .with_context(|| format!("step {}, policy version {}", counters.step + learned.n_steps, version.0))?;
-            if settings.reference_refresh_steps.is_some_and(|every| trainer.n_steps().is_multiple_of(u64::from(every))) {
-                if let Some(reference) = &mut reference {
-                    reference.copy_weights_from(&policy)?;
-                }
+            let refresh = settings.reference_refresh_steps.is_some_and(|every| trainer.n_steps().is_multiple_of(u64::from(every)));
+            if let (true, Some(reference)) = (refresh, &mut reference) {
+                reference.copy_weights_from(&policy)?;
             }
         }
         let train_secs = started.elapsed().as_secs_f64();
@@ -162,7 +161,7 @@ fn trained_rollouts(range: std::ops::Range<usize>, groups: &[RolloutGroup], over
     let all = range.flat_map(|group| (0..groups[group].rollouts.len()).map(move |rollout| (group, rollout)));
     all.filter(|&(group, rollout)| {
         let completion = &groups[group].rollouts[rollout].completion;
-        !completion.token_ids.is_empty() && !(overlong_filter && !is_complete(completion.finish_reason))
+        !completion.token_ids.is_empty() && (!overlong_filter || is_complete(completion.finish_reason))
     })
     .collect()
 }
@@ -317,7 +316,7 @@ fn figures(
         ("rl/learning_rate", f64::from(learned.learning_rate)),
         ("rl/clip_low_share", learned.metrics.clip_low_share()),
         ("rl/clip_high_share", learned.metrics.clip_high_share()),
-        ("rl/ratio_max", f64::from(learned.metrics.ratio_max)),
+        ("rl/ratio_max", learned.metrics.ratio_max),
         ("rl/update_kl", learned.metrics.update_kl()),
         ("rl/mismatch_max", learned.mismatch_max),
         ("rl/tokens_sampled", stats.n_sampled as f64),

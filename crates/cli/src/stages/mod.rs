@@ -139,7 +139,9 @@ fn lineage(config: &RunConfig, stage: &StageConfig, hashes: &BTreeMap<String, St
     let mut lineage = BTreeMap::new();
     let mut prompts: Vec<&PromptSource> = config.evaluation.iter().flat_map(|evaluation| &evaluation.prompts).collect();
     match &stage.kind {
-        StageKind::Load(load) if load.path == models::BUILTIN_TINY => {}
+        StageKind::Load(load) if load.path == models::BUILTIN_TINY => {
+            lineage.insert(load.path.clone(), models::hash_builtin_tiny());
+        }
         StageKind::Load(load) => {
             lineage.insert(load.path.clone(), models::hash_files(Path::new(&load.path))?);
         }
