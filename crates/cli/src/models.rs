@@ -71,7 +71,9 @@ pub(crate) fn write_builtin_tiny(folder: &Path) -> Result<()> {
 /// Hash of the built-in base model.
 pub(crate) fn hash_builtin_tiny() -> String {
     let mut hasher = blake3::Hasher::new();
-    TINY_FILES.iter().for_each(|(_, bytes)| drop(hasher.update(bytes)));
+    for (_, bytes) in TINY_FILES {
+        hasher.update(bytes);
+    }
     hasher.finalize().to_hex()[..32].to_owned()
 }
 

@@ -87,13 +87,26 @@ impl Panels {
     }
 }
 
+/// A copy whose usual lengths (a panel's row, a tile's column) are known to the compiler: calls of `memcpy` for a hundred bytes each
+/// took an eighth of the training time.
+#[inline(always)]
+fn copy_row(to: &mut [f32], from: &[f32]) {
+    if let (Ok(to), Ok(from)) = (<&mut [f32; 32]>::try_from(&mut *to), <&[f32; 32]>::try_from(from)) {
+        *to = *from;
+    } else if let (Ok(to), Ok(from)) = (<&mut [f32; 12]>::try_from(&mut *to), <&[f32; 12]>::try_from(from)) {
+        *to = *from;
+    } else {
+        to.copy_from_slice(from);
+    }
+}
+
 /// Writes `B[ks, js]` as `[k][width]`, padding columns with zeros.
 fn pack_panel(out: &mut [f32], b: Rhs<'_>, ks: Range<usize>, js: Range<usize>, width: usize) {
     let n = js.len();
     match b {
         Rhs::RowMajor { data, stride } => {
             for (row, k) in out.chunks_exact_mut(width).zip(ks) {
-                row[..n].copy_from_slice(&data[k * stride + js.start..k * stride + js.end]);
+                copy_row(&mut row[..n], &data[k * stride + js.start..k * stride + js.end]);
                 row[n..].fill(0.0);
             }
         }
@@ -235,7 +248,7 @@ fn run_packed_rows(
     for first in rows.clone().step_by(height) {
         let n = height.min(rows.end - first);
         for (copy, k) in left.chunks_exact_mut(height).zip(ks.clone()) {
-            copy[..n].copy_from_slice(&a.data[k * a.col + first..][..n]);
+            copy_row(&mut copy[..n], &a.data[k * a.col + first..][..n]);
         }
         let copied = Lhs { data: left, row: 1, col: height };
         let c = Shared { data: c.data.wrapping_add(first * c.stride), stride: c.stride };
