@@ -72,7 +72,7 @@ fn names_are_reserved_for_some_crates() {
 #[test]
 fn paths_of_one_machine_are_found() {
     let check = |line: &str| sources::check_text("README.md", line).len();
-    for line in ["cd /home/ann/ruminate", "`/tmp/x`", "(/root/m)", "/work/main", "load(\"/Users/b/m.gguf\")", "see ../shared/x.md"] {
+    for line in ["cd /home/ann/ruminate", "`/tmp/x`", "(/root/m)", "/work/x", "load(\"/Users/b/m.gguf\")", "see ../shared/x.md"] {
         assert_eq!(check(line), 1, "{line}");
     }
     for line in ["https://example.org/home/x", "runs/tmp/x", "./work/x", "--set model=PATH", "{dir}/tmp/x", "a/root/b"] {
