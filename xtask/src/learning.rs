@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-/// A reward mean over a few steps of 128 completions moves by a few hundredths by chance.
+/// A reward mean over a few steps of 256 completions moves by a few hundredths by chance.
 const LEAST_RISE: f64 = 0.1;
 
 /// Checks the run directory `dir`.

@@ -12,7 +12,7 @@ pub(crate) const CHAT_SYSTEM: &str = "Think first, then answer. Write your reaso
                                       in <answer> and </answer>.";
 
 /// The template of R1-Zero (DeepSeek-R1, arXiv 2501.12948, table 1), with the question at its place.
-fn r1_zero_prompt(question: &str) -> String {
+pub(crate) fn r1_zero_prompt(question: &str) -> String {
     format!(
         "A conversation between User and Assistant. The user asks a question, and the Assistant solves it. The assistant first thinks about \
          the reasoning process in the mind and then provides the user with the answer. The reasoning process and answer are enclosed within \

@@ -110,9 +110,7 @@ fn summarise_stage(stage: &StageConfig, run_dir: &RunDir) -> Result<StageSummary
             StageKind::Load(_) => None,
             StageKind::Pretrain(_) => Some(metrics.len() as u64),
             // A line is a round, which can make several steps.
-            StageKind::Grpo(grpo) => {
-                Some(metrics.len() as u64 * u64::from(grpo.settings.minibatches) * u64::from(grpo.settings.inner_epochs))
-            }
+            StageKind::Grpo(_) => Some(metrics.iter().filter_map(|line| line.get("rl/optimizer_steps")?.as_f64()).sum::<f64>() as u64),
         },
         policy: manifest.policy,
         pass_at_1: evaluation.as_ref().map(|evaluation| evaluation.pass_at_1),

@@ -12,8 +12,12 @@ use ruminate_tasks::synthetic::tiny_prompt;
 use super::DeviceChoice;
 use super::eval::TemplateChoice;
 use crate::models;
+use crate::prompts::r1_zero_prompt;
 use crate::recipe::Template;
 use crate::stages::rollouts::{MAX_CACHE_BYTES, completion_text};
+
+/// Most tokens of a conversation: room for more is memory that few use.
+const MAX_CONVERSATION: usize = 4096;
 
 /// Talks with a model, line by line. Reads questions from the standard input, from a pipe too.
 #[derive(Debug, Args)]
@@ -32,6 +36,12 @@ pub(crate) struct ChatArgs {
     /// Nucleus of sampling.
     #[arg(long, default_value_t = 0.95)]
     top_p: f32,
+    /// Keep the k most probable tokens; 0 keeps all.
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    top_k: u32,
+    /// Keep tokens with at least this share of the largest probability; 0 keeps all.
+    #[arg(long, default_value_t = 0.0)]
+    min_p: f32,
     /// Generation budget of a reply.
     #[arg(long, value_name = "N", default_value_t = 512)]
     max_new_tokens: usize,
@@ -50,9 +60,10 @@ impl ChatArgs {
         let Checkpoint { tokenizer, chat_template, .. } = &model.checkpoint;
         let template = TemplateChoice::resolve(self.template, chat_template.is_some());
         let policy = Policy::load(&self.device.device(), &model.checkpoint)?;
-        let params = SamplingParams { temperature: self.temperature, top_p: self.top_p, ..SamplingParams::default() };
+        let params = SamplingParams { temperature: self.temperature, top_k: self.top_k, top_p: self.top_p, min_p: self.min_p };
         params.validate()?;
-        let limits = EngineLimits { max_batch: 1, max_sequence: policy.context(), max_cache_bytes: MAX_CACHE_BYTES };
+        let max_sequence = policy.context().min(MAX_CONVERSATION);
+        let limits = EngineLimits { max_batch: 1, max_sequence, max_cache_bytes: MAX_CACHE_BYTES };
         let mut talk = Talk {
             args: self,
             engine: Engine::new(&policy, limits)?,
@@ -61,6 +72,7 @@ impl ChatArgs {
             chat: chat_template.as_ref(),
             template,
             params,
+            max_sequence,
             messages: Vec::new(),
             n_replies: 0,
         };
@@ -69,6 +81,7 @@ impl ChatArgs {
 }
 
 struct Talk<'a> {
+    max_sequence: usize,
     args: &'a ChatArgs,
     engine: Engine,
     policy: Policy,
@@ -107,18 +120,33 @@ impl Talk<'_> {
         }
     }
 
-    fn reply(&mut self, question: &str) -> Result<()> {
-        let prompt = match (self.template, self.chat) {
-            (Template::Chat, Some(chat)) => {
-                self.messages.push(Message { role: Role::User, content: question.to_owned() });
-                chat.render(&self.messages, true)?
-            }
+    /// The tokens that the reply goes on from. A conversation that outgrows the context loses its oldest turns.
+    fn prompt(&mut self, question: &str) -> Result<Vec<TokenId>> {
+        let chat = match (self.template, self.chat) {
+            (Template::Chat, Some(chat)) => chat,
             (Template::Chat, None) => bail!("--template chat: the model has no chat template"),
-            (Template::Tiny | Template::R1Zero, _) => tiny_prompt(question),
+            (Template::Tiny, _) => return Ok(self.tokenizer.encode(&tiny_prompt(question), false)?),
+            (Template::R1Zero, _) => return Ok(self.tokenizer.encode(&r1_zero_prompt(question.trim_end_matches('.')), true)?),
         };
+        self.messages.push(Message { role: Role::User, content: question.to_owned() });
+        loop {
+            let prompt_ids = self.tokenizer.encode(&chat.render(&self.messages, true)?, false)?;
+            let oldest = self.messages.iter().position(|message| message.role != Role::System);
+            let removable = oldest.filter(|&oldest| oldest + 2 < self.messages.len());
+            match removable {
+                Some(oldest) if prompt_ids.len() + self.args.max_new_tokens > self.max_sequence => {
+                    self.messages.drain(oldest..oldest + 2);
+                }
+                _ => return Ok(prompt_ids),
+            }
+        }
+    }
+
+    fn reply(&mut self, question: &str) -> Result<()> {
+        let prompt_ids = self.prompt(question)?;
         let request = Request {
             key: Seed::new(self.args.seed).with("chat").with_index(self.n_replies),
-            prompt_ids: self.tokenizer.encode(&prompt, false)?,
+            prompt_ids,
             n_samples: 1,
             max_new_tokens: self.args.max_new_tokens,
             params: self.params,

@@ -42,6 +42,12 @@ pub(crate) struct EvalArgs {
     /// Nucleus of sampling.
     #[arg(long, default_value_t = 0.95)]
     top_p: f32,
+    /// Keep the k most probable tokens; 0 keeps all.
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    top_k: u32,
+    /// Keep tokens with at least this share of the largest probability; 0 keeps all.
+    #[arg(long, default_value_t = 0.0)]
+    min_p: f32,
     /// Generation budget.
     #[arg(long, value_name = "N", default_value_t = 512)]
     max_new_tokens: usize,
@@ -124,7 +130,7 @@ impl EvalArgs {
             system: (template == Template::Chat).then(|| CHAT_SYSTEM.to_owned()),
             n_samples: self.samples,
             max_new_tokens: self.max_new_tokens,
-            params: SamplingParams { temperature: self.temperature, top_p: self.top_p, ..SamplingParams::default() },
+            params: SamplingParams { temperature: self.temperature, top_k: self.top_k, top_p: self.top_p, min_p: self.min_p },
             stop: template.default_stop(),
             rewards: RewardMix::default(),
             max_batch: self.max_batch.max(1),

@@ -148,8 +148,9 @@ fn plan_grpo(plan: &mut StagePlan, grpo: &GrpoConfig, model: &ModelConfig, devic
     let reference = if settings.kl == KlEstimator::None { 0 } else { weights };
     let held = weights + reference + Trainer::bytes(device, model, 0) + decoder_bytes(device, model, max_batch, sequence);
     // While it samples, the CPU keeps a second copy of the weights in the layout that it reads fastest.
-    plan.peak_bytes.insert("rollout", (held + weights) as u64);
+    // The activations of the step before are kept for the next.
     let activations = Trainer::bytes(device, model, grpo.microbatch_tokens.max(sequence)) - Trainer::bytes(device, model, 0);
+    plan.peak_bytes.insert("rollout", (held + activations + weights) as u64);
     plan.peak_bytes.insert("train", (held + activations) as u64);
     Ok(())
 }

@@ -138,6 +138,10 @@ pub(crate) struct GrpoConfig {
     pub(crate) steps: u64,
     /// Nucleus of sampling; 1 is the whole distribution.
     pub(crate) top_p: f32,
+    /// Most probable tokens that are kept; 0 keeps all.
+    pub(crate) top_k: u32,
+    /// Least share of the largest probability that is kept; 0 keeps all.
+    pub(crate) min_p: f32,
     /// Sequences decoded at once.
     pub(crate) max_batch: usize,
     /// Most tokens of a training forward pass.
@@ -176,6 +180,10 @@ pub(crate) struct EvaluationConfig {
     pub(crate) temperature: f32,
     /// Nucleus of sampling.
     pub(crate) top_p: f32,
+    /// Most probable tokens that are kept; 0 keeps all.
+    pub(crate) top_k: u32,
+    /// Least share of the largest probability that is kept; 0 keeps all.
+    pub(crate) min_p: f32,
     /// Generation budget.
     pub(crate) max_new_tokens: usize,
     /// Sequences decoded at once.

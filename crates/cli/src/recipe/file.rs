@@ -53,6 +53,10 @@ pub(super) struct EvaluationFile {
     pub(super) temperature: Option<f32>,
     /// Default 0.95, as DeepSeek-R1 is evaluated.
     pub(super) top_p: Option<f32>,
+    /// Keep the k most probable tokens; default 0: all.
+    pub(super) top_k: Option<u32>,
+    /// Keep tokens with at least this share of the largest probability; default 0: all.
+    pub(super) min_p: Option<f32>,
     /// Default: that of the first `grpo` stage.
     pub(super) max_new_tokens: Option<usize>,
     /// Sequences decoded at once; default 64.
@@ -131,6 +135,10 @@ pub(super) struct GrpoFile {
     pub(super) max_new_tokens: Option<u32>,
     /// Default 1: no truncation.
     pub(super) top_p: Option<f32>,
+    /// Keep the k most probable tokens; default 0: all.
+    pub(super) top_k: Option<u32>,
+    /// Keep tokens with at least this share of the largest probability; default 0: all.
+    pub(super) min_p: Option<f32>,
     /// Sequences decoded at once; default 64.
     pub(super) max_batch: Option<usize>,
     /// Tokens of a training forward pass; default 4096.

@@ -144,6 +144,8 @@ fn resolve_grpo(source: &Source, body: &Table, part: &Part) -> Result<GrpoConfig
         template: file.template,
         steps: file.steps,
         top_p: file.top_p.unwrap_or(1.0),
+        top_k: file.top_k.unwrap_or(0),
+        min_p: file.min_p.unwrap_or(0.0),
         max_batch: file.max_batch.unwrap_or(64),
         microbatch_tokens: file.microbatch_tokens.unwrap_or(4096),
         stop: file.stop.unwrap_or_else(|| file.template.default_stop()),
@@ -163,6 +165,7 @@ fn resolve_grpo(source: &Source, body: &Table, part: &Part) -> Result<GrpoConfig
     check.at_least_one("save_every", config.save_every)?;
     check.at_least_one("evaluate_every", config.evaluate_every.unwrap_or(1))?;
     check.share("top_p", config.top_p)?;
+    check.hold((0.0..1.0).contains(&config.min_p), "min_p", "a number in [0, 1)", &config.min_p)?;
     Ok(config)
 }
 
@@ -204,7 +207,14 @@ fn resolve_evaluation(source: &Source, table: &Table, first_grpo: Option<&GrpoCo
     let budget = first_grpo.map(|config| config.settings.max_completion_tokens as usize);
     let prompts = match (&file.prompts, first_grpo) {
         (Some(prompts), _) => resolve_prompts(source, prompts, part, DataSplit::HeldOut)?,
-        (None, Some(config)) => config.prompts.iter().cloned().map(held_out).collect(),
+        (None, Some(config)) => {
+            if config.prompts.iter().any(|prompts| matches!(prompts, PromptSource::File { split: DataSplit::All, .. })) {
+                let expected =
+                    "expected prompts to evaluate on, found none; the stage trains on all problems of a file, none of them is held out";
+                return Err(source.error(part, None, Problem::value("prompts", expected)));
+            }
+            config.prompts.iter().cloned().map(held_out).collect()
+        }
         (None, None) => return Err(missing("prompts")),
     };
     let system = file.system.or_else(|| first_grpo.filter(|config| config.template == template).and_then(|config| config.system.clone()));
@@ -215,6 +225,8 @@ fn resolve_evaluation(source: &Source, table: &Table, first_grpo: Option<&GrpoCo
         samples: file.samples.unwrap_or(4),
         temperature: file.temperature.unwrap_or(0.6),
         top_p: file.top_p.unwrap_or(0.95),
+        top_k: file.top_k.unwrap_or(0),
+        min_p: file.min_p.unwrap_or(0.0),
         max_new_tokens: file.max_new_tokens.or(budget).ok_or_else(|| missing("max_new_tokens"))?,
         max_batch: file.max_batch.unwrap_or(64),
         stop: file.stop.unwrap_or_else(|| template.default_stop()),
@@ -227,6 +239,7 @@ fn resolve_evaluation(source: &Source, table: &Table, first_grpo: Option<&GrpoCo
     check.at_least_one("max_batch", config.max_batch as u64)?;
     check.range("temperature", config.temperature, 0.0, 100.0)?;
     check.share("top_p", config.top_p)?;
+    check.hold((0.0..1.0).contains(&config.min_p), "min_p", "a number in [0, 1)", &config.min_p)?;
     Ok(config)
 }
 

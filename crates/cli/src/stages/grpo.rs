@@ -3,6 +3,7 @@
 //! Each round: draw problems, sample a group of completions for each, grade them, turn rewards into group-relative advantages, and
 //! make one or more optimizer steps on the clipped, importance-weighted objective. Formulas and names: `docs/concepts/grpo.md`.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -49,22 +50,26 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
         // Sample and grade.
         let version = PolicyVersion(counters.step);
         let round = Round { config, stream: &mut stream, sampler: &mut sampler, seed: seed.with_index(counters.step) };
-        let (groups, stats) = round.sample(&policy, version, text)?;
+        let Sampled { groups, n_trained, stats } = round.sample(&policy, version, text)?;
         dir.write_rollouts(counters.step, &groups)?;
 
         // Group-relative advantages.
         let started = Instant::now();
         let rewards: Vec<Vec<f32>> = groups.iter().map(|group| shaped_rewards(settings, group)).collect();
-        let mut advantages = advantages(settings.advantage, &rewards);
+        let mut advantages = advantages(settings.advantage, &rewards[..n_trained]);
         if config.control == Some(Control::ZeroAdvantage) {
             advantages.iter_mut().flatten().for_each(|advantage| *advantage = 0.0);
         }
 
         // Optimizer steps.
+        let old_logprobs = match settings.importance_cap {
+            Some(_) => Some(old_logprobs(config, &policy, &mut trainer, &groups[..n_trained])?),
+            None => None,
+        };
         let mut learned = Learned::default();
-        for minibatch in minibatches(&groups, settings) {
-            let trained = trained_rollouts(minibatch.clone(), &groups, settings.overlong_filter);
-            let batch = Minibatch { groups: &groups, advantages: &advantages, trained: &trained };
+        for minibatch in minibatches(n_trained, settings).into_iter().take((config.steps - counters.step) as usize) {
+            let trained = trained_rollouts(minibatch, &groups, settings.overlong_filter);
+            let batch = Minibatch { groups: &groups, advantages: &advantages, trained: &trained, old_logprobs: old_logprobs.as_ref() };
             let learning_rate = learning_rate(&settings.schedule(), counters.step + learned.n_steps, config.steps);
             batch
                 .train(config, &mut policy, reference.as_ref(), &mut trainer, learning_rate, &mut learned)
@@ -93,6 +98,8 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
         }
     }
     progress.finish(&format!("{} steps", counters.step));
+    // A kill from here on, during the evaluation too, trains nothing again.
+    state::save(dir, &policy, &trainer, reference.as_ref(), counters)?;
     policy.save(&dir.checkpoint(), &start.tokenizer, start.chat_template.as_ref(), SaveDtype::F32)?;
     Ok(own_checkpoint(stage_id, dir))
 }
@@ -115,32 +122,51 @@ struct Round<'a> {
     seed: Seed,
 }
 
+/// What a round of sampling gave.
+struct Sampled {
+    /// Every group: first those that are trained, then those that dynamic sampling passed over.
+    groups: Vec<RolloutGroup>,
+    n_trained: usize,
+    stats: SampleStats,
+}
+
 impl Round<'_> {
-    /// Graded groups for the round's optimizer steps. Under dynamic sampling (DAPO, arXiv 2503.14476, eq. 11) groups whose rewards are
-    /// all equal are replaced by groups of new problems.
-    fn sample(self, policy: &Policy, version: PolicyVersion, text: PolicyText<'_>) -> Result<(Vec<RolloutGroup>, SampleStats)> {
+    /// Graded groups for the round's optimizer steps. Under dynamic sampling (DAPO, arXiv 2503.14476, eq. 11) groups whose completions
+    /// are all right or all wrong are replaced by groups of new problems. Where the rounds run out, fewer groups are trained.
+    fn sample(self, policy: &Policy, version: PolicyVersion, text: PolicyText<'_>) -> Result<Sampled> {
         let wanted = self.config.settings.prompts_per_rollout() as usize;
-        let mut groups = Vec::with_capacity(wanted);
+        let (mut trained, mut passed_over) = (Vec::with_capacity(wanted), Vec::new());
         let mut total = SampleStats::default();
         for attempt in 0..MAX_RESAMPLING {
-            let problems = (groups.len()..wanted).map(|_| self.stream.draw()).collect::<Result<Vec<_>>>()?;
+            let problems = (trained.len()..wanted).map(|_| self.stream.draw()).collect::<Result<Vec<_>>>()?;
             let seed = self.seed.with_index(attempt as u64);
             let (sampled, stats) = self.sampler.sample(policy, version, text, &problems, seed, &mut |_, _| {})?;
             total.rollout_secs += stats.rollout_secs;
             total.reward_secs += stats.reward_secs;
             total.n_sampled += stats.n_sampled;
-            let rewards = |group: &RolloutGroup| -> Vec<f32> { group.rollouts.iter().map(|rollout| rollout.reward).collect() };
-            groups.extend(sampled.into_iter().filter(|group| !self.config.settings.dynamic_sampling || is_informative(&rewards(group))));
-            if groups.len() == wanted {
-                return Ok((groups, total));
+            let (kept, rest): (Vec<_>, Vec<_>) =
+                sampled.into_iter().partition(|group| !self.config.settings.dynamic_sampling || is_informative(&accuracies(group)));
+            trained.extend(kept);
+            passed_over.extend(rest);
+            if trained.len() == wanted {
+                break;
             }
         }
-        bail!(
-            "dynamic sampling: expected {wanted} groups with unequal rewards, found {} in {MAX_RESAMPLING} rounds; the problems are all \
-             solved or all hopeless: change their difficulty or set dynamic_sampling = false",
-            groups.len()
-        )
+        if trained.is_empty() {
+            bail!(
+                "dynamic sampling: expected groups with right and wrong completions, found none among {} problems; they are all solved or \
+                 all hopeless: change their difficulty or set dynamic_sampling = false",
+                passed_over.len()
+            );
+        }
+        let n_trained = trained.len();
+        trained.append(&mut passed_over);
+        Ok(Sampled { groups: trained, n_trained, stats: total })
     }
+}
+
+fn accuracies(group: &RolloutGroup) -> Vec<f32> {
+    group.rollouts.iter().map(|rollout| rollout.verdicts.get("accuracy").map_or(0.0, |verdict| verdict.reward)).collect()
 }
 
 /// Rewards of a group, with the soft punishment of overlong completions where it is on.
@@ -150,11 +176,32 @@ fn shaped_rewards(settings: &GrpoPreset, group: &RolloutGroup) -> Vec<f32> {
 }
 
 /// Ranges of groups for each optimizer step: all minibatches, once for each inner epoch.
-fn minibatches(groups: &[RolloutGroup], settings: &GrpoPreset) -> Vec<std::ops::Range<usize>> {
-    let size = groups.len().div_ceil(settings.minibatches as usize).max(1);
-    let once = (0..groups.len()).step_by(size).map(|start| start..(start + size).min(groups.len()));
+fn minibatches(n_groups: usize, settings: &GrpoPreset) -> Vec<std::ops::Range<usize>> {
+    let size = n_groups.div_ceil(settings.minibatches as usize).max(1);
+    let once = (0..n_groups).step_by(size).map(|start| start..(start + size).min(n_groups));
     (0..settings.inner_epochs).flat_map(|_| once.clone()).collect()
 }
+
+/// Log-probabilities of each (group, rollout) under the policy before the round's first step: the numerator of truncated importance
+/// sampling, whose denominator is what the engine said when it sampled.
+fn old_logprobs(config: &GrpoConfig, policy: &Policy, trainer: &mut Trainer, groups: &[RolloutGroup]) -> Result<OldLogprobs> {
+    let all = trained_rollouts(0..groups.len(), groups, false);
+    let sequence = |&(group, rollout): &(usize, usize)| Sequence {
+        prompt_ids: &groups[group].prompt_ids,
+        completion_ids: &groups[group].rollouts[rollout].completion.token_ids,
+    };
+    let sequences: Vec<Sequence<'_>> = all.iter().map(sequence).collect();
+    let mut old = OldLogprobs::new();
+    for packed in pack(&sequences, config.microbatch_tokens)? {
+        let scores = trainer.score(policy, &packed, config.settings.temperature)?;
+        for (at, &sequence) in packed.sequence_idx.iter().enumerate() {
+            old.insert(all[sequence], scores.logprobs[packed.rows(at)].to_vec());
+        }
+    }
+    Ok(old)
+}
+
+type OldLogprobs = BTreeMap<(usize, usize), Vec<f32>>;
 
 /// (group, rollout) of the completions that enter the loss.
 fn trained_rollouts(range: std::ops::Range<usize>, groups: &[RolloutGroup], overlong_filter: bool) -> Vec<(usize, usize)> {
@@ -185,6 +232,7 @@ struct Minibatch<'a> {
     groups: &'a [RolloutGroup],
     advantages: &'a [Vec<f32>],
     trained: &'a [(usize, usize)],
+    old_logprobs: Option<&'a OldLogprobs>,
 }
 
 impl Minibatch<'_> {
@@ -229,21 +277,25 @@ impl Minibatch<'_> {
             }
             learned.metrics.merge(&result.metrics);
         }
-        let stats = trainer.step(policy, learning_rate)?;
+        let stats = trainer.step(policy, learning_rate).map_err(|error| self.name_rollouts(error))?;
         learned.grad_norm = stats.grad_norm;
         learned.learning_rate = learning_rate;
         learned.n_steps += 1;
         Ok(())
     }
 
-    /// Says which rollouts were in the microbatch that has no finite loss.
+    /// Says which rollouts were in the microbatch without a finite loss, or in the step without a finite gradient.
     fn name_rollouts(&self, error: TrainError) -> anyhow::Error {
-        let TrainError::NonFiniteLoss { sequences, .. } = &error else { return error.into() };
-        let name = |&sequence: &usize| {
-            let at = self.trained[sequence];
-            format!("{} sample {}", self.groups[at.0].problem.id, self.rollout(at).sample_idx)
+        let involved = match &error {
+            TrainError::NonFiniteLoss { sequences, .. } => sequences.iter().map(|&sequence| self.trained[sequence]).collect(),
+            TrainError::NonFiniteGradient { .. } => self.trained.to_vec(),
+            TrainError::Model(_) => return error.into(),
         };
-        let names: Vec<String> = sequences.iter().map(name).collect();
+        let mut samples: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for at in involved {
+            samples.entry(&self.groups[at.0].problem.id.0).or_default().push(self.rollout(at).sample_idx.to_string());
+        }
+        let names: Vec<String> = samples.iter().map(|(problem, samples)| format!("{problem} samples {}", samples.join(" "))).collect();
         anyhow::Error::from(error).context(format!("rollouts {}", names.join(", ")))
     }
 }
@@ -251,6 +303,7 @@ impl Minibatch<'_> {
 /// What the loss needs of the rollouts in a microbatch, laid out like its trained tokens.
 struct MicrobatchInputs {
     rollout_logprobs: Vec<f32>,
+    old_logprobs: Option<Vec<f32>>,
     ref_logprobs: Option<Vec<f32>>,
     advantages: Vec<f32>,
 }
@@ -261,6 +314,7 @@ impl MicrobatchInputs {
         let rollouts = || packed.sequence_idx.iter().map(at);
         Self {
             rollout_logprobs: rollouts().flat_map(|at| batch.rollout(at).completion.rollout_logprobs.iter().copied()).collect(),
+            old_logprobs: batch.old_logprobs.map(|old| rollouts().flat_map(|at| old[&at].iter().copied()).collect()),
             advantages: rollouts().map(|(group, rollout)| batch.advantages[group][rollout]).collect(),
             ref_logprobs,
         }
@@ -276,8 +330,8 @@ impl MicrobatchInputs {
         let inputs = LossInputs {
             policy_logprobs,
             rollout_logprobs: &self.rollout_logprobs,
-            // One copy of the weights samples and trains, so the policy that sampled is the old policy.
-            old_logprobs: None,
+            // One copy of the weights samples and trains: unless their difference is to be capped, what sampled is the old policy.
+            old_logprobs: self.old_logprobs.as_deref(),
             ref_logprobs: self.ref_logprobs.as_deref(),
             advantages: &self.advantages,
             cu_seqlens: &packed.completion_cu,
@@ -316,6 +370,10 @@ fn figures(
         ("rl/learning_rate", f64::from(learned.learning_rate)),
         ("rl/clip_low_share", learned.metrics.clip_low_share()),
         ("rl/clip_high_share", learned.metrics.clip_high_share()),
+        ("rl/dual_clip_share", learned.metrics.dual_clip_share()),
+        ("rl/importance_capped_share", learned.metrics.importance_capped_share()),
+        ("rl/mismatch_kl", learned.metrics.mismatch_kl()),
+        ("rl/optimizer_steps", learned.n_steps as f64),
         ("rl/ratio_max", learned.metrics.ratio_max),
         ("rl/update_kl", learned.metrics.update_kl()),
         ("rl/mismatch_max", learned.mismatch_max),

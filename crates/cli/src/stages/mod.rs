@@ -143,7 +143,7 @@ fn lineage(config: &RunConfig, stage: &StageConfig, hashes: &BTreeMap<String, St
             lineage.insert(load.path.clone(), models::hash_builtin_tiny());
         }
         StageKind::Load(load) => {
-            lineage.insert(load.path.clone(), models::hash_files(Path::new(&load.path))?);
+            lineage.insert(load.path.clone(), models::hash_files(&models::locate(Path::new(&load.path))?)?);
         }
         StageKind::Pretrain(_) => {}
         StageKind::Grpo(grpo) => prompts.extend(&grpo.prompts),

@@ -12,7 +12,7 @@ use ruminate_train::packing::{Sequence, pack};
 use ruminate_train::schedule::learning_rate;
 use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, Trainer};
 
-use super::state;
+use super::state::{self, Counters};
 use super::{StageContext, StageResult, own_checkpoint};
 use crate::recipe::PretrainConfig;
 use crate::run_dir::{MetricsFile, StageDir};
@@ -54,14 +54,15 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
 
         let mut loss = 0.0;
         for packed in pack(&sequences, config.microbatch_tokens)? {
-            let (_, result) = trainer.accumulate(&policy, &packed, 1.0, |scores| {
+            let result = trainer.accumulate(&policy, &packed, 1.0, |scores| {
                 let SftOutputs { loss, dlogprobs, .. } = sft_loss(&scores.logprobs, &packed.completion_cu, Normalisation::Token, totals);
                 MicrobatchLoss { loss, dlogprobs, metrics: () }
-            })?;
+            });
+            let (_, result) = result.with_context(|| place(counters, documents.len()))?;
             loss += result.loss;
         }
         let learning_rate = learning_rate(&config.schedule, counters.step, n_steps);
-        let stats = trainer.step(&mut policy, learning_rate)?;
+        let stats = trainer.step(&mut policy, learning_rate).with_context(|| place(counters, documents.len()))?;
         let seconds = started.elapsed().as_secs_f64();
 
         let figures = [
@@ -79,9 +80,17 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
         }
     }
     progress.finish(&format!("{n_steps} steps"));
+    // A kill from here on, during the evaluation too, trains nothing again.
+    state::save(dir, &policy, &trainer, None, counters)?;
     // Half of f32's size: the base model is meant to be shipped, and training goes on from what the file holds.
     policy.save(&dir.checkpoint(), &tokenizer, None, SaveDtype::Bf16)?;
     Ok(own_checkpoint(stage_id, dir))
+}
+
+/// Where training is, for errors: the step and the documents of its batch.
+fn place(counters: Counters, n_documents: usize) -> String {
+    let Counters { step, position } = counters;
+    format!("step {step}, documents {} to {}", position - n_documents as u64, position - 1)
 }
 
 /// The named shape with the tokenizer's vocabulary.

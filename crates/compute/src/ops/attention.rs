@@ -134,6 +134,7 @@ pub fn forward(device: &Device, mut out: ViewMut<'_>, mut lse: ViewMut<'_>, qkv:
     let n_tokens = sequences.n_tokens();
     assert_eq!((qkv.rows(), out.rows(), lse.rows()), (n_tokens, n_tokens, n_tokens), "attention::forward rows");
     assert_eq!((qkv.cols(), out.cols(), lse.cols()), (heads.qkv_cols(), heads.out_cols(), heads.n), "attention::forward columns");
+    assert!(heads.n.is_multiple_of(heads.n_kv), "{heads:?}");
     match device {
         Device::Cpu => {
             let (out, lse, qkv) = (Parts::new(&mut out), Parts::new(&mut lse), qkv.slice());

@@ -254,7 +254,8 @@ impl<'a> Cursor<'a> {
             shape.push(usize::try_from(size).map_err(|_| corrupt(&format!("shape of {name}"), "a countable size", size))?);
         }
         let element = ElementType::from_ggml(self.u32(name)?);
-        if shape.iter().try_fold(1_usize, |n, &size| n.checked_mul(size)).is_none() {
+        // A size of 0 would hide an overflow of the others.
+        if shape.contains(&0) || shape.iter().try_fold(1_usize, |n, &size| n.checked_mul(size)).is_none() {
             return Err(corrupt(&format!("shape of {name}"), "a countable size", format!("{shape:?}")));
         }
         // Blocks lie within rows.

@@ -254,8 +254,7 @@ fn rope(file: &Object<'_>, max_positions: usize) -> Result<(f32, RopeScaling), M
         None => (None, file.object("rope_scaling")?),
     };
     let theta = theta.or(file.f32("rope_theta")?).unwrap_or(10_000.0);
-    let Some(scaling) = scaling else { return Ok((theta, RopeScaling::None)) };
-    for object in [file, &scaling] {
+    for object in std::iter::once(file).chain(&scaling) {
         if object.f32("partial_rotary_factor")?.is_some_and(|factor| factor != 1.0) {
             return Err(ModelError::unsupported(
                 "partial_rotary_factor",
@@ -264,6 +263,7 @@ fn rope(file: &Object<'_>, max_positions: usize) -> Result<(f32, RopeScaling), M
             ));
         }
     }
+    let Some(scaling) = scaling else { return Ok((theta, RopeScaling::None)) };
     let kind = match scaling.str("rope_type")? {
         Some(kind) => kind,
         None => scaling.str("type")?.unwrap_or("default"),
