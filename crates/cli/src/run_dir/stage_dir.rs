@@ -94,12 +94,13 @@ impl StageDir {
         write_jsonl(&self.path.join("rollouts").join(format!("step-{step:05}.jsonl")), groups)
     }
 
-    /// Removes everything: the stage starts over.
-    pub(crate) fn clear(&self) -> Result<()> {
-        match std::fs::remove_dir_all(&self.path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).with_context(io_context("clear", &self.path)),
-            _ => Ok(()),
-        }
+    /// Gives the directory another name, `ID.before-N`, so that the stage can start over and nothing is lost. Returns that name.
+    pub(crate) fn set_aside(&self) -> Result<PathBuf> {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let free = |n: u32| Some(self.path.with_file_name(format!("{name}.before-{n}"))).filter(|path| !path.exists());
+        let aside = (1..).find_map(free).context("no free name")?;
+        std::fs::rename(&self.path, &aside).with_context(io_context("rename", &self.path))?;
+        Ok(aside)
     }
 }
 

@@ -104,8 +104,12 @@ fn run_stage(ctx: &StageContext<'_>, stage: &StageConfig, hashes: &BTreeMap<Stri
         }
         Some(manifest) if manifest.inputs_hash == inputs_hash => seconds_before = manifest.seconds,
         Some(_) => {
-            ctx.ui.say(&format!("{}: its inputs have changed since it ran, starting over", stage.id));
-            dir.clear()?;
+            let aside = dir.set_aside()?;
+            ctx.ui.say(&format!(
+                "{}: its inputs have changed since it ran, starting over; what it made is in {}",
+                stage.id,
+                aside.display()
+            ));
         }
         None => {}
     }

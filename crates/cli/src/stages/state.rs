@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use ruminate_compute::View;
+use ruminate_compute::{View, ViewMut};
 use ruminate_model::Policy;
 use ruminate_train::trainer::Trainer;
-use safetensors::tensor::Dtype;
+use safetensors::tensor::{Dtype, Metadata};
 use serde::{Deserialize, Serialize};
 
 use crate::run_dir::{StageDir, io_context, replace_file};
@@ -21,6 +23,9 @@ pub(crate) struct Counters {
     /// Problems or documents used.
     pub(crate) position: u64,
 }
+
+/// Most bytes of a header; a larger one is damage.
+const MAX_HEADER: u64 = 1 << 20;
 
 /// Where a stage's state lies.
 fn state_file(dir: &StageDir) -> PathBuf {
@@ -52,37 +57,57 @@ pub(crate) fn save(dir: &StageDir, policy: &Policy, trainer: &Trainer, reference
 /// A file that cannot be read or belongs to another model.
 pub(crate) fn restore(dir: &StageDir, policy: &mut Policy, trainer: &mut Trainer, reference: Option<&mut Policy>) -> Result<Counters> {
     let path = state_file(dir);
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
+    let file = match File::open(&path) {
+        Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Counters::default()),
-        Err(error) => return Err(error).with_context(io_context("read", &path)),
+        Err(error) => return Err(error).with_context(io_context("open", &path)),
     };
-    read_state(&bytes, policy, trainer, reference).with_context(|| {
+    read_state(file, policy, trainer, reference).with_context(|| {
         format!("{} cannot be used to go on; remove the stage's directory {} to start it over", path.display(), dir.path().display())
     })
 }
 
-fn read_state(bytes: &[u8], policy: &mut Policy, trainer: &mut Trainer, reference: Option<&mut Policy>) -> Result<Counters> {
-    let (_, header) = safetensors::SafeTensors::read_metadata(bytes)?;
-    let counters = header.metadata().as_ref().and_then(|metadata| metadata.get("counters")).context("it holds no counters")?;
+fn read_state(mut file: File, policy: &mut Policy, trainer: &mut Trainer, reference: Option<&mut Policy>) -> Result<Counters> {
+    let mut size = [0; 8];
+    file.read_exact(&mut size)?;
+    let n_header = u64::from_le_bytes(size);
+    let mut header = Vec::new();
+    file.by_ref().take(n_header.min(MAX_HEADER)).read_to_end(&mut header)?;
+    let metadata: Metadata = serde_json::from_slice(&header).context("its header is damaged")?;
+    let counters = metadata.metadata().as_ref().and_then(|metadata| metadata.get("counters")).context("it holds no counters")?;
     let counters: Counters = serde_json::from_str(counters).context("its counters are damaged")?;
-    let tensors = safetensors::SafeTensors::deserialize(bytes)?;
     let n = policy.n_parameters();
-    let read = |name: &str| -> Result<Vec<f32>> {
-        let tensor = tensors.tensor(name)?;
-        if tensor.dtype() != Dtype::F32 || tensor.shape() != [n] {
-            bail!("{name}: expected F32 [{n}], found {:?} {:?}", tensor.dtype(), tensor.shape());
+    let mut read = |name: &str, to: ViewMut<'_>| -> Result<()> {
+        let tensor = metadata.info(name).with_context(|| format!("it holds no {name}"))?;
+        if tensor.dtype != Dtype::F32 || tensor.shape != [n] {
+            bail!("{name}: expected F32 [{n}], found {:?} {:?}", tensor.dtype, tensor.shape);
         }
-        Ok(tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+        file.seek(SeekFrom::Start(8 + n_header + tensor.data_offsets.0 as u64))?;
+        read_floats(&mut file, to).with_context(|| name.to_owned())
     };
-    policy.flat_mut().copy_from_host(&read("weights")?);
-    let (mut m, mut v) = trainer.restore(counters.step);
-    m.copy_from_host(&read("m")?);
-    v.copy_from_host(&read("v")?);
+    read("weights", policy.flat_mut())?;
+    let (m, v) = trainer.restore(counters.step);
+    read("m", m)?;
+    read("v", v)?;
     if let Some(reference) = reference {
-        reference.flat_mut().copy_from_host(&read("reference")?);
+        read("reference", reference.flat_mut())?;
     }
     Ok(counters)
+}
+
+/// Fills a flat buffer from little-endian f32, a piece at a time: the whole file in memory would double what a run needs.
+fn read_floats(file: &mut File, to: ViewMut<'_>) -> Result<()> {
+    let mut rest = to;
+    let mut bytes = Vec::new();
+    while rest.cols() > 0 {
+        let n = rest.cols().min(1 << 20);
+        bytes.resize(4 * n, 0);
+        file.read_exact(&mut bytes)?;
+        let (mut piece, tail) = rest.split_at(n);
+        piece.copy_from_host(&bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect::<Vec<_>>());
+        rest = tail;
+    }
+    Ok(())
 }
 
 /// A flat buffer on its way to the file: one at a time is copied to the host.

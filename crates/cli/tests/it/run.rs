@@ -76,6 +76,7 @@ fn a_model_that_changed_makes_its_stage_start_over_and_another_recipe_is_refused
     let said = folder.ruminate(&["run", "t.toml"]).well();
     assert!(said.err.contains("base: its inputs have changed since it ran, starting over"), "{}", said.err);
     assert_ne!(folder.read("runs/t/base/evaluation.jsonl"), before);
+    assert_eq!(folder.read("runs/t/base.before-1/evaluation.jsonl"), before, "nothing is lost");
 
     let said = folder.ruminate(&["run", "t.toml", "--set", "evaluation.samples=3"]);
     said.failed(1, "runs/t holds a run of another recipe: evaluation.samples is 2 there, 3 now; give another directory with --out");

@@ -146,6 +146,38 @@ fn every_preset_runs() {
 }
 
 #[test]
+fn dynamic_sampling_keeps_every_completion_and_trains_on_what_it_found() {
+    let folder = Folder::new();
+    // The tiny base model is right now and then, so that some groups teach and some do not.
+    folder.write("g.toml", &GRPO.replace("path = \"model\"", "path = \"builtin:tiny\""));
+    let args = ["run", "g.toml", "--out", "d", "--set", "zero.preset=dapo", "--set", "zero.steps=1", "--set", "zero.minibatches=1"];
+    folder
+        .ruminate(
+            &[
+                args.as_slice(),
+                &["--set", "zero.prompts_per_step=8", "--set", "zero.max_new_tokens=60", "--set", "zero.importance_cap=2.0"],
+            ]
+            .concat(),
+        )
+        .well();
+    let line = &metrics(&folder, "d/zero/metrics.jsonl")[0];
+    assert_eq!(
+        (&line["rl/optimizer_steps"], &line["rl/mismatch_kl"]),
+        (&1.0.into(), &0.0.into()),
+        "old and rollout log-probabilities agree"
+    );
+    let groups: Vec<ruminate_core::RolloutGroup> =
+        folder.read("d/zero/rollouts/step-00000.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let teaches = |group: &ruminate_core::RolloutGroup| {
+        let n_right = group.rollouts.iter().filter(|rollout| rollout.verdicts["accuracy"].reward == 1.0).count();
+        (1..group.rollouts.len()).contains(&n_right)
+    };
+    let n_teaching = groups.iter().filter(|group| teaches(group)).count();
+    assert!(n_teaching == 8 && groups.len() > 8, "{n_teaching} of {} groups teach; 8 are wanted", groups.len());
+    assert!(groups[..8].iter().all(teaches), "those that were trained come first");
+}
+
+#[test]
 fn nan_weights_stop_the_run_and_name_step_and_problem() {
     let folder = Folder::new();
     folder.write("g.toml", GRPO);

@@ -51,6 +51,18 @@ fn every_word_of_a_gguf_file_may_lie() {
 }
 
 #[test]
+fn a_size_of_zero_cannot_hide_an_overflow() {
+    let mut file = gguf_file();
+    // The first tensor's name is followed by its number of dimensions and their sizes.
+    let name = b"token_embd.weight";
+    let at = file.windows(name.len()).position(|bytes| bytes == name).unwrap() + name.len() + 4;
+    file[at..at + 8].copy_from_slice(&0_u64.to_le_bytes());
+    file[at + 8..at + 16].copy_from_slice(&(1_u64 << 63).to_le_bytes());
+    let error = read_gguf(&file).unwrap_err().to_string();
+    assert!(error.contains("shape of token_embd.weight"), "{error}");
+}
+
+#[test]
 fn lies_are_told_apart() {
     let change = |at: usize, bytes: &[u8]| {
         let mut file = gguf_file();
