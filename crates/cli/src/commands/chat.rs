@@ -9,8 +9,8 @@ use ruminate_model::{ChatTemplate, Checkpoint, Policy, Tokenizer};
 use ruminate_rollout::{Engine, EngineLimits, Event, Request, SamplingParams};
 use ruminate_tasks::synthetic::tiny_prompt;
 
-use super::DeviceChoice;
 use super::eval::TemplateChoice;
+use super::{DeviceChoice, SamplingArgs};
 use crate::models;
 use crate::prompts::r1_zero_prompt;
 use crate::recipe::Template;
@@ -30,18 +30,8 @@ pub(crate) struct ChatArgs {
     /// How a line becomes a prompt [default: chat if the model has a chat template, else tiny].
     #[arg(long, value_enum)]
     template: Option<TemplateChoice>,
-    /// Sampling temperature; 0 takes the most probable token.
-    #[arg(long, default_value_t = 0.6)]
-    temperature: f32,
-    /// Nucleus of sampling.
-    #[arg(long, default_value_t = 0.95)]
-    top_p: f32,
-    /// Keep the k most probable tokens; 0 keeps all.
-    #[arg(long, value_name = "K", default_value_t = 0)]
-    top_k: u32,
-    /// Keep tokens with at least this share of the largest probability; 0 keeps all.
-    #[arg(long, default_value_t = 0.0)]
-    min_p: f32,
+    #[command(flatten)]
+    sampling: SamplingArgs,
     /// Generation budget of a reply.
     #[arg(long, value_name = "N", default_value_t = 512)]
     max_new_tokens: usize,
@@ -60,7 +50,7 @@ impl ChatArgs {
         let Checkpoint { tokenizer, chat_template, .. } = &model.checkpoint;
         let template = TemplateChoice::resolve(self.template, chat_template.is_some());
         let policy = Policy::load(&self.device.device(), &model.checkpoint)?;
-        let params = SamplingParams { temperature: self.temperature, top_k: self.top_k, top_p: self.top_p, min_p: self.min_p };
+        let params = self.sampling.params();
         params.validate()?;
         let max_sequence = policy.context().min(MAX_CONVERSATION);
         let limits = EngineLimits { max_batch: 1, max_sequence, max_cache_bytes: MAX_CACHE_BYTES };

@@ -7,10 +7,9 @@ use clap::{Args, ValueEnum};
 use ruminate_core::{Language, Seed};
 use ruminate_model::Policy;
 use ruminate_rewards::RewardMix;
-use ruminate_rollout::SamplingParams;
 use serde::Serialize;
 
-use super::{DeviceChoice, print, print_json};
+use super::{DeviceChoice, SamplingArgs, print, print_json};
 use crate::models;
 use crate::problems::load_file;
 use crate::prompts::CHAT_SYSTEM;
@@ -36,18 +35,8 @@ pub(crate) struct EvalArgs {
     /// Completions of each problem.
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     samples: u32,
-    /// Sampling temperature; 0 takes the most probable token.
-    #[arg(long, default_value_t = 0.6)]
-    temperature: f32,
-    /// Nucleus of sampling.
-    #[arg(long, default_value_t = 0.95)]
-    top_p: f32,
-    /// Keep the k most probable tokens; 0 keeps all.
-    #[arg(long, value_name = "K", default_value_t = 0)]
-    top_k: u32,
-    /// Keep tokens with at least this share of the largest probability; 0 keeps all.
-    #[arg(long, default_value_t = 0.0)]
-    min_p: f32,
+    #[command(flatten)]
+    sampling: SamplingArgs,
     /// Generation budget.
     #[arg(long, value_name = "N", default_value_t = 512)]
     max_new_tokens: usize,
@@ -130,7 +119,7 @@ impl EvalArgs {
             system: (template == Template::Chat).then(|| CHAT_SYSTEM.to_owned()),
             n_samples: self.samples,
             max_new_tokens: self.max_new_tokens,
-            params: SamplingParams { temperature: self.temperature, top_k: self.top_k, top_p: self.top_p, min_p: self.min_p },
+            params: self.sampling.params(),
             stop: template.default_stop(),
             rewards: RewardMix::default(),
             max_batch: self.max_batch.max(1),
@@ -145,8 +134,8 @@ impl EvalArgs {
                 model: &self.model,
                 data: self.data.display().to_string(),
                 template,
-                temperature: self.temperature,
-                top_p: self.top_p,
+                temperature: self.sampling.temperature,
+                top_p: self.sampling.top_p,
                 max_new_tokens: self.max_new_tokens,
                 seed: self.seed,
                 figures: &figures,

@@ -43,3 +43,27 @@ pub(crate) fn print(text: &str) -> Result<()> {
 pub(crate) fn print_json<T: Serialize>(value: &T) -> Result<()> {
     print(&serde_json::to_string_pretty(value).context("cannot write JSON")?)
 }
+
+/// How `eval` and `chat` draw tokens: by default as DeepSeek-R1 is evaluated.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SamplingArgs {
+    /// Sampling temperature; 0 takes the most probable token.
+    #[arg(long, default_value_t = 0.6)]
+    pub(super) temperature: f32,
+    /// Nucleus of sampling.
+    #[arg(long, default_value_t = 0.95)]
+    pub(super) top_p: f32,
+    /// Keep the k most probable tokens; 0 keeps all.
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    top_k: u32,
+    /// Keep tokens with at least this share of the largest probability; 0 keeps all.
+    #[arg(long, default_value_t = 0.0)]
+    min_p: f32,
+}
+
+impl SamplingArgs {
+    /// For the engine.
+    fn params(&self) -> ruminate_rollout::SamplingParams {
+        ruminate_rollout::SamplingParams { temperature: self.temperature, top_k: self.top_k, top_p: self.top_p, min_p: self.min_p }
+    }
+}

@@ -310,12 +310,13 @@ struct MicrobatchInputs {
 
 impl MicrobatchInputs {
     fn gather(batch: &Minibatch<'_>, packed: &PackedBatch, ref_logprobs: Option<Vec<f32>>) -> Self {
-        let at = |&sequence: &usize| batch.trained[sequence];
-        let rollouts = || packed.sequence_idx.iter().map(at);
+        let advantages: Vec<f32> = batch.trained.iter().map(|&(group, rollout)| batch.advantages[group][rollout]).collect();
+        let sampled: Vec<&[f32]> = batch.trained.iter().map(|&at| batch.rollout(at).completion.rollout_logprobs.as_slice()).collect();
+        let old = |old: &OldLogprobs| packed.gather_rows(&batch.trained.iter().map(|at| old[at].as_slice()).collect::<Vec<_>>());
         Self {
-            rollout_logprobs: rollouts().flat_map(|at| batch.rollout(at).completion.rollout_logprobs.iter().copied()).collect(),
-            old_logprobs: batch.old_logprobs.map(|old| rollouts().flat_map(|at| old[&at].iter().copied()).collect()),
-            advantages: rollouts().map(|(group, rollout)| batch.advantages[group][rollout]).collect(),
+            rollout_logprobs: packed.gather_rows(&sampled),
+            old_logprobs: batch.old_logprobs.map(old),
+            advantages: packed.gather_sequences(&advantages),
             ref_logprobs,
         }
     }
