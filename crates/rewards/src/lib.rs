@@ -13,6 +13,7 @@ mod format;
 mod gold;
 mod knights;
 mod language;
+pub mod math;
 mod mix;
 mod rational;
 mod reflection;
