@@ -1,5 +1,7 @@
 //! From problems to graded rollouts: prompts, requests, completions, verdicts. Training and evaluation share it.
 
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -16,6 +18,9 @@ pub(crate) const MAX_CACHE_BYTES: usize = 2 << 30;
 
 /// Longest sequences come in steps of so many tokens, so that the engine is not made anew for every longer prompt.
 const SEQUENCE_STEP: usize = 64;
+
+/// Threads that grade beside the engine.
+const N_GRADERS: usize = 2;
 
 /// How completions are sampled and graded.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,30 +129,45 @@ impl Sampler {
         let prompts = problems.iter().map(|problem| prompter.prompt(problem)).collect::<Result<Vec<_>>>()?;
         let requests = self.requests(policy, text.tokenizer, problems, &prompts, seed)?;
         let started = Instant::now();
-        let mut completions: Vec<Vec<(u32, Completion)>> = vec![Vec::new(); requests.len()];
-        let (mut n_finished, mut n_tokens) = (0, 0);
-        let mut on_event = |event| match event {
-            Event::Token { .. } => n_tokens += 1,
-            Event::Finished { request_idx, sample_idx, completion } => {
-                completions[request_idx].push((sample_idx, completion));
-                n_finished += 1;
-                on_finished(n_finished, n_tokens);
-            }
-        };
         let limits = self.limits(policy, &requests);
-        let sampled = self.engine(policy, limits)?.generate(policy, version, text.tokenizer, &requests, &mut on_event);
+        let (mut n_finished, mut n_tokens) = (0, 0);
+        let grading = Grading { config: policy.config(), tokenizer: text.tokenizer, rewards: &self.settings.rewards.clone(), problems, prompts: &prompts };
+        let engine = self.engine(policy, limits)?;
+        // Completions are graded as they finish, beside the engine: programs under test run while the device samples.
+        let (sampled, graded, rollout_secs) = std::thread::scope(|scope| {
+            let (finished, queue) = mpsc::channel();
+            let queue = Arc::new(Mutex::new(queue));
+            let grader = |queue: Arc<_>| scope.spawn(move || grading.all(&queue));
+            let graders: Vec<_> = (0..N_GRADERS).map(|_| grader(Arc::clone(&queue))).collect();
+            let mut on_event = |event| match event {
+                Event::Token { .. } => n_tokens += 1,
+                Event::Finished { request_idx, sample_idx, completion } => {
+                    // Graders end only when this sender does.
+                    drop(finished.send(Finished { request_idx, sample_idx, completion }));
+                    n_finished += 1;
+                    on_finished(n_finished, n_tokens);
+                }
+            };
+            let sampled = engine.generate(policy, version, text.tokenizer, &requests, &mut on_event);
+            let rollout_secs = started.elapsed().as_secs_f64();
+            drop(finished);
+            let graded: Vec<_> = graders.into_iter().map(|grader| grader.join().unwrap_or_else(|panic| resume_unwind(panic))).collect();
+            (sampled, graded, rollout_secs)
+        });
         sampled.map_err(|error| name_problem(error, version, problems))?;
-        let mut stats = SampleStats { rollout_secs: started.elapsed().as_secs_f64(), reward_secs: 0.0, n_sampled: n_tokens };
-
-        let started = Instant::now();
-        let mut groups = Vec::with_capacity(problems.len());
-        for (((problem, prompt), request), mut completions) in problems.iter().zip(&prompts).zip(requests).zip(completions) {
-            completions.sort_by_key(|&(sample_idx, _)| sample_idx);
-            let grade = |(sample_idx, completion)| self.graded(policy.config(), text.tokenizer, problem, prompt, sample_idx, completion);
-            let rollouts = completions.into_iter().map(grade).collect::<Result<_>>()?;
-            groups.push(RolloutGroup { problem: problem.clone(), prompt_ids: request.prompt_ids, rollouts });
+        let mut groups: Vec<RolloutGroup> = problems
+            .iter()
+            .zip(requests)
+            .map(|(problem, request)| RolloutGroup { problem: problem.clone(), prompt_ids: request.prompt_ids, rollouts: Vec::new() })
+            .collect();
+        for graded in graded {
+            for (request_idx, rollout) in graded? {
+                groups[request_idx].rollouts.push(rollout);
+            }
         }
-        stats.reward_secs = started.elapsed().as_secs_f64();
+        groups.iter_mut().for_each(|group| group.rollouts.sort_by_key(|rollout| rollout.sample_idx));
+        let reward_secs = started.elapsed().as_secs_f64() - rollout_secs;
+        let stats = SampleStats { rollout_secs, reward_secs, n_sampled: n_tokens };
         Ok((groups, stats))
     }
 
@@ -192,6 +212,7 @@ impl Sampler {
         EngineLimits { max_batch, max_sequence, max_cache_bytes: MAX_CACHE_BYTES }
     }
 
+    /// The engine, made anew if the one that is there is too small.
     fn engine(&mut self, policy: &Policy, limits: EngineLimits) -> Result<&mut Engine> {
         let is_enough =
             self.engine.as_ref().is_some_and(|(has, _)| has.max_sequence >= limits.max_sequence && has.max_batch >= limits.max_batch);
@@ -205,18 +226,40 @@ impl Sampler {
         };
         Ok(engine)
     }
+}
 
-    fn graded(
-        &self,
-        config: &ModelConfig,
-        tokenizer: &Tokenizer,
-        problem: &Problem,
-        prompt: &Prompt,
-        sample_idx: u32,
-        completion: Completion,
-    ) -> Result<Rollout> {
-        let text = completion_text(config, tokenizer, &completion)?;
-        let (verdicts, reward) = grade(problem, &text, &self.settings.rewards, prompt.opens_think);
+/// A completion that left the engine.
+struct Finished {
+    request_idx: usize,
+    sample_idx: u32,
+    completion: Completion,
+}
+
+/// What graders of a batch share.
+#[derive(Clone, Copy)]
+struct Grading<'a> {
+    config: &'a ModelConfig,
+    tokenizer: &'a Tokenizer,
+    rewards: &'a RewardMix,
+    problems: &'a [Problem],
+    prompts: &'a [Prompt],
+}
+
+impl Grading<'_> {
+    /// Grades what comes out of the queue until nothing more will come.
+    fn all(self, queue: &Mutex<mpsc::Receiver<Finished>>) -> Result<Vec<(usize, Rollout)>> {
+        let mut graded = Vec::new();
+        loop {
+            // The lock is held while waiting: one grader waits for the queue, the others for it.
+            let Ok(finished) = queue.lock().unwrap_or_else(PoisonError::into_inner).recv() else { return Ok(graded) };
+            graded.push((finished.request_idx, self.one(finished)?));
+        }
+    }
+
+    fn one(self, finished: Finished) -> Result<Rollout> {
+        let Finished { request_idx, sample_idx, completion } = finished;
+        let text = completion_text(self.config, self.tokenizer, &completion)?;
+        let (verdicts, reward) = grade(&self.problems[request_idx], &text, self.rewards, self.prompts[request_idx].opens_think);
         Ok(Rollout { sample_idx, completion, text, verdicts, reward })
     }
 }
