@@ -1,5 +1,6 @@
 //! The maths verifier: is what a completion answers what the reference answers?
 
 pub mod answer;
+pub mod extract;
 pub mod parse;
 mod work;
