@@ -196,7 +196,8 @@ impl Matcher {
         let width = |rows: &[Vec<Expr>]| rows.first().map_or(0, Vec::len);
         let vector = |rows: &[Vec<Expr>]| rows.len() == 1 || width(rows) == 1;
         let same_shape = gold.len() == found.len() && width(gold) == width(found);
-        if !same_shape && !(vector(gold) && vector(found)) {
+        let vectors = vector(gold) && vector(found);
+        if !(same_shape || vectors) {
             self.note = Some("a matrix of another shape");
             return Ok(Decided::Different(Method::Exact));
         }
@@ -284,4 +285,3 @@ fn is_name(expr: &Expr, words: &str) -> bool {
     let mut name = String::new();
     spell(expr, &mut name) && name.to_lowercase() == words.to_lowercase().replace(' ', "")
 }
-

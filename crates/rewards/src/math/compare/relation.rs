@@ -44,10 +44,7 @@ impl Matcher {
     /// Two answers of which at least one is a relation.
     pub(super) fn relations(&mut self, gold: &Answer, found: &Answer) -> Result<Decided, Exhausted> {
         match (gold, found) {
-            (
-                Answer::Relation { terms, operators },
-                Answer::Relation { terms: other_terms, operators: other_operators },
-            ) => {
+            (Answer::Relation { terms, operators }, Answer::Relation { terms: other_terms, operators: other_operators }) => {
                 let all = |operators: &[Operator], wanted| operators.iter().all(|operator| *operator == wanted);
                 if all(operators, Operator::Ratio) && all(other_operators, Operator::Ratio) {
                     return self.ratios(terms, other_terms);
@@ -92,10 +89,12 @@ impl Matcher {
                 }
             }
             // 2 + 3 = 5 says 5, if it is true.
-            ([first, .., last], _) if operators.iter().all(|operator| *operator == Operator::Equal) && is_constant(first) => {
-                if self.answers(first, last)?.is_equal() {
-                    return oriented(self, last);
-                }
+            ([first, .., last], _)
+                if operators.iter().all(|operator| *operator == Operator::Equal)
+                    && is_constant(first)
+                    && self.answers(first, last)?.is_equal() =>
+            {
+                return oriented(self, last);
             }
             _ => {}
         }
