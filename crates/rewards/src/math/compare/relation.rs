@@ -111,6 +111,11 @@ impl Matcher {
         }
         let (Some(a), Some(b)) = (exprs(gold), exprs(found)) else { return Ok(Decided::Different(Method::Exact)) };
         let product = |x: &Expr, y: &Expr| Expr::Product(vec![x.clone(), y.clone()]);
+        let zero = |expr: &Expr| matches!(expr, Expr::Number(number) if number.value.is_zero());
+        if a.iter().chain(&b).any(|part| zero(part)) {
+            // 5:0 is in proportion to 9:0, but nobody means that.
+            return self.ordered(gold, found);
+        }
         let mut worst = Method::Exact;
         for index in 1..a.len() {
             match self.judge.same(&product(a[0], b[index]), &product(b[0], a[index]))? {
