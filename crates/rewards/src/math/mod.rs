@@ -1,4 +1,251 @@
 //! The maths verifier: is what a completion answers what the reference answers?
+//!
+//! Text is read as a tree ([`parse`]), trees are compared kind by kind, and numbers in three stages: exact arithmetic, canonical
+//! forms, evaluation with error bounds at random points. Every step pays from a budget, so any text ends in bounded time and memory.
+//! `docs/concepts/math-verifier.md` says what is read and what counts as equal.
 
 pub mod answer;
+mod compare;
+pub mod extract;
+mod number;
+pub mod parse;
 mod work;
+
+use compare::{Match, Matcher};
+use extract::{Extraction, Place, candidates};
+use number::{Decided, Paths};
+use parse::ParseError;
+use serde::{Deserialize, Serialize};
+use work::{Exhausted, Work};
+
+use answer::{Answer, Expr};
+
+/// How a judgement ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The same answer.
+    Equal,
+    /// Another answer, or one that could not be shown to be the same.
+    Different,
+    /// The prediction holds no answer that can be read.
+    UnparsedPrediction,
+    /// The gold answer cannot be read: a defect of the data.
+    UnparsedGold,
+    /// The work limit was met before it was decided.
+    Timeout,
+}
+
+/// What decided, from the surest to the least sure. A comparison of many parts names the least sure one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Arithmetic with exact numbers.
+    Exact,
+    /// The text or its words.
+    Text,
+    /// Canonical forms of expressions.
+    Symbolic,
+    /// Evaluation with error bounds: "different" is proven, "equal" is so but for the error probability in the documentation.
+    Numeric,
+}
+
+/// The outcome of one comparison.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Whether the answers are equal.
+    pub verdict: Verdict,
+    /// One line for people.
+    pub reason: String,
+    /// What decided.
+    pub method: Method,
+    /// Where the answer stood in a response.
+    pub place: Option<Place>,
+}
+
+/// How responses are judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Where the answer is looked for.
+    pub extraction: Extraction,
+}
+
+/// What each path says on its own; `None` where it cannot decide.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    /// Exact arithmetic and canonical forms, without evaluation.
+    pub exact: Option<Verdict>,
+    /// Evaluation of every expression, without canonical forms.
+    pub numeric: Option<Verdict>,
+    /// The answer that was found.
+    pub answer: Option<String>,
+}
+
+impl Audit {
+    /// Whether both paths decided, and not the same: a defect of the verifier or of the error probability.
+    pub fn disagrees(&self) -> bool {
+        matches!((self.exact, self.numeric), (Some(exact), Some(numeric)) if exact != numeric)
+    }
+}
+
+/// Work of one judgement, in steps of about ten nanoseconds.
+const STEPS: u64 = 1_200_000;
+
+/// Longest answer, in bytes, that is read. Longer ones are not answers.
+pub(crate) const MAX_ANSWER_BYTES: usize = 2000;
+
+/// Answers of one response that are judged where all must agree; more are not an answer.
+const MAX_ANSWERS: usize = 16;
+
+/// Judges a response: finds its answer, reads it and the gold answer, and compares them.
+///
+/// Total: any texts give a comparison after bounded work. Extraction is linear in the length of the response, and the comparison
+/// takes at most 1.2 million steps of about ten nanoseconds for each answer found.
+pub fn verify(gold: &str, response: &str, options: &Options) -> Comparison {
+    let found = candidates(response, &options.extraction);
+    let Some(last) = found.last() else {
+        // A gold answer that cannot be read is reported even so.
+        return match parse_gold(gold) {
+            Err(error) => unparsed(Verdict::UnparsedGold, format!("gold answer '{}': {error}", shorten(gold))),
+            Ok(_) => unparsed(Verdict::UnparsedPrediction, "no answer found".to_owned()),
+        };
+    };
+    let place = Some(last.place);
+    if found.len() > MAX_ANSWERS {
+        let reason = format!("found {} answers, at most {MAX_ANSWERS} may agree", found.len());
+        return Comparison { place, ..unparsed(Verdict::UnparsedPrediction, reason) };
+    }
+    let mut judged = None;
+    for answer in &found {
+        let comparison = compare_texts(gold, answer.text, true, Paths::Both);
+        let equal = comparison.verdict == Verdict::Equal;
+        let reason = format!("{} {}", comparison.reason, last.place.as_str());
+        judged = Some(Comparison { place, reason, ..comparison });
+        if !equal {
+            break;
+        }
+    }
+    judged.unwrap_or_else(|| unparsed(Verdict::UnparsedPrediction, "no answer found".to_owned()))
+}
+
+/// Judges the last answer of a response by the exact and by the numeric path, each alone.
+pub fn audit(gold: &str, response: &str, options: &Options) -> Audit {
+    let Some(answer) = candidates(response, &options.extraction).pop() else {
+        return Audit { exact: None, numeric: None, answer: None };
+    };
+    let alone = |paths| {
+        let (comparison, open) = compare_readings(gold, answer.text, true, paths);
+        (!open).then_some(comparison.verdict)
+    };
+    Audit { exact: alone(Paths::ExactOnly), numeric: alone(Paths::NumericOnly), answer: Some(answer.text.to_owned()) }
+}
+
+/// Reads a gold answer, which may be wrapped in `$…$` or `\boxed{…}`.
+///
+/// # Errors
+/// What in the text cannot be read, so that such data are found before training.
+pub fn parse_gold(text: &str) -> Result<Vec<Answer>, ParseError> {
+    if text.len() > MAX_ANSWER_BYTES {
+        return Err(ParseError::Exhausted);
+    }
+    parse::parse(text, &mut Work::new(STEPS))
+}
+
+/// Whether a text is a number, with or without a unit: the form that answers of GSM8K have.
+pub fn is_number(text: &str) -> bool {
+    let number = |expr: &Expr| match expr {
+        Expr::Negative(inside) => matches!(inside.as_ref(), Expr::Number(_)),
+        other => matches!(other, Expr::Number(_)),
+    };
+    parse_gold(text).is_ok_and(|readings| match readings.first() {
+        Some(Answer::Expr(value) | Answer::Quantity { value, .. }) => number(value),
+        _ => false,
+    })
+}
+
+/// Whether two answers are the same, for majority votes: symmetric, with decimals taken as the exact numbers that they write.
+///
+/// Texts that cannot be read are equal to nothing, not even to themselves.
+pub fn same_answer(a: &str, b: &str) -> bool {
+    // One order for both calls, so that limits of work fall at the same place.
+    let (a, b) = if a <= b { (a, b) } else { (b, a) };
+    compare_texts(a, b, false, Paths::Both).verdict == Verdict::Equal
+}
+
+/// Compares a gold answer with a predicted one; both are answers, not responses. A decimal gold answer may be met by rounding.
+pub fn compare_answers(gold: &str, prediction: &str) -> Comparison {
+    compare_texts(gold, prediction, true, Paths::Both)
+}
+
+fn compare_texts(gold: &str, prediction: &str, tolerant: bool, paths: Paths) -> Comparison {
+    compare_readings(gold, prediction, tolerant, paths).0
+}
+
+/// The comparison, and whether it was left open.
+fn compare_readings(gold: &str, prediction: &str, tolerant: bool, paths: Paths) -> (Comparison, bool) {
+    let too_long = |text: &str| {
+        (text.len() > MAX_ANSWER_BYTES).then(|| format!("answer has {} bytes, at most {MAX_ANSWER_BYTES} are read", text.len()))
+    };
+    for (text, verdict) in [(gold, Verdict::UnparsedGold), (prediction, Verdict::UnparsedPrediction)] {
+        if let Some(reason) = too_long(text) {
+            return (unparsed(verdict, reason), false);
+        }
+    }
+    let mut work = Work::new(STEPS);
+    let expected = match parse::parse(gold, &mut work) {
+        Ok(readings) => readings,
+        Err(ParseError::Exhausted) => return (timeout("reading the gold answer"), true),
+        Err(error) => return (unparsed(Verdict::UnparsedGold, format!("gold answer '{}': {error}", shorten(gold))), false),
+    };
+    let found = match parse::parse(prediction, &mut work) {
+        Ok(readings) => readings,
+        Err(ParseError::Exhausted) => return (timeout("reading the prediction"), true),
+        Err(error) => return (unparsed(Verdict::UnparsedPrediction, format!("'{}': {error}", shorten(prediction))), false),
+    };
+    let mut matcher = Matcher::new(work, paths, tolerant, seed(gold, prediction));
+    let texts = || format!("expected {}, found {}", shown(&expected), shown(&found));
+    let (verdict, reason, method, open) = match matcher.readings(&expected, &found) {
+        Ok(Match { decided: Decided::Equal(method), .. }) => (Verdict::Equal, format!("found {}", shown(&found)), method, false),
+        Ok(Match { decided: Decided::Different(method), note }) => {
+            let why = note.map_or_else(String::new, |note| format!(" ({note})"));
+            (Verdict::Different, texts() + &why, method, false)
+        }
+        Ok(Match { decided: Decided::Open(why), .. }) => {
+            (Verdict::Different, format!("{} (not shown to be equal: {why})", texts()), Method::Numeric, true)
+        }
+        Err(Exhausted) => return (timeout("comparing"), true),
+    };
+    (Comparison { verdict, reason, method, place: None }, open)
+}
+
+fn timeout(doing: &str) -> Comparison {
+    Comparison { verdict: Verdict::Timeout, reason: format!("the limit of work was met while {doing}"), method: Method::Text, place: None }
+}
+
+fn unparsed(verdict: Verdict, reason: String) -> Comparison {
+    Comparison { verdict, reason, method: Method::Text, place: None }
+}
+
+/// The likeliest reading in short text.
+fn shown(readings: &[Answer]) -> String {
+    readings.first().map_or_else(|| "nothing".to_owned(), |answer| shorten(&answer.to_string()))
+}
+
+/// At most 60 characters on one line: reasons are read by people.
+fn shorten(text: &str) -> String {
+    let line: String = text.chars().take(60).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if line.len() < text.len() { line + "…" } else { line }
+}
+
+/// The same for both orders: a hash of the texts (Fowler, Noll and Vo, FNV-1a).
+fn seed(a: &str, b: &str) -> u64 {
+    let hash =
+        |text: &str| text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    hash(a).wrapping_add(hash(b))
+}
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;
