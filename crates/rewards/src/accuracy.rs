@@ -2,15 +2,26 @@
 
 use ruminate_core::{Gold, Outcome, Problem, Verdict};
 
-use crate::extract::{Extracted, Place, final_answer, last_number};
+use crate::extract::{Place, final_answer, last_number};
+use crate::logic;
 use crate::value::{MAX_ANSWER_BYTES, Value};
-use crate::{countdown, knights};
 
 /// Grades the final answer in `text` against the gold answer: reward 1 if right, 0 otherwise, with the reason.
 ///
-/// Total: never panics, and its work is linear in the length of `text` plus a constant for the answer, which may be 2000 bytes
-/// at most. A gold answer that cannot be read gives [`Outcome::BadGold`].
+/// Total: never panics, and its work is linear in the length of `text` plus a constant for the answer, whose length is bounded.
+/// A gold answer that cannot be read gives [`Outcome::BadGold`].
 pub fn grade_accuracy(problem: &Problem, text: &str) -> Verdict {
+    match &problem.gold {
+        Gold::Value { text: gold } => grade_value(gold, text),
+        Gold::Countdown { numbers, target, uses } => logic::countdown::grade(numbers, *target, *uses, text),
+        Gold::Knights { roles, statements } => logic::knights::grade(roles, statements, text),
+        Gold::Zebra(puzzle) => logic::zebra::grade(puzzle, text),
+        Gold::Sat(puzzle) => logic::sat::grade(puzzle, text),
+        Gold::Sudoku(puzzle) => logic::sudoku::grade(puzzle, text),
+    }
+}
+
+fn grade_value(gold: &str, text: &str) -> Verdict {
     let Some(answer) = final_answer(text) else {
         return Verdict::none(Outcome::Unparsed, "no answer found: no <answer>, \\boxed, #### or text behind the reasoning");
     };
@@ -18,14 +29,6 @@ pub fn grade_accuracy(problem: &Problem, text: &str) -> Verdict {
         let reason = format!("answer has {} bytes, at most {MAX_ANSWER_BYTES} are read", answer.text.len());
         return Verdict::none(Outcome::Unparsed, reason);
     }
-    match &problem.gold {
-        Gold::Value { text: gold } => grade_value(gold, answer),
-        Gold::Countdown { numbers, target } => countdown::grade(numbers, *target, answer.text),
-        Gold::Knights { roles } => knights::grade(roles, answer.text),
-    }
-}
-
-fn grade_value(gold: &str, answer: Extracted<'_>) -> Verdict {
     let Some(expected) = Value::parse(gold) else {
         return Verdict::none(Outcome::BadGold, format!("gold answer '{}' holds no value", shorten(gold)));
     };
@@ -52,7 +55,7 @@ fn wrong(expected: &Value, found: &Value, place: Place) -> String {
 }
 
 /// At most 60 characters on one line: reasons are read by people.
-pub(crate) fn shorten(text: &str) -> String {
+fn shorten(text: &str) -> String {
     let line: String = text.chars().take(60).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if line.len() < text.len() { line + "…" } else { line }
 }

@@ -7,12 +7,11 @@
 //! target-language words in the chain of thought (DeepSeek-R1, section 2).
 
 mod accuracy;
-mod countdown;
 mod extract;
 mod format;
 mod gold;
-mod knights;
 mod language;
+mod logic;
 pub mod math;
 mod mix;
 mod rational;
@@ -20,11 +19,11 @@ mod reflection;
 mod value;
 
 pub use accuracy::grade_accuracy;
-pub use countdown::reachable;
 pub use extract::{Extracted, Place, final_answer};
 pub use format::grade_format;
 pub use gold::{GoldError, check_gold};
 pub use language::{chain_of_thought, language_share};
+pub use logic::reachable;
 pub use mix::{RewardMix, grade};
 pub use rational::Rational;
 pub use reflection::reflection_words;
