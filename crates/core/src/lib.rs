@@ -5,12 +5,14 @@
 
 mod completion;
 mod problem;
+mod puzzle;
 mod rollout;
 mod seed;
 mod verdict;
 
 pub use completion::{Completion, FinishReason, PolicyVersion, TokenId};
 pub use problem::{Gold, Language, Message, Problem, ProblemId, Role};
+pub use puzzle::{SatPuzzle, Statement, SudokuPuzzle, Uses, ZebraClue, ZebraPuzzle};
 pub use rollout::{Rollout, RolloutGroup};
 pub use seed::Seed;
 pub use verdict::{Outcome, Verdict};

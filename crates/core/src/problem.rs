@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{SatPuzzle, Statement, SudokuPuzzle, Uses, ZebraPuzzle};
+
 /// Stable name of a problem, unique within its source, such as `gsm8k/train/17` or `arithmetic/5/held-out/3`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -35,18 +37,31 @@ pub enum Gold {
         /// The value as the source writes it.
         text: String,
     },
-    /// An arithmetic expression that uses each number exactly once and equals the target.
+    /// An arithmetic expression over given numbers that equals the target.
     Countdown {
         /// The numbers to use.
         numbers: Vec<i64>,
         /// The value to reach.
         target: i64,
+        /// How often each number must be used.
+        #[serde(default, skip_serializing_if = "Uses::is_default")]
+        uses: Uses,
     },
-    /// Who is a knight (`true`) and who is a knave (`false`).
+    /// Who is a knight, who tells the truth, and who is a knave, who lies. At least one of the two fields is given.
     Knights {
-        /// Role by name.
+        /// Role by name: `true` is a knight. Where there are statements too, the only roles that fit them.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         roles: BTreeMap<String, bool>,
+        /// Who says what. Any roles are right that make exactly the statements of knights true.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        statements: Vec<Statement>,
     },
+    /// A full assignment of values to houses that breaks no clue.
+    Zebra(ZebraPuzzle),
+    /// An assignment that makes a formula true, or the word that there is none.
+    Sat(SatPuzzle),
+    /// A full grid that keeps the givens and breaks no rule.
+    Sudoku(SudokuPuzzle),
 }
 
 /// A question whose answer a rule can check.

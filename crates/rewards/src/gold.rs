@@ -2,9 +2,9 @@
 
 use ruminate_core::{Gold, Problem, ProblemId};
 
+use crate::logic;
 use crate::math::parse::ParseError;
 use crate::math::{MAX_ANSWER_BYTES, parse_gold};
-use crate::reachable;
 
 /// Why a gold answer cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,32 +29,23 @@ pub enum GoldError {
         /// Longest allowed length in bytes.
         expected: usize,
     },
-    /// No expression over the numbers gives the target.
-    #[error("problem {id}: no expression over {numbers:?} gives {target}")]
-    Unreachable {
+    /// A puzzle that cannot be read or has no answer.
+    #[error("problem {id}: {reason}")]
+    Puzzle {
         /// The problem.
         id: ProblemId,
-        /// The numbers.
-        numbers: Vec<i64>,
-        /// The target.
-        target: i64,
-    },
-    /// Nobody, or somebody without a name.
-    #[error("problem {id}: gold roles name {found}, expected at least one person and no empty name")]
-    Names {
-        /// The problem.
-        id: ProblemId,
-        /// The names as found.
-        found: String,
+        /// What is wrong with it.
+        reason: String,
     },
 }
 
 /// Checks that the gold answer can be read and met, so that no problem is unwinnable by a defect of the data.
 ///
 /// # Errors
-/// Names the problem and what is wrong. Reachability of countdown targets is checked for up to 4 numbers; more take too long.
+/// Names the problem and what is wrong. Puzzles are solved, with bounded work: see `docs/concepts/logic.md`.
 pub fn check_gold(problem: &Problem) -> Result<(), GoldError> {
     let id = || problem.id.clone();
+    let puzzle = |reason| GoldError::Puzzle { id: id(), reason };
     match &problem.gold {
         Gold::Value { text } => {
             if text.len() > MAX_ANSWER_BYTES {
@@ -64,17 +55,11 @@ pub fn check_gold(problem: &Problem) -> Result<(), GoldError> {
                 return Err(GoldError::Unreadable { id: id(), text: text.clone(), source });
             }
         }
-        Gold::Countdown { numbers, target } => {
-            let possible = !numbers.is_empty() && (numbers.len() > 4 || reachable(numbers, *target) == Some(true));
-            if !possible {
-                return Err(GoldError::Unreachable { id: id(), numbers: numbers.clone(), target: *target });
-            }
-        }
-        Gold::Knights { roles } => {
-            if roles.is_empty() || roles.keys().any(|name| name.trim().is_empty()) {
-                return Err(GoldError::Names { id: id(), found: format!("{:?}", roles.keys().collect::<Vec<_>>()) });
-            }
-        }
+        Gold::Countdown { numbers, target, uses } => logic::countdown::check(numbers, *target, *uses).map_err(puzzle)?,
+        Gold::Knights { roles, statements } => logic::knights::check(roles, statements).map_err(puzzle)?,
+        Gold::Zebra(zebra) => logic::zebra::check(zebra).map_err(puzzle)?,
+        Gold::Sat(sat) => logic::sat::check(sat).map_err(puzzle)?,
+        Gold::Sudoku(sudoku) => logic::sudoku::check(sudoku).map_err(puzzle)?,
     }
     Ok(())
 }
@@ -83,7 +68,7 @@ pub fn check_gold(problem: &Problem) -> Result<(), GoldError> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use ruminate_core::Language;
+    use ruminate_core::{Language, Uses};
 
     use super::*;
 
@@ -111,10 +96,10 @@ mod tests {
             assert!(error.starts_with(&format!("problem set/7: gold answer '{text}' cannot be read: expected ")), "{error}");
         }
         assert_eq!(value(&"1".repeat(2001)), Err("problem set/7: gold answer has 2001 bytes, expected at most 2000".into()));
-        let impossible = Gold::Countdown { numbers: vec![1, 1], target: 7 };
+        let impossible = Gold::Countdown { numbers: vec![1, 1], target: 7, uses: Uses::ExactlyOnce };
         assert_eq!(check(impossible), Err("problem set/7: no expression over [1, 1] gives 7".into()));
-        assert_eq!(check(Gold::Countdown { numbers: vec![3, 5, 7], target: 22 }), Ok(()));
+        assert_eq!(check(Gold::Countdown { numbers: vec![3, 5, 7], target: 22, uses: Uses::ExactlyOnce }), Ok(()));
         let nobody = "problem set/7: gold roles name [], expected at least one person and no empty name";
-        assert_eq!(check(Gold::Knights { roles: BTreeMap::new() }), Err(nobody.into()));
+        assert_eq!(check(Gold::Knights { roles: BTreeMap::new(), statements: Vec::new() }), Err(nobody.into()));
     }
 }

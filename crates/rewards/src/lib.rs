@@ -8,22 +8,19 @@
 
 mod accuracy;
 pub mod alarm;
-mod countdown;
-mod extract;
 mod format;
 mod gold;
-mod knights;
 mod language;
+mod logic;
 pub mod math;
 mod mix;
 mod rational;
 mod reflection;
 
 pub use accuracy::grade_accuracy;
-pub use countdown::reachable;
-pub use extract::final_answer;
 pub use format::grade_format;
 pub use gold::{GoldError, check_gold};
 pub use language::{chain_of_thought, language_share};
+pub use logic::reachable;
 pub use mix::{RewardMix, grade};
 pub use reflection::reflection_words;

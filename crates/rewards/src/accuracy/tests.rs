@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use ruminate_core::{Gold, Language, Outcome, Problem, ProblemId, Verdict};
+use ruminate_core::{
+    Gold, Language, Outcome, Problem, ProblemId, SatPuzzle, Statement, SudokuPuzzle, Uses, Verdict, ZebraClue, ZebraPuzzle,
+};
 
 use super::*;
 
@@ -13,9 +15,24 @@ fn value(text: &str) -> Problem {
     problem(Gold::Value { text: text.into() })
 }
 
-fn all_kinds() -> [Problem; 3] {
+fn all_kinds() -> [Problem; 7] {
     let roles = BTreeMap::from([("A".to_owned(), true), ("B".to_owned(), false)]);
-    [value("72"), problem(Gold::Countdown { numbers: vec![3, 5, 7], target: 22 }), problem(Gold::Knights { roles })]
+    let statements = vec![Statement { speaker: "A".into(), says: "is_knave(B) or count(knights) > 2".into() }];
+    let categories = BTreeMap::from([
+        ("name".to_owned(), vec!["A".to_owned(), "B".to_owned()]),
+        ("colour".to_owned(), vec!["red".to_owned(), "blue".to_owned()]),
+    ]);
+    let clues = vec![ZebraClue::LeftOf("A".into(), "B".into())];
+    let golds = [
+        Gold::Value { text: "72".into() },
+        Gold::Countdown { numbers: vec![3, 5, 7], target: 22, uses: Uses::ExactlyOnce },
+        Gold::Knights { roles, statements: Vec::new() },
+        Gold::Knights { roles: BTreeMap::new(), statements },
+        Gold::Zebra(ZebraPuzzle { houses: 2, categories, clues, unique: false }),
+        Gold::Sat(SatPuzzle { clauses: vec![vec![1, -2], vec![2]], ..SatPuzzle::default() }),
+        Gold::Sudoku(SudokuPuzzle { givens: vec![vec![0; 4]; 4], unique: false }),
+    ];
+    golds.map(problem)
 }
 
 fn check(gold: &str, text: &str, expected: Outcome) -> Verdict {
@@ -57,8 +74,12 @@ fn adversarial_texts_end_quickly() {
     let tags = "<answer>".repeat(50_000);
     let minus = format!("<answer>{}3</answer>", "-".repeat(1900));
     let names = format!("<answer>{}</answer>", "A ".repeat(900));
+    let json = format!("<answer>{}</answer>", "[{\"House 1\":".repeat(600));
+    let bars = format!("<answer>{}</answer>", "| 1 | A ".repeat(900));
+    let lines = "1\n\nanswer is\n```\n".repeat(20_000);
+    let zeros = "0 ".repeat(3900);
     for problem in all_kinds() {
-        for text in [&nested, &boxes, &dollars, &tags, &minus, &names] {
+        for text in [&nested, &boxes, &dollars, &tags, &minus, &names, &json, &bars, &lines, &zeros] {
             assert_ne!(grade_accuracy(&problem, text).outcome, Outcome::Right);
         }
     }
@@ -79,6 +100,17 @@ fn fragments() -> impl Strategy<Value = String> {
         Just("A是骑士".to_owned()),
         Just("knave:".to_owned()),
         Just("×".to_owned()),
+        Just("House 1: ".to_owned()),
+        Just("| colour | name |\n".to_owned()),
+        Just("| 1 | red | A |\n".to_owned()),
+        Just("{\"House 2\": [\"blue\", \"B\"]}".to_owned()),
+        Just("x1=true".to_owned()),
+        Just("not x2".to_owned()),
+        Just("unsatisfiable".to_owned()),
+        Just("1 2 3 4\n".to_owned()),
+        Just("第2座房子".to_owned()),
+        Just("\n\n".to_owned()),
+        Just("```".to_owned()),
         "[-0-9+*/()=,.%$ A-C]{1,6}",
         "\\PC{1,4}",
     ];
@@ -101,4 +133,29 @@ proptest! {
         prop_assert_eq!(grade_accuracy(&value(&answer.to_string()), &text(answer)).outcome, Outcome::Right);
         prop_assert_eq!(grade_accuracy(&value(&answer.to_string()), &text(answer + 1)).outcome, Outcome::Wrong);
     }
+}
+
+#[test]
+fn puzzles_are_written_as_in_the_documentation() {
+    for (gold, right) in [
+        (r#"{"type":"countdown","numbers":[3,5,7],"target":15,"uses":"at_most_once"}"#, "3*5"),
+        (r#"{"type":"knights","statements":[{"speaker":"Zoe","says":"is_knave(Max) and count(knights) = 1"}]}"#, "Zoe: knight, Max: knave"),
+        (
+            r#"{"type":"zebra","houses":2,"categories":{"name":["Ann","Ben"],"pet":["cat","dog"]},
+                "clues":[{"same":["Ann","dog"]},{"any_of":[{"at":["cat",1]},{"at_end":"Ann"}]},{"directly_left_of":["cat","Ann"]}],"unique":true}"#,
+            "House 1: Ben, cat\nHouse 2: Ann, dog",
+        ),
+        (r#"{"type":"sat","clauses":[[1,-2],[2]]}"#, "x1=true, x2=true"),
+        (r#"{"type":"sat","formula":"(a -> b) and not b","satisfiable":true}"#, "a=false, b=false"),
+        (r#"{"type":"sudoku","givens":[[0,4,0,0],[2,0,0,0],[0,0,0,2],[3,0,0,1]],"unique":true}"#, "1423\n2314\n4132\n3241"),
+    ] {
+        let problem = problem(serde_json::from_str(gold).unwrap());
+        assert_eq!(crate::check_gold(&problem), Ok(()), "{gold}");
+        let verdict = grade_accuracy(&problem, &format!("<answer>{right}</answer>"));
+        assert_eq!(verdict.outcome, Outcome::Right, "{gold}: {}", verdict.reason);
+        let again: Gold = serde_json::from_str(&serde_json::to_string(&problem.gold).unwrap()).unwrap();
+        assert_eq!(again, problem.gold);
+    }
+    let misspelt = r#"{"type":"zebra","houses":1,"categories":{},"clues":[],"uniqe":true}"#;
+    assert!(serde_json::from_str::<Gold>(misspelt).unwrap_err().to_string().contains("uniqe"));
 }

@@ -1,44 +1,97 @@
-//! Countdown: an expression over given numbers, each used exactly once, that reaches a target.
+//! Countdown: an expression over given numbers that reaches a target, each number used once.
 
 use std::fmt;
 
-use ruminate_core::{Outcome, Verdict};
+use ruminate_core::{Outcome, Uses, Verdict};
 
-use crate::accuracy::shorten;
+use super::answer::{self, Unread, shorten};
 use crate::rational::Rational;
 
 /// Bounds on the work for one expression; every real one is far below.
 const MAX_TOKENS: usize = 200;
 const MAX_DEPTH: usize = 40;
 
-/// Grades an answer such as `(3*5)+7` or `3 × 5 + 7 = 22`.
-pub(crate) fn grade(numbers: &[i64], target: i64, answer: &str) -> Verdict {
-    let answer = strip_wrappers(answer);
-    let (expression, stated) = match answer.split_once('=') {
-        Some((left, right)) => (left, Some(right.trim())),
-        None => (answer, None),
-    };
-    let parsed = tokenize(expression).and_then(|tokens| {
-        let mut parser = Parser { tokens: &tokens, at: 0, used: Vec::new() };
-        let value = parser.whole()?;
-        Ok((value, parser.used))
+/// Most sides of an answer such as `3*5+7 = 15+7 = 22`.
+const MAX_SIDES: usize = 10;
+
+/// Grades an answer such as `(3*5)+7`, `3 × 5 + 7 = 22`, `22 = 3*5+7` or `3*5+7 = 15+7 = 22`.
+///
+/// The first side that is more than a number is the expression; every other side must have the target's value.
+pub(crate) fn grade(numbers: &[i64], target: i64, uses: Uses, text: &str) -> Verdict {
+    let graded = answer::read(text, |piece| {
+        // A sentence or another line may follow an expression.
+        let line = piece.lines().next().unwrap_or_default();
+        let sentence = line.split_once(". ").map_or(line, |(before, _)| before);
+        let whole = grade_expression(numbers, target, uses, piece);
+        let verdict = if whole.outcome == Outcome::Unparsed { grade_expression(numbers, target, uses, sentence) } else { whole };
+        if verdict.outcome == Outcome::Unparsed { Err(Unread::Nothing(verdict.reason)) } else { Ok(verdict) }
     });
-    let (value, used) = match parsed {
-        Ok(parsed) => parsed,
-        Err(error) => return Verdict::none(error.outcome(), format!("'{}': {error}", shorten(answer))),
-    };
-    if let Some(reason) = misused(numbers, &used) {
+    graded.unwrap_or_else(|verdict| verdict)
+}
+
+fn grade_expression(numbers: &[i64], target: i64, uses: Uses, answer: &str) -> Verdict {
+    let sides: Vec<&str> = strip_marks(answer).split('=').map(str::trim).collect();
+    if sides.len() > MAX_SIDES {
+        return Verdict::none(Outcome::TimedOut, format!("more than {MAX_SIDES} sides of '='"));
+    }
+    let is_number = |side: &str| side.parse::<i64>().is_ok();
+    let main = sides.iter().position(|side| !is_number(side)).unwrap_or(0);
+    let mut values = Vec::with_capacity(sides.len());
+    for side in &sides {
+        match evaluate(side) {
+            Ok(value) => values.push(value),
+            Err(error) => return Verdict::none(error.outcome(), format!("'{}': {error}", shorten(side))),
+        }
+    }
+    let (value, used) = &values[main];
+    if let Some(reason) = misused(numbers, used, uses) {
         return Verdict::none(Outcome::Wrong, reason);
     }
-    if value != Rational::integer(target) {
+    if *value != Rational::integer(target) {
         return Verdict::none(Outcome::Wrong, format!("expected {target}, the expression gives {value}"));
     }
-    match stated {
-        Some(right) if right.parse() != Ok(target) => {
-            Verdict::none(Outcome::Wrong, format!("the expression gives {value} but the answer states '{}'", shorten(right)))
-        }
-        _ => Verdict::right(format!("{} gives {target}", shorten(expression.trim()))),
+    match values.iter().zip(&sides).find(|((other, _), _)| other != value) {
+        Some((_, side)) => Verdict::none(Outcome::Wrong, format!("the expression gives {value} but the answer states '{}'", shorten(side))),
+        None => Verdict::right(format!("{} gives {target}", shorten(sides[main]))),
     }
+}
+
+/// The value of an expression and the numbers in it.
+fn evaluate(text: &str) -> Result<(Rational, Vec<i64>), ExpressionError> {
+    let tokens = tokenize(text)?;
+    let mut parser = Parser { tokens: &tokens, at: 0, used: Vec::new() };
+    let value = parser.whole()?;
+    Ok((value, parser.used))
+}
+
+/// Takes off marks that surround a whole expression: `$…$`, `\(…\)`, `\[…\]`, `**…**`, a dot at the end.
+fn strip_marks(text: &str) -> &str {
+    const PAIRS: [(&str, &str); 6] = [("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("`", "`")];
+    let mut body = text.trim();
+    loop {
+        let trimmed = body.trim_end_matches(['.', '。']).trim();
+        match PAIRS.iter().find_map(|(open, close)| trimmed.strip_prefix(open)?.strip_suffix(close)) {
+            Some(inner) => body = inner.trim(),
+            None => return trimmed,
+        }
+    }
+}
+
+/// Checks that the target can be reached; known for at most 4 numbers, more take too long.
+///
+/// # Errors
+/// What is wrong, in one line.
+pub(crate) fn check(numbers: &[i64], target: i64, uses: Uses) -> Result<(), String> {
+    let found = match uses {
+        _ if numbers.is_empty() => false,
+        _ if numbers.len() > 4 => true,
+        Uses::ExactlyOnce => reachable(numbers, target) == Some(true),
+        Uses::AtMostOnce => (1_u32..1 << numbers.len()).any(|chosen| {
+            let some: Vec<i64> = (0..numbers.len()).filter(|idx| chosen >> idx & 1 == 1).map(|idx| numbers[idx]).collect();
+            reachable(&some, target) == Some(true)
+        }),
+    };
+    if found { Ok(()) } else { Err(format!("no expression over {numbers:?} gives {target}")) }
 }
 
 /// Whether some expression over all `numbers` gives `target`, by trying every pair of numbers and every operation.
@@ -76,50 +129,8 @@ fn reaches(numbers: &[Rational], target: Rational) -> bool {
     false
 }
 
-/// Takes off marks that surround a whole answer: `$…$`, `\(…\)`, `\[…\]`, `**…**`, `\boxed{…}`.
-fn strip_wrappers(text: &str) -> &str {
-    const PAIRS: [(&str, &str); 6] = [("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("`", "`")];
-    let mut body = text.trim();
-    loop {
-        let trimmed = body.trim_end_matches(['.', '。']).trim();
-        let inner = PAIRS
-            .iter()
-            .find_map(|(open, close)| trimmed.strip_prefix(open)?.strip_suffix(close))
-            .or_else(|| ["\\boxed{", "\\fbox{"].iter().find_map(|open| whole_group(trimmed, open)));
-        match inner {
-            Some(inner) => body = inner.trim(),
-            None => return body,
-        }
-    }
-}
-
-/// The inside of `open … }` if that group is the whole text.
-fn whole_group<'a>(text: &'a str, open: &str) -> Option<&'a str> {
-    let rest = text.strip_prefix(open)?;
-    let end = closing_brace(rest)?;
-    (end + 1 == rest.len()).then_some(&rest[..end])
-}
-
-/// Byte index of the `}` that closes a group which is already open at the start of `text`.
-fn closing_brace(text: &str) -> Option<usize> {
-    let mut depth = 1_usize;
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'{' => depth += 1,
-            b'}' => {
-                depth -= 1;
-                if depth == 0 {
-                    return Some(at);
-                }
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
 /// Which rule on the use of numbers is broken, if any.
-fn misused(numbers: &[i64], used: &[i64]) -> Option<String> {
+fn misused(numbers: &[i64], used: &[i64], uses: Uses) -> Option<String> {
     let mut left = numbers.to_vec();
     for number in used {
         match left.iter().position(|n| n == number) {
@@ -130,7 +141,7 @@ fn misused(numbers: &[i64], used: &[i64]) -> Option<String> {
             None => return Some(format!("number {number} is not among {numbers:?}")),
         }
     }
-    left.first().map(|number| format!("number {number} is not used"))
+    left.first().filter(|_| uses == Uses::ExactlyOnce).map(|number| format!("number {number} is not used"))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,7 +189,7 @@ impl fmt::Display for ExpressionError {
 }
 
 fn tokenize(text: &str) -> Result<Vec<Token>, ExpressionError> {
-    let text = text.replace("\\times", "*").replace("\\cdot", "*").replace("\\div", "/");
+    let text = text.replace("\\left", "").replace("\\right", "").replace("\\times", "*").replace("\\cdot", "*").replace("\\div", "/");
     let mut tokens = Vec::new();
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {

@@ -2,8 +2,12 @@ use proptest::prelude::*;
 
 use super::*;
 
+fn of(numbers: &[i64], target: i64, text: &str) -> Verdict {
+    grade(numbers, target, Uses::ExactlyOnce, &format!("<answer>{text}</answer>"))
+}
+
 fn check(answer: &str, expected: Outcome, reason: &str) {
-    let verdict = grade(&[3, 5, 7], 22, answer);
+    let verdict = grade_expression(&[3, 5, 7], 22, Uses::ExactlyOnce, answer);
     assert_eq!((verdict.outcome, verdict.reason.as_str()), (expected, reason), "{answer}");
 }
 
@@ -25,8 +29,41 @@ fn every_broken_rule_has_its_reason() {
     check("3 5 7", Outcome::Unparsed, "'3 5 7': unexpected part 2 of the expression");
     check("3^5", Outcome::Unparsed, "'3^5': '^' has no place in an expression");
     check("", Outcome::Unparsed, "'': the expression ends too early");
-    assert_eq!(grade(&[3], 3, &"(".repeat(100)).outcome, Outcome::TimedOut);
-    assert_eq!(grade(&[3], 3, &"3+".repeat(300)).outcome, Outcome::TimedOut);
+    assert_eq!(of(&[3], 3, &"(".repeat(100)).outcome, Outcome::TimedOut);
+    assert_eq!(of(&[3], 3, &"3+".repeat(300)).outcome, Outcome::TimedOut);
+}
+
+#[test]
+fn each_number_may_be_demanded_or_only_allowed() {
+    let of = |uses, text: &str| grade(&[3, 5, 7], 15, uses, text).reason;
+    assert_eq!(of(Uses::AtMostOnce, "3*5"), "3*5 gives 15");
+    assert_eq!(of(Uses::ExactlyOnce, "3*5"), "number 7 is not used");
+    assert_eq!(of(Uses::AtMostOnce, "3*5+7-7"), "number 7 is used too often");
+    let unreachable = |numbers: &[i64]| format!("no expression over {numbers:?} gives 15");
+    assert_eq!(super::check(&[3, 5, 7], 15, Uses::AtMostOnce), Ok(()));
+    assert_eq!(super::check(&[3, 5, 7], 15, Uses::ExactlyOnce), Ok(()));
+    assert_eq!(super::check(&[3, 5, 8], 15, Uses::AtMostOnce), Ok(()));
+    assert_eq!(super::check(&[3, 6], 15, Uses::AtMostOnce), Err(unreachable(&[3, 6])));
+    assert_eq!(super::check(&[3, 5, 1000], 15, Uses::ExactlyOnce), Err(unreachable(&[3, 5, 1000])));
+    assert_eq!(super::check(&[], 15, Uses::AtMostOnce), Err(unreachable(&[])));
+}
+
+#[test]
+fn answers_stand_where_they_are_marked_and_sides_must_agree() {
+    for (text, expected) in [
+        ("<think>3+5</think>So it works:\n(3*5)+7 = 22", "(3*5)+7 gives 22"),
+        ("<think>…</think>The answer is (3*5)+7. I hope this helps", "(3*5)+7 gives 22"),
+        ("3+5+7 = 15 fails.\n#### 3*5+7\nDone", "3*5+7 gives 22"),
+        ("\\boxed{\\left(3\\times5\\right)+7}", "(3*5)+7 gives 22"),
+        ("22 = 3*5+7", "3*5+7 gives 22"),
+        ("3*5+7 = 15+7 = 22", "3*5+7 gives 22"),
+        ("<answer>3*5+7 = 15+8 = 22</answer>", "the expression gives 22 but the answer states '15+8'"),
+        ("<answer>3*5+7 = 22 = 23</answer>", "the expression gives 22 but the answer states '23'"),
+    ] {
+        let verdict = grade(&[3, 5, 7], 22, Uses::ExactlyOnce, text);
+        assert_eq!(verdict.reason.replace("\\left", "").replace("\\right", "").replace("\\times", "*"), expected, "{text}");
+    }
+    assert_eq!(of(&[3, 5, 7], 22, &"22=".repeat(20)).outcome, Outcome::TimedOut);
 }
 
 #[test]
@@ -61,9 +98,9 @@ proptest! {
                 _ => (format!("({text})*{n}"), value * n),
             };
         }
-        prop_assert_eq!(grade(&numbers, value, &text).outcome, Outcome::Right);
-        prop_assert_eq!(grade(&numbers, value + 1, &text).outcome, Outcome::Wrong);
-        prop_assert_eq!(grade(&numbers, value + 1, &format!("{text}+1")).outcome, Outcome::Wrong);
+        prop_assert_eq!(of(&numbers, value, &text).outcome, Outcome::Right);
+        prop_assert_eq!(of(&numbers, value + 1, &text).outcome, Outcome::Wrong);
+        prop_assert_eq!(of(&numbers, value + 1, &format!("{text}+1")).outcome, Outcome::Wrong);
         if numbers.len() <= 4 {
             prop_assert_eq!(reachable(&numbers, value), Some(true));
         }
