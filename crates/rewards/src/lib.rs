@@ -24,7 +24,7 @@ pub use countdown::reachable;
 pub use extract::{Extracted, Place, final_answer};
 pub use format::grade_format;
 pub use gold::{GoldError, check_gold};
-pub use language::{chain_of_thought, language_share};
+pub use language::{LanguageCount, chain_of_thought, count_language, grade_language, language_of, language_share};
 pub use mix::{RewardMix, grade};
 pub use rational::Rational;
 pub use reflection::reflection_words;
