@@ -4,6 +4,7 @@
 //! [`Problem`] → prompt tokens → [`Completion`] → [`Verdict`]s → [`Rollout`] → [`RolloutGroup`].
 
 mod completion;
+mod language;
 mod problem;
 mod puzzle;
 mod rollout;
@@ -11,8 +12,9 @@ mod seed;
 mod verdict;
 
 pub use completion::{Completion, FinishReason, PolicyVersion, TokenId};
-pub use problem::{Gold, Language, Message, Problem, ProblemId, Role};
 pub use puzzle::{SatPuzzle, Statement, SudokuPuzzle, Uses, ZebraClue, ZebraPuzzle};
+pub use language::{Language, UnknownLanguage};
+pub use problem::{Gold, Message, Problem, ProblemId, Role};
 pub use rollout::{Rollout, RolloutGroup};
 pub use seed::Seed;
 pub use verdict::{Outcome, Verdict};

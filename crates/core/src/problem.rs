@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{SatPuzzle, Statement, SudokuPuzzle, Uses, ZebraPuzzle};
+use crate::{Language, SatPuzzle, Statement, SudokuPuzzle, Uses, ZebraPuzzle};
 
 /// Stable name of a problem, unique within its source, such as `gsm8k/train/17` or `arithmetic/5/held-out/3`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -16,16 +16,6 @@ impl fmt::Display for ProblemId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// A natural language that prompts and reasoning are written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Language {
-    /// English.
-    En,
-    /// Chinese.
-    Zh,
 }
 
 /// What a right answer is. Each variant has its own rule-based grader in `rewards`.

@@ -20,7 +20,7 @@ mod reflection;
 pub use accuracy::grade_accuracy;
 pub use format::grade_format;
 pub use gold::{GoldError, check_gold};
-pub use language::{chain_of_thought, language_share};
 pub use logic::reachable;
+pub use language::{LanguageCount, chain_of_thought, count_language, grade_language, language_of, language_share};
 pub use mix::{RewardMix, grade};
 pub use reflection::reflection_words;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ruminate_core::{Language, Outcome, Problem, Verdict};
+use ruminate_core::{Problem, Verdict};
 use serde::{Deserialize, Serialize};
 
-use crate::{chain_of_thought, grade_accuracy, grade_format, language_share};
+use crate::{grade_accuracy, grade_format, grade_language};
 
 /// Weight of each reward. R1-Zero: accuracy and format with equal weight, no language reward.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,23 +38,9 @@ pub fn grade(problem: &Problem, text: &str, mix: &RewardMix, prompt_opens_think:
     (verdicts.into_iter().map(|(name, verdict)| (name.to_owned(), verdict)).collect(), reward)
 }
 
-/// The language share as a reward. Reasoning in symbols only mixes nothing and earns 1; no reasoning at all earns 0.
-fn grade_language(text: &str, target: Language) -> Verdict {
-    match language_share(text, target) {
-        Some(share) if share > 0.0 => Verdict {
-            reward: share,
-            outcome: Outcome::Right,
-            reason: format!("{:.0}% of the words are in the target language", 100.0 * share),
-        },
-        Some(_) => Verdict::none(Outcome::Wrong, "no word is in the target language"),
-        None if chain_of_thought(text).trim().is_empty() => Verdict::none(Outcome::Unparsed, "no chain of thought"),
-        None => Verdict::right("the chain of thought has no words"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use ruminate_core::{Gold, ProblemId};
+    use ruminate_core::{Gold, Language, ProblemId};
 
     use super::*;
 
