@@ -3,12 +3,14 @@
 //! Plain data without I/O, clock or global state. The way of the data through the program:
 //! [`Problem`] → prompt tokens → [`Completion`] → [`Verdict`]s → [`Rollout`] → [`RolloutGroup`].
 
+mod code;
 mod completion;
 mod problem;
 mod rollout;
 mod seed;
 mod verdict;
 
+pub use code::{Checker, CodeLimits, CodeReward, CodeTask, CodeTest, Compare};
 pub use completion::{Completion, FinishReason, PolicyVersion, TokenId};
 pub use problem::{Gold, Language, Message, Problem, ProblemId, Role};
 pub use rollout::{Rollout, RolloutGroup};

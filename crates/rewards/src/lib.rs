@@ -7,6 +7,7 @@
 //! target-language words in the chain of thought (DeepSeek-R1, section 2).
 
 mod accuracy;
+pub mod code;
 mod countdown;
 mod extract;
 mod format;
