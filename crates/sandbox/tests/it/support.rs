@@ -1,0 +1,46 @@
+//! What the tests share.
+
+use std::sync::OnceLock;
+
+use libtest_mimic::{Failed, Trial};
+use ruminate_sandbox::{BuildError, Finished, Language, Limits, Sandbox, SandboxConfig, Source};
+
+/// Argument that makes the test program a launcher.
+pub(crate) const LAUNCHER_ARGUMENT: &str = "--serve-launcher";
+
+/// A configuration with this program as the launcher.
+pub(crate) fn config() -> SandboxConfig {
+    SandboxConfig::new(std::env::current_exe().unwrap(), [LAUNCHER_ARGUMENT])
+}
+
+/// The sandbox that most tests share: they also show that an attack leaves it usable.
+pub(crate) fn sandbox() -> &'static Sandbox {
+    static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
+    SANDBOX.get_or_init(|| Sandbox::start(SandboxConfig { slots: 2, ..config() }).unwrap())
+}
+
+/// A test by name.
+pub(crate) fn test(name: &'static str, run: impl FnOnce() + Send + 'static) -> Trial {
+    Trial::test(name, || {
+        run();
+        Ok::<(), Failed>(())
+    })
+}
+
+/// A test that needs the toolchain of a language. Without it, it is skipped and says so.
+pub(crate) fn test_with(language: Language, name: &'static str, run: impl FnOnce() + Send + 'static) -> Trial {
+    test(name, move || match sandbox().toolchain(language) {
+        Ok(_) => run(),
+        Err(error) => println!("{name}: skipped, {error}"),
+    })
+}
+
+/// Builds and runs a program.
+pub(crate) fn run_with(language: Language, text: &str, stdin: &[u8], limits: &Limits) -> Finished {
+    let slot = sandbox().slot();
+    match slot.build(&Source::single(language, text), &Limits::compile()) {
+        Ok(program) => slot.run(&program, stdin, limits).unwrap(),
+        Err(BuildError::Compile(finished)) => panic!("{}: {}", finished.ending, String::from_utf8_lossy(&finished.stderr)),
+        Err(error) => panic!("{error}"),
+    }
+}
