@@ -1,11 +1,11 @@
 //! Control groups, v1 and v2, as far as the machine lets us make them.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
 use crate::layers::Layer;
@@ -164,7 +164,6 @@ fn failed(path: &Path, error: &io::Error) -> String {
 
 /// Control files are written by one call, and are not created.
 fn write(path: &Path, text: &str) -> io::Result<()> {
-    use std::io::Write;
     fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())
 }
 
@@ -211,10 +210,17 @@ impl JobGroups {
         Ok(made)
     }
 
-    /// Moves a process, which has no children yet, into the groups.
-    pub(crate) fn enter(&self, pid: Pid) -> io::Result<()> {
-        let pid = pid.as_raw_nonzero().to_string();
-        self.groups.iter().try_for_each(|group| write(&group.folder.join("cgroup.procs"), &pid))
+    /// Opens the ways into the groups, with the rights of this process.
+    pub(crate) fn doors(&self) -> io::Result<Doors> {
+        let mut doors = Doors { tasks: Vec::new(), birthplace: None };
+        for group in &self.groups {
+            match group.version {
+                Version::V1 => doors.tasks.push(fs::OpenOptions::new().write(true).open(group.folder.join("tasks"))?),
+                // There is one hierarchy only.
+                Version::V2 => doors.birthplace = Some(File::open(&group.folder)?),
+            }
+        }
+        Ok(doors)
     }
 
     /// Whether the kernel has killed a process for want of memory.
@@ -256,6 +262,28 @@ impl Drop for JobGroups {
         for group in &self.groups {
             drop(fs::remove_dir(&group.folder));
         }
+    }
+}
+
+/// Ways into the groups of a job.
+///
+/// To move another process, or one with threads, the kernel stops all forks of the machine and waits for every processor: about 10 ms
+/// for each hierarchy. A thread that moves itself (v1), or a process that is born in its group (v2), costs nothing of the kind.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    tasks: Vec<File>,
+    birthplace: Option<File>,
+}
+
+impl Doors {
+    /// The v2 group that the first process of the job is to be born in.
+    pub(crate) fn birthplace(&self) -> Option<BorrowedFd<'_>> {
+        self.birthplace.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Moves this process, which must have one thread, into the v1 groups.
+    pub(crate) fn enter(&self) -> io::Result<()> {
+        self.tasks.iter().try_for_each(|mut tasks| tasks.write_all(b"0"))
     }
 }
 

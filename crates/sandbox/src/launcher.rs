@@ -47,7 +47,7 @@ fn serve(pool: BorrowedFd<'_>) -> io::Result<()> {
     // Nobody may look into the memory of the launcher, where other jobs' requests were.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     while let Some(handles) = wire::receive_job(pool)? {
-        match sys::fork_into(0)? {
+        match sys::fork_into(0, None)? {
             Fork::Child => {
                 let report = handles.report.as_fd().try_clone_to_owned();
                 let last_word = take(handles);

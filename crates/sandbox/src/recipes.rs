@@ -7,7 +7,7 @@ use crate::language::Language;
 use crate::launcher::{PROGRAM_FOLDER, WORK_FOLDER};
 use crate::limits::Limits;
 use crate::run::Source;
-use crate::toolchain::Toolchain;
+use crate::toolchain::{PYTHON_ENVIRONMENT, Toolchain};
 
 /// A command in the sandbox.
 #[derive(Debug, PartialEq, Eq)]
@@ -104,8 +104,8 @@ pub(crate) fn compilation(tools: &Toolchain, source: &Source, limits: &Limits) -
         }
         Language::TypeScript => {
             let declarations = format!("{WORK_FOLDER}/{NODE_DECLARATIONS}");
-            let options =
-                ["--outDir", &out, "--rootDir", PROGRAM_FOLDER, "--target", "es2022", "--module", "commonjs", "--moduleResolution", "node10"];
+            // Not strict: programs are judged by what they do; and versions differ in what they are by default.
+            let options = ["--outDir", &out, "--rootDir", PROGRAM_FOLDER, "--target", "es2022", "--module", "commonjs", "--strict", "false"];
             let mut arguments = vec![tools.path.display().to_string()];
             arguments.extend(owned(&options));
             arguments.extend(owned(&["--esModuleInterop", "--skipLibCheck", "--types", "", "--pretty", "false", &declarations, &input]));
@@ -129,7 +129,9 @@ pub(crate) fn invocation(tools: &Toolchain, main: &str, arguments: &[String], li
     let interpreter = tools.path.clone();
     let companion = || tools.companion.clone().unwrap_or_default();
     let (program, mut all) = match tools.language {
-        Language::Python => (interpreter, vec!["-B".to_owned(), "-s".to_owned(), path]),
+        Language::Python => {
+            (PathBuf::from(PYTHON_ENVIRONMENT).join("bin").join("python3"), vec!["-B".to_owned(), "-s".to_owned(), path])
+        }
         Language::Bash => (interpreter, vec!["--noprofile".to_owned(), "--norc".to_owned(), path]),
         Language::Php => (interpreter, vec![format!("-dmemory_limit={}M", limits.mebibytes), "-ddisplay_errors=stderr".to_owned(), path]),
         Language::JavaScript => (interpreter, node_options(limits, path)),

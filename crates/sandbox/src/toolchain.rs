@@ -118,17 +118,32 @@ fn prefix_of(program: &Path) -> &Path {
     }
 }
 
+/// Folder of the virtual environment in the sandbox.
+pub(crate) const PYTHON_ENVIRONMENT: &str = "/venv";
+
 fn python() -> Result<Toolchain, String> {
     // A version manager's shim and a virtual environment both lead to the interpreter that they stand for.
-    const SCRIPT: &str = "import sys; print(getattr(sys, '_base_executable', sys.executable)); print(sys.base_prefix); \
-                          print(sys.base_exec_prefix); print('Python', sys.version.split()[0])";
-    let answer = ask("python3", &["-c", SCRIPT]).or_else(|_| locate("python3").and_then(|path| ask(path, &["-c", SCRIPT])))?;
-    let [path, prefix, exec_prefix, version] = answer.lines().collect::<Vec<_>>()[..] else {
+    const SCRIPT: &str = "import sys, site; print(getattr(sys, '_base_executable', sys.executable)); print(sys.base_prefix); \
+                          print(sys.base_exec_prefix); print('Python', sys.version.split()[0]); \
+                          print('python%d.%d' % sys.version_info[:2]); print('\\n'.join(site.getsitepackages()))";
+    let answer = ask("python3", &["-s", "-c", SCRIPT])?;
+    let lines: Vec<&str> = answer.lines().collect();
+    let [path, prefix, exec_prefix, version, name, packages @ ..] = lines.as_slice() else {
         return Err(format!("`python3` gave an unexpected answer: {answer:?}"));
     };
     let path = fs::canonicalize(path).map_err(|error| format!("{path}: {error}"))?;
-    let prefixes = [Path::new(prefix), Path::new(exec_prefix)].map(|prefix| if prefix.components().count() > 1 { prefix } else { &path });
-    Ok(Toolchain { language: Language::Python, view: view(&prefixes), path, version: version.to_owned(), companion: None })
+    let mut shown: Vec<&Path> = [prefix, exec_prefix].map(|prefix| if Path::new(prefix).components().count() > 1 { Path::new(prefix) } else { &path }).into();
+    shown.extend(packages.iter().map(Path::new));
+    let mut view = view(&shown);
+    // A virtual environment that sees the packages of the machine, but not what they run at the start of every interpreter: that
+    // may take longer than the program.
+    let environment = Path::new(PYTHON_ENVIRONMENT);
+    let home = path.parent().unwrap_or(&path).display();
+    let text = |lines: &[&str]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    view.files.push((environment.join("pyvenv.cfg"), format!("home = {home}\ninclude-system-site-packages = false\n")));
+    view.files.push((environment.join("lib").join(name).join("site-packages").join("packages.pth"), text(packages)));
+    view.links.push((environment.join("bin").join("python3"), path.clone()));
+    Ok(Toolchain { language: Language::Python, view, path, version: (*version).to_owned(), companion: None })
 }
 
 fn compiler(language: Language, names: &[&str]) -> Result<Toolchain, String> {
@@ -157,9 +172,11 @@ fn typescript() -> Result<Toolchain, String> {
     let node = node()?;
     let path = locate("tsc")?;
     let version = format!("TypeScript {}, {}", first_line(&ask(&node.path, &[&path.to_string_lossy(), "--version"])?), node.version);
+    // The compiler may be a program in a package beside the one that starts it.
+    let packages = path.ancestors().find(|folder| folder.ends_with("node_modules")).unwrap_or(prefix_of(&path));
     Ok(Toolchain {
         language: Language::TypeScript,
-        view: view(&[prefix_of(&node.path), prefix_of(&path)]),
+        view: view(&[prefix_of(&node.path), packages]),
         path,
         version,
         companion: Some(node.path),
@@ -176,8 +193,8 @@ fn java() -> Result<Toolchain, String> {
     }
     let version = first_line(&ask(&path, &["-version"])?);
     // Some distributions keep its settings elsewhere, behind links.
-    let settings = fs::canonicalize(home.join("conf").join("security")).ok();
-    let settings = settings.as_deref().and_then(Path::parent).filter(|folder| folder.starts_with("/etc") && folder.components().count() > 2);
+    let settings = fs::canonicalize(home.join("conf").join("security").join("java.security")).ok();
+    let settings = settings.as_deref().and_then(|file| file.ancestors().nth(2)).filter(|folder| folder.components().count() > 2);
     let companion = Some(home.join("bin").join("java"));
     Ok(Toolchain { language: Language::Java, view: view(&[&home, settings.unwrap_or(&home)]), path, version, companion })
 }

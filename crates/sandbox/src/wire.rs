@@ -53,6 +53,8 @@ pub(crate) enum Action {
 pub(crate) struct View {
     /// Files and folders that are visible under their own path, read-only.
     pub visible: Vec<PathBuf>,
+    /// Small files: path, content.
+    pub files: Vec<(PathBuf, String)>,
     /// Symbolic links: where, and to what.
     pub links: Vec<(PathBuf, PathBuf)>,
     /// Folders that the job sees at a path, and may change without changing them: source, path.

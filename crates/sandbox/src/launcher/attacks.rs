@@ -65,7 +65,7 @@ const MANY: usize = 4096;
 
 fn fork_bomb() -> bool {
     for _ in 0..MANY {
-        match sys::fork_into(0) {
+        match sys::fork_plainly() {
             Ok(Fork::Child) => {
                 std::thread::sleep(Duration::from_secs(60));
                 sys::exit_now(0)
@@ -80,7 +80,7 @@ fn fork_bomb() -> bool {
 /// Several children take more together than one may have.
 fn memory_bomb() -> bool {
     for _ in 0..3 {
-        if let Ok(Fork::Child) = sys::fork_into(0) {
+        if let Ok(Fork::Child) = sys::fork_plainly() {
             let mut pieces: Vec<Vec<u8>> = Vec::new();
             // 256 MiB in pieces; the limit of the self-test is less.
             for _ in 0..256 {

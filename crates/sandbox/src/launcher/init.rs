@@ -13,6 +13,7 @@ use rustix::thread::{CapabilitiesSecureBits, CapabilitySet, CapabilitySets};
 use super::supervisor::{INNER_ID, Word};
 use super::{filter, view};
 use crate::archive;
+use crate::cgroup::Doors;
 use crate::layers::Layer;
 use crate::sys::{self, Fork};
 use crate::wire::{self, Action, End, Handles, Request};
@@ -32,8 +33,8 @@ fn at<E: Into<io::Error>>(step: &'static str) -> impl FnOnce(E) -> Failure {
 }
 
 /// Init's whole life.
-pub(super) fn run(request: &Request, handles: Handles<OwnedFd>, supervisor: OwnedFd) -> ! {
-    let word = match try_run(request, handles, &supervisor) {
+pub(super) fn run(request: &Request, handles: Handles<OwnedFd>, supervisor: OwnedFd, groups: &Doors) -> ! {
+    let word = match try_run(request, handles, &supervisor, groups) {
         Ok(end) => Word::Ended(end),
         Err((step, error)) => Word::Failed { step: step.to_owned(), message: error.to_string() },
     };
@@ -41,8 +42,9 @@ pub(super) fn run(request: &Request, handles: Handles<OwnedFd>, supervisor: Owne
     sys::exit_now(0)
 }
 
-fn try_run(request: &Request, handles: Handles<OwnedFd>, supervisor: &OwnedFd) -> Result<End, Failure> {
-    // Until the supervisor has mapped our users and put us into control groups, nothing may happen.
+fn try_run(request: &Request, handles: Handles<OwnedFd>, supervisor: &OwnedFd, groups: &Doors) -> Result<End, Failure> {
+    groups.enter().map_err(at("entering control groups"))?;
+    // Until the supervisor has mapped our users, nothing may happen.
     let (go, _) = wire::receive(supervisor.as_fd()).map_err(at("waiting for the supervisor"))?;
     if go.is_empty() {
         sys::exit_now(1);
@@ -54,7 +56,7 @@ fn try_run(request: &Request, handles: Handles<OwnedFd>, supervisor: &OwnedFd) -
     view::make(request, &handles)?;
     become_nobody()?;
     die_with_parent()?;
-    let program = match sys::fork_into(0).map_err(at("forking"))? {
+    let program = match sys::fork_into(0, None).map_err(at("forking"))? {
         Fork::Child => match start_program(request, handles, supervisor) {
             Ok(never) => match never {},
             Err((step, error)) => {

@@ -70,17 +70,17 @@ fn try_supervise(request: &Request, handles: Handles<OwnedFd>) -> Result<Report,
     let (ours, theirs) =
         rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).map_err(|error| ("socketpair", error.into()))?;
     let flags = NAMESPACES.iter().filter(|(layer, _)| !request.without.contains(layer)).fold(0, |flags, (_, flag)| flags | flag);
-    let pid = match sys::fork_into(flags).map_err(at("making namespaces"))? {
+    let doors = groups.doors().map_err(at("opening control groups"))?;
+    let pid = match sys::fork_into(flags, doors.birthplace()).map_err(at("making namespaces"))? {
         Fork::Child => {
             drop(ours);
-            init::run(request, handles, theirs)
+            init::run(request, handles, theirs, &doors)
         }
         Fork::Parent(pid) => pid,
     };
-    drop((theirs, handles));
+    drop((theirs, handles, doors));
     let job = Job { pid, groups };
     map_ids(pid).map_err(at("mapping users"))?;
-    job.groups.enter(pid).map_err(at("entering control groups"))?;
     wire::send(ours.as_fd(), b"go", &[]).map_err(at("starting init"))?;
     watch(request, job, ours, report).map_err(at("watching"))
 }
@@ -237,7 +237,7 @@ pub(super) fn detect() -> Detected {
 }
 
 fn try_namespace(flags: libc::c_int) -> io::Result<()> {
-    match sys::fork_into(flags)? {
+    match sys::fork_into(flags, None)? {
         Fork::Child => sys::exit_now(0),
         Fork::Parent(pid) => {
             rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(pid), WaitOptions::empty()))?;

@@ -50,6 +50,9 @@ pub(super) fn make(request: &Request, handles: &Handles<OwnedFd>) -> Result<(), 
     make_devices().map_err(at("making devices"))?;
     make_accounts().map_err(at("making accounts"))?;
     make_working_folders(request, handles)?;
+    for (path, text) in &request.view.files {
+        make_parent(path).and_then(|()| fs::write(path, text)).map_err(at("making files"))?;
+    }
     for (path, target) in &request.view.links {
         make_parent(path).and_then(|()| symlink(target, path)).map_err(at("making links"))?;
     }

@@ -3,6 +3,7 @@
 
 mod languages;
 mod support;
+mod throughput;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -13,6 +14,6 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // Each test has several processes, and some measure time.
     arguments.test_threads.get_or_insert(2);
-    let tests: Vec<Trial> = [languages::tests()].into_iter().flatten().collect();
+    let tests: Vec<Trial> = [languages::tests(), throughput::tests()].into_iter().flatten().collect();
     libtest_mimic::run(&arguments, tests).exit();
 }

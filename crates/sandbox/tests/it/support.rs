@@ -40,7 +40,10 @@ pub(crate) fn run_with(language: Language, text: &str, stdin: &[u8], limits: &Li
     let slot = sandbox().slot();
     match slot.build(&Source::single(language, text), &Limits::compile()) {
         Ok(program) => slot.run(&program, stdin, limits).unwrap(),
-        Err(BuildError::Compile(finished)) => panic!("{}: {}", finished.ending, String::from_utf8_lossy(&finished.stderr)),
+        Err(BuildError::Compile(finished)) => {
+            let text = [finished.stdout, finished.stderr].concat();
+            panic!("{}: {}", finished.ending, String::from_utf8_lossy(&text))
+        },
         Err(error) => panic!("{error}"),
     }
 }
