@@ -99,7 +99,9 @@ impl TryFrom<TestFields> for CodeTest {
             TestFields { stdin: None, stdout: None, call: Some(call), args: Some(args), expect: Some(expect), assert: None } => {
                 Ok(Self::Call { call, args, expect })
             }
-            TestFields { stdin: None, stdout: None, call: None, args: None, expect: None, assert: Some(assert) } => Ok(Self::Assert { assert }),
+            TestFields { stdin: None, stdout: None, call: None, args: None, expect: None, assert: Some(assert) } => {
+                Ok(Self::Assert { assert })
+            }
             _ => Err("expected a test with `stdin` and `stdout`, with `call`, `args` and `expect`, or with `assert`"),
         }
     }

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::CodeTask;
+
 /// Stable name of a problem, unique within its source, such as `gsm8k/train/17` or `arithmetic/5/held-out/3`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -27,7 +29,7 @@ pub enum Language {
 }
 
 /// What a right answer is. Each variant has its own rule-based grader in `rewards`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Gold {
     /// One value, as text: an integer, decimal, fraction or LaTeX expression.
@@ -47,10 +49,12 @@ pub enum Gold {
         /// Role by name.
         roles: BTreeMap<String, bool>,
     },
+    /// A program that passes tests. It is graded by `rewards::code`, which needs a sandbox.
+    Code(Box<CodeTask>),
 }
 
 /// A question whose answer a rule can check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Problem {
     /// Stable name, used as a randomness key and in every record of the run.
     pub id: ProblemId,

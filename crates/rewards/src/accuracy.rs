@@ -22,6 +22,7 @@ pub fn grade_accuracy(problem: &Problem, text: &str) -> Verdict {
         Gold::Value { text: gold } => grade_value(gold, answer),
         Gold::Countdown { numbers, target } => countdown::grade(numbers, *target, answer.text),
         Gold::Knights { roles } => knights::grade(roles, answer.text),
+        Gold::Code(_) => Verdict::none(Outcome::BadGold, "a program is graded by code::grade_completion, which has a sandbox"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use ruminate_core::{Gold, Problem, ProblemId};
 
+use crate::code::check_task;
 use crate::value::{MAX_ANSWER_BYTES, Value};
 use crate::{reachable, value};
 
@@ -52,6 +53,14 @@ pub enum GoldError {
         /// The names as found.
         found: String,
     },
+    /// Tests of a program that make no sense.
+    #[error("problem {id}: {message}")]
+    Code {
+        /// The problem.
+        id: ProblemId,
+        /// What is wrong.
+        message: String,
+    },
 }
 
 /// Checks that the gold answer can be read and met, so that no problem is unwinnable by a defect of the data.
@@ -83,6 +92,7 @@ pub fn check_gold(problem: &Problem) -> Result<(), GoldError> {
                 return Err(GoldError::Names { id: id(), found: format!("{:?}", roles.keys().collect::<Vec<_>>()) });
             }
         }
+        Gold::Code(task) => check_task(task).map_err(|error| GoldError::Code { id: id(), message: error.to_string() })?,
     }
     Ok(())
 }

@@ -45,7 +45,8 @@ impl Calls {
     /// Calls one function.
     pub(super) fn test(&mut self, run: &mut Run<'_>, call: &str, args: &[Json], expect: &Json) -> TestResult {
         if self.program.is_none() {
-            let names = run.task.tests.iter().filter_map(|test| if let CodeTest::Call { call, .. } = test { Some(call.as_str()) } else { None });
+            let names =
+                run.task.tests.iter().filter_map(|test| if let CodeTest::Call { call, .. } = test { Some(call.as_str()) } else { None });
             self.program = Some(serve(run, &names.collect())?);
         }
         match &self.program {

@@ -36,7 +36,9 @@ pub(super) fn checked_language(task: &CodeTask) -> Result<Language, CodeError> {
 fn check_numbers(task: &CodeTask) -> Result<(), CodeError> {
     // An hour for one test, 1 TiB: more is a slip of the pen.
     let positive = |name: &str, value: Option<f64>, most: f64| match value {
-        Some(value) if !(value > 0.0 && value <= most) => Err(CodeError::BadTask(format!("{name}: expected more than 0 and at most {most}, found {value}"))),
+        Some(value) if !(value > 0.0 && value <= most) => {
+            Err(CodeError::BadTask(format!("{name}: expected more than 0 and at most {most}, found {value}")))
+        }
         _ => Ok(()),
     };
     positive("limits.seconds", task.limits.seconds, 3600.0)?;

@@ -8,15 +8,22 @@ use std::fmt::Write as _;
 use ruminate_core::CodeTask;
 use ruminate_sandbox::{Language, Source, SourceFile};
 
+const GO_DRIVER: &str = include_str!("drivers/go/driver.go");
+
 /// Whether functions of a program in this language can be called with JSON arguments.
 ///
 /// # Errors
 /// Why not, by name.
 pub(super) fn calls(language: Language) -> Result<(), String> {
     match language {
-        Language::Python | Language::JavaScript | Language::TypeScript | Language::Cpp | Language::Java | Language::Go | Language::Php | Language::Bash => {
-            Ok(())
-        }
+        Language::Python
+        | Language::JavaScript
+        | Language::TypeScript
+        | Language::Cpp
+        | Language::Java
+        | Language::Go
+        | Language::Php
+        | Language::Bash => Ok(()),
         Language::C | Language::Rust | Language::CSharp => {
             Err(format!("functions cannot be called in {language}: write the test with `stdin` and `stdout`"))
         }
@@ -38,25 +45,11 @@ pub(super) fn asserts(language: Language, _task: &CodeTask) -> Result<(), String
 
 /// A program that reads and writes.
 pub(super) fn whole_program(language: Language, text: &str) -> Source {
-    let name = match language {
-        Language::Java => format!("{}.java", java_main_class(text)),
-        Language::Python => "main.py".to_owned(),
-        Language::Cpp => "main.cpp".to_owned(),
-        Language::C => "main.c".to_owned(),
-        Language::Rust => "main.rs".to_owned(),
-        Language::JavaScript => "main.js".to_owned(),
-        Language::TypeScript => "main.ts".to_owned(),
-        Language::Bash => "main.sh".to_owned(),
-        Language::Go => "main.go".to_owned(),
-        Language::Php => "main.php".to_owned(),
-        Language::CSharp => "main.cs".to_owned(),
-    };
-    let text = match language {
-        Language::Go => go_text(text),
-        Language::Php => php_text(text),
-        _ => text.to_owned(),
-    };
-    source(language, &name, vec![(name.clone(), text)])
+    match language {
+        Language::Go => Source::single(language, go_text(text)),
+        Language::Php => Source::single(language, php_text(text)),
+        _ => Source::single(language, text),
+    }
 }
 
 /// A program whose functions are called over the channel, and what its command line is.
@@ -78,7 +71,9 @@ pub(super) fn served_program(language: Language, text: &str, names: &BTreeSet<&s
             source(language, "main.js", files)
         }
         Language::TypeScript => {
-            let driver = format!("// @ts-nocheck\n{}", include_str!("drivers/javascript/program.js"));
+            // The reference makes the compiler read the program; the export makes a module of the driver, so that their names do not meet.
+            let head = "/// <reference path=\"./program_text.ts\" />\n// @ts-nocheck\nexport {};\n";
+            let driver = format!("{head}{}", include_str!("drivers/javascript/program.js"));
             source(language, "main.ts", vec![file("main.ts", &driver), file("program_text.ts", text)])
         }
         Language::Cpp => {
@@ -93,18 +88,11 @@ pub(super) fn served_program(language: Language, text: &str, names: &BTreeSet<&s
             arguments = java_classes(text);
             let files = vec![
                 file("RuminateDriver.java", include_str!("drivers/java/RuminateDriver.java")),
-                file(&format!("{}.java", java_main_class(text)), text),
+                file(&format!("{}.java", java_public_class(text).unwrap_or_else(|| "Program".to_owned())), text),
             ];
             source(language, "RuminateDriver.java", files)
         }
-        Language::Go => {
-            let files = vec![
-                file("main.go", &go_table(text, names)),
-                file("driver.go", include_str!("drivers/go/driver.go")),
-                file("program_text.go", &go_text(text)),
-            ];
-            source(language, "main.go", files)
-        }
+        Language::Go => source(language, "main.go", vec![file("main.go", &go_served(text, names))]),
         Language::Php => {
             let files = vec![file("main.php", include_str!("drivers/php/driver.php")), file("program_text.php", &php_text(text))];
             source(language, "main.php", files)
@@ -143,14 +131,25 @@ fn cpp_table(text: &str, names: &BTreeSet<&str>) -> String {
     table + "    });\n}\n"
 }
 
-/// `main.go`: the table of functions. A program that has a `main` keeps it and never gets there.
-fn go_table(text: &str, names: &BTreeSet<&str>) -> String {
-    let mut table = "package main\n\nfunc init() {\n\truminateServe(map[string]interface{}{\n".to_owned();
+/// A Go program with the driver in the same file: imports of the driver first, its functions and the table last. It serves before `main`, so that a
+/// program that has one keeps it and never gets there.
+fn go_served(text: &str, names: &BTreeSet<&str>) -> String {
+    let text = go_text(text);
+    let (imports, driver) = GO_DRIVER.split_once("\n)\n").unwrap_or_default();
+    let imports = imports.split_once("import (").map_or("", |(_, imports)| imports);
+    let package_end = text.lines().take_while(|line| !line.starts_with("package ")).map(|line| line.len() + 1).sum::<usize>();
+    let after_package = text[package_end..].find('\n').map_or(text.len(), |at| package_end + at);
+    let mut served = format!(
+        "{}\nimport ({imports}\n)\n{}\n{driver}\nfunc init() {{\n\truminateServe(map[string]interface{{}}{{\n",
+        &text[..after_package],
+        &text[after_package..]
+    );
     for name in names {
-        let _ = writeln!(table, "\t\t\"{name}\": {name},");
+        let _ = writeln!(served, "\t\t\"{name}\": {name},");
     }
-    let has_main = text.lines().any(|line| line.trim_start().strip_prefix("func main").is_some_and(|rest| rest.trim_start().starts_with('(')));
-    table + "\t})\n}\n" + if has_main { "" } else { "\nfunc main() {}\n" }
+    let has_main =
+        text.lines().any(|line| line.trim_start().strip_prefix("func main").is_some_and(|rest| rest.trim_start().starts_with('(')));
+    served + "\t})\n}\n" + if has_main { "" } else { "\nfunc main() {}\n" }
 }
 
 /// Go wants a package clause, which problem sets leave out.
@@ -163,11 +162,9 @@ fn php_text(text: &str) -> String {
     if text.contains("<?php") { text.to_owned() } else { format!("<?php\n{text}") }
 }
 
-/// The class that the file is named after: the public one, or else that with `main`, or else the first.
-fn java_main_class(text: &str) -> String {
-    let public = words_after(text, &["public", "class"]).or_else(|| words_after(text, &["public", "final", "class"]));
-    let with_main = || text.split_once("static void main").and_then(|(before, _)| java_classes(before).pop());
-    public.or_else(with_main).or_else(|| java_classes(text).into_iter().next()).unwrap_or_else(|| "Main".to_owned())
+/// The public class of a file, after which the file must be named.
+fn java_public_class(text: &str) -> Option<String> {
+    words_after(text, &["public", "class"]).or_else(|| words_after(text, &["public", "final", "class"]))
 }
 
 fn words_after(text: &str, pattern: &[&str]) -> Option<String> {
@@ -194,26 +191,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn java_files_are_named_after_their_class() {
+    fn classes_of_java_are_found() {
         for (text, name) in [
-            ("public class Main { }", "Main"),
-            ("import java.util.*;\n\npublic class A{\n}", "A"),
-            ("class Helper { }\nclass Run { public static void main(String[] a) { } }", "Run"),
-            ("class Solution { int f() { return 1; } }", "Solution"),
-            ("class B { } public final class C<T> { }", "C"),
-            ("", "Main"),
+            ("public class Main { }", Some("Main")),
+            ("import java.util.*;\n\npublic class A{\n}", Some("A")),
+            ("class B { } public final class C<T> { }", Some("C")),
+            ("class Solution { int f() { return 1; } }", None),
+            ("", None),
         ] {
-            assert_eq!(java_main_class(text), name, "{text}");
+            assert_eq!(java_public_class(text).as_deref(), name, "{text}");
         }
         assert_eq!(java_classes("class A { } enum B { X } class Solution{ }"), ["Solution", "A", "B"]);
     }
 
     #[test]
-    fn go_programs_keep_their_own_main() {
+    fn go_programs_keep_their_package_imports_and_main() {
         let names = BTreeSet::from(["F"]);
-        assert!(go_table("func F() {}", &names).ends_with("\nfunc main() {}\n"));
-        assert!(!go_table("func F() {}\nfunc main() {}", &names).contains("func main"));
-        assert_eq!(go_text("// a\npackage main\n"), "// a\npackage main\n");
-        assert_eq!(go_text("func F() {}"), "package main\n\nfunc F() {}");
+        let served = go_served("import \"math\"\nfunc F() {}", &names);
+        let places = ["package main", "ruminateJson", "import \"math\"", "func F()", "func ruminateServe", "\"F\": F,", "func main() {}"];
+        let at: Vec<usize> = places.iter().map(|place| served.find(place).expect(place)).collect();
+        assert!(at.is_sorted(), "{at:?}");
+        assert_eq!(served.matches("package main").count(), 1);
+        assert_eq!(go_served("// a\npackage main\nfunc main() {}\n", &names).matches("func main").count(), 1);
+        assert!(go_served("package main", &names).starts_with("package main\nimport ("));
     }
 }

@@ -28,7 +28,7 @@ pub use extract::program_of;
 pub use value::keep_integers;
 pub use verdict::{CodeAnswer, CodeError, CodeLine, CodeOutcome, CodeVerdict};
 
-use ruminate_core::{CodeReward, CodeTask, CodeTest};
+use ruminate_core::{CodeReward, CodeTask, CodeTest, Outcome, Verdict};
 use ruminate_sandbox::Sandbox;
 
 use assertion::Assertions;
@@ -85,6 +85,18 @@ pub fn grade(sandbox: &Sandbox, task: &CodeTask, program: &str) -> Result<CodeVe
         None => (CodeOutcome::Passed, format!("all {total} tests hold")),
     };
     Ok(CodeVerdict { verdict, passed, total, reason, millis: (run.seconds * 1000.0) as u64 })
+}
+
+/// Grades the program of a completion, in the form that all graders share.
+///
+/// # Errors
+/// As [`grade`].
+pub fn grade_completion(sandbox: &Sandbox, task: &CodeTask, completion: &str) -> Result<Verdict, CodeError> {
+    let program = program_of(completion);
+    if program.trim().is_empty() {
+        return Ok(Verdict::none(Outcome::Unparsed, "no program found: no block of code and no text behind the reasoning"));
+    }
+    Ok(grade(sandbox, task, program)?.to_verdict(task.reward))
 }
 
 /// One line of at most 120 characters.

@@ -40,7 +40,7 @@ pub(super) struct Run<'a> {
 
 impl<'a> Run<'a> {
     pub(super) fn new(slot: &'a Slot<'a>, task: &'a CodeTask, language: Language, program: &str) -> Self {
-        let text = task.prefix.as_ref().map_or_else(|| program.to_owned(), |prefix| format!("{prefix}\n{program}"));
+        let text = task.prefix.as_ref().map_or_else(|| program.to_owned(), |prefix| prefixed(language, prefix, program));
         Self { slot, task, language, text, seconds: 0.0 }
     }
 
@@ -98,7 +98,9 @@ impl<'a> Run<'a> {
             Ending::Forbidden(call) => Failure::new(CodeOutcome::Forbidden, format!("the program tried {call}")),
             Ending::Exited(0) => Failure::new(CodeOutcome::RuntimeError, "the program ended before it was asked to"),
             // The language's own word for a failed allocation: nobody killed it.
-            Ending::Exited(_) | Ending::Signaled(_) if is_out_of_memory(&stderr) => Failure::new(CodeOutcome::MemoryLimit, self.memory_reason()),
+            Ending::Exited(_) | Ending::Signaled(_) if is_out_of_memory(&stderr) => {
+                Failure::new(CodeOutcome::MemoryLimit, self.memory_reason())
+            }
             Ending::Exited(_) if self.is_syntax_error(&stderr) => {
                 Failure::new(CodeOutcome::CompileError, with_line("the program cannot be read".to_owned())).ending_all()
             }
@@ -132,9 +134,24 @@ impl<'a> Run<'a> {
     }
 }
 
+/// A program with the text that stands before it. Python wants statements about its future first, wherever they are from.
+fn prefixed(language: Language, prefix: &str, program: &str) -> String {
+    let is_future = |line: &&str| language == Language::Python && line.starts_with("from __future__ import ");
+    let future: String = program.lines().filter(is_future).map(|line| format!("{line}\n")).collect();
+    format!("{future}{prefix}\n{program}")
+}
+
 /// Whether a language's own message says that memory ran out.
 pub(super) fn is_out_of_memory(message: &str) -> bool {
-    let words = ["MemoryError", "std::bad_alloc", "OutOfMemoryError", "OutOfMemoryException", "heap out of memory", "Allowed memory size", "out of memory"];
+    let words = [
+        "MemoryError",
+        "std::bad_alloc",
+        "OutOfMemoryError",
+        "OutOfMemoryException",
+        "heap out of memory",
+        "Allowed memory size",
+        "out of memory",
+    ];
     words.iter().any(|word| message.contains(word))
 }
 

@@ -53,7 +53,9 @@ impl Value {
             ("tuple", Json::Array(_)) => Self::from_wire(content)?,
             ("typed", Json::Array(parts)) => Self::from_wire(parts.get(1).ok_or_else(bad)?)?,
             ("promise", content) => Self::from_wire(content)?,
-            ("dict" | "map", Json::Array(pairs)) => Self::Dict(pairs.iter().map(|pair| pair_of(pair).ok_or_else(bad)?).collect::<Result<_, _>>()?),
+            ("dict" | "map", Json::Array(pairs)) => {
+                Self::Dict(pairs.iter().map(|pair| pair_of(pair).ok_or_else(bad)?).collect::<Result<_, _>>()?)
+            }
             (kind, content) => Self::Other(format!("{kind} {content}")),
         })
     }
@@ -181,7 +183,9 @@ pub fn keep_integers(json: &str) -> String {
 
 /// Whether two numbers differ by at most the tolerance, absolute or relative to the expected one, whichever is larger.
 pub(super) fn is_close(got: f64, expected: f64, tolerance: f64) -> bool {
-    got == expected || (got.is_nan() && expected.is_nan()) || (got - expected).abs() <= tolerance * expected.abs().max(1.0) && expected.is_finite()
+    got == expected
+        || (got.is_nan() && expected.is_nan())
+        || (got - expected).abs() <= tolerance * expected.abs().max(1.0) && expected.is_finite()
 }
 
 /// Whether a floating-point number is an expected integer: exactly, or within the absolute tolerance where f64 holds all integers.
@@ -309,7 +313,14 @@ mod tests {
 
     #[test]
     fn frames_without_sense_are_errors() {
-        for text in [r#"{"a":1}"#, r#"{"$":"int","v":"1x"}"#, r#"{"$":"int","v":"-"}"#, r#"{"$":"dict","v":[[1]]}"#, r#"{"$":"typed","v":[]}"#, r#"{"$":"float","v":"x"}"#] {
+        for text in [
+            r#"{"a":1}"#,
+            r#"{"$":"int","v":"1x"}"#,
+            r#"{"$":"int","v":"-"}"#,
+            r#"{"$":"dict","v":[[1]]}"#,
+            r#"{"$":"typed","v":[]}"#,
+            r#"{"$":"float","v":"x"}"#,
+        ] {
             assert!(Value::from_wire(&serde_json::from_str(text).unwrap()).is_err(), "{text}");
         }
     }
@@ -317,16 +328,36 @@ mod tests {
     #[test]
     fn long_integers_keep_their_digits() {
         let long = "98765432109876543210987";
-        assert_eq!(keep_integers(&format!(r#"{{"a":[{long}, -{long}], "b":"{long}"}}"#)), format!(r#"{{"a":[{{"$int":"{long}"}}, {{"$int":"-{long}"}}], "b":"{long}"}}"#));
-        for same in ["18446744073709551615", "-9223372036854775808", "1e400", "123456789012345678901.5", r#""\"123456789012345678901234""#, "tru", "\"123456789012345678901234"] {
+        assert_eq!(
+            keep_integers(&format!(r#"{{"a":[{long}, -{long}], "b":"{long}"}}"#)),
+            format!(r#"{{"a":[{{"$int":"{long}"}}, {{"$int":"-{long}"}}], "b":"{long}"}}"#)
+        );
+        for same in [
+            "18446744073709551615",
+            "-9223372036854775808",
+            "1e400",
+            "123456789012345678901.5",
+            r#""\"123456789012345678901234""#,
+            "tru",
+            "\"123456789012345678901234",
+        ] {
             assert_eq!(keep_integers(same), same);
         }
     }
 
     fn any_json() -> impl Strategy<Value = Json> {
-        let leaf = prop_oneof![Just(Json::Null), any::<bool>().prop_map(Json::from), any::<i64>().prop_map(Json::from), any::<f64>().prop_map(Json::from), "[a-z\"\\\\é$]{0,6}".prop_map(Json::from)];
+        let leaf = prop_oneof![
+            Just(Json::Null),
+            any::<bool>().prop_map(Json::from),
+            any::<i64>().prop_map(Json::from),
+            any::<f64>().prop_map(Json::from),
+            "[a-z\"\\\\é$]{0,6}".prop_map(Json::from)
+        ];
         leaf.prop_recursive(4, 32, 5, |inner| {
-            prop_oneof![prop::collection::vec(inner.clone(), 0..5).prop_map(Json::from), prop::collection::btree_map("[a-z$]{0,3}", inner, 0..5).prop_map(|map| Json::Object(map.into_iter().collect()))]
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Json::from),
+                prop::collection::btree_map("[a-z$]{0,3}", inner, 0..5).prop_map(|map| Json::Object(map.into_iter().collect()))
+            ]
         })
     }
 

@@ -150,7 +150,10 @@ mod tests {
             (r#"{"id":1,"language":"python","program":"p","tests":[{"stdni":"","stdout":""}]}"#, "unknown field `stdni`"),
             (r#"{"id":1,"language":"python","program":"p","tests":[{"stdin":""}]}"#, "expected a test with `stdin`"),
             (r#"{"id":1,"language":"python","program":"p","tests":[{"call":"f","args":[]}]}"#, "expected a test with `stdin`"),
-            (r#"{"id":1,"language":"python","program":"p","tests":[{"call":"f","args":[],"expect":1,"stdout":""}]}"#, "expected a test with `stdin`"),
+            (
+                r#"{"id":1,"language":"python","program":"p","tests":[{"call":"f","args":[],"expect":1,"stdout":""}]}"#,
+                "expected a test with `stdin`",
+            ),
         ] {
             let error = CodeLine::parse(line).unwrap_err().to_string();
             assert!(error.contains(message), "{line}: {error}");

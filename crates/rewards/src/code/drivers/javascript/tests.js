@@ -359,7 +359,7 @@ process.on('uncaughtException', (error) => {
   state.failed ??= error ?? new Error('threw nothing');
 });
 console.assert = (holds, ...message) => {
-  if (!holds) state.failed ??= new assert.AssertionError({ message: message.map(short).join(' ') || 'does not hold' });
+  if (!holds) state.failed ??= new assert.AssertionError({ message: message.map((part) => (typeof part === 'string' ? part : short(part))).join(' ') || 'does not hold' });
 };
 Object.assign(globalThis, { assert, require });
 

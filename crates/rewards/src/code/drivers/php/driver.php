@@ -67,13 +67,14 @@ final class Driver
 
     private function find(string $name): ?callable
     {
-        if (function_exists($name)) {
+        // Names of PHP itself, such as `count`, may be those of methods.
+        if (function_exists($name) && (new \ReflectionFunction($name))->isUserDefined()) {
             return $name;
         }
         if (class_exists('Solution') && method_exists('Solution', $name)) {
             return [new \Solution(), $name];
         }
-        return isset($GLOBALS[$name]) && is_callable($GLOBALS[$name]) ? $GLOBALS[$name] : null;
+        return null;
     }
 
     private function decode($data)

@@ -160,8 +160,8 @@ def decode_library(tag, value):
 def callback(number):
     """A function that lives on the other side."""
 
-    def function(*args):
-        send({"callback": number, "args": [encode(arg) for arg in args]})
+    def function(*args, **kwargs):
+        send({"callback": number, "args": [encode(arg) for arg in args], "kwargs": {name: encode(arg) for name, arg in kwargs.items()}})
         return answer_of(serve_until_answer())
 
     return function

@@ -191,10 +191,11 @@ def call_back(answer):
     try:
         function = state.callbacks[answer["callback"]]
         args = [decode(arg) for arg in answer["args"]]
+        kwargs = {str(name): decode(arg) for name, arg in answer["kwargs"].items()}
     except Exception as error:
         raise Refused(f"the program's call of a function of the test cannot be read: {type(error).__name__}")
     try:
-        return {"ok": encode(function(*args))}
+        return {"ok": encode(function(*args, **kwargs))}
     except Exception as error:
         return {"raise": [type(error).__name__, str(error)[:2000]]}
 
@@ -418,10 +419,10 @@ def run(test):
     entry_point = test.get("entry_point")
     try:
         scope = bind(free_names(trees), program, entry_point)
-        own = scope.get(entry_point)
+        own = {name: scope[name] for name in [entry_point] if name in scope}
         exec(setup, scope)
-        if own is not None:
-            scope[entry_point] = own
+        scope.pop(entry_point, None)
+        scope.update(own)
         exec(code, scope)
     except BaseException as error:
         return ending(error, test["test"])
