@@ -3,6 +3,7 @@
 //! Plain data without I/O, clock or global state. The way of the data through the program:
 //! [`Problem`] → prompt tokens → [`Completion`] → [`Verdict`]s → [`Rollout`] → [`RolloutGroup`].
 
+mod code;
 mod completion;
 mod language;
 mod problem;
@@ -11,6 +12,7 @@ mod rollout;
 mod seed;
 mod verdict;
 
+pub use code::{Checker, CodeLimits, CodeReward, CodeTask, CodeTest, Compare};
 pub use completion::{Completion, FinishReason, PolicyVersion, TokenId};
 pub use puzzle::{SatPuzzle, Statement, SudokuPuzzle, Uses, ZebraClue, ZebraPuzzle};
 pub use language::{Language, UnknownLanguage};

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Language, SatPuzzle, Statement, SudokuPuzzle, Uses, ZebraPuzzle};
+use crate::{CodeTask, Language, SatPuzzle, Statement, SudokuPuzzle, Uses, ZebraPuzzle};
 
 /// Stable name of a problem, unique within its source, such as `gsm8k/train/17` or `arithmetic/5/held-out/3`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ impl fmt::Display for ProblemId {
 }
 
 /// What a right answer is. Each variant has its own rule-based grader in `rewards`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Gold {
     /// One value, as text: an integer, decimal, fraction or LaTeX expression.
@@ -52,10 +52,12 @@ pub enum Gold {
     Sat(SatPuzzle),
     /// A full grid that keeps the givens and breaks no rule.
     Sudoku(SudokuPuzzle),
+    /// A program that passes tests. It is graded by `rewards::code`, which needs a sandbox.
+    Code(Box<CodeTask>),
 }
 
 /// A question whose answer a rule can check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Problem {
     /// Stable name, used as a randomness key and in every record of the run.
     pub id: ProblemId,

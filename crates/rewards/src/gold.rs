@@ -2,6 +2,7 @@
 
 use ruminate_core::{Gold, Problem, ProblemId};
 
+use crate::code::check_task;
 use crate::logic;
 use crate::math::parse::ParseError;
 use crate::math::{MAX_ANSWER_BYTES, parse_gold};
@@ -37,6 +38,14 @@ pub enum GoldError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Tests of a program that make no sense.
+    #[error("problem {id}: {message}")]
+    Code {
+        /// The problem.
+        id: ProblemId,
+        /// What is wrong.
+        message: String,
+    },
 }
 
 /// Checks that the gold answer can be read and met, so that no problem is unwinnable by a defect of the data.
@@ -60,6 +69,7 @@ pub fn check_gold(problem: &Problem) -> Result<(), GoldError> {
         Gold::Zebra(zebra) => logic::zebra::check(zebra).map_err(puzzle)?,
         Gold::Sat(sat) => logic::sat::check(sat).map_err(puzzle)?,
         Gold::Sudoku(sudoku) => logic::sudoku::check(sudoku).map_err(puzzle)?,
+        Gold::Code(task) => check_task(task).map_err(|error| GoldError::Code { id: id(), message: error.to_string() })?,
     }
     Ok(())
 }

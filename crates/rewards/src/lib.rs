@@ -8,6 +8,7 @@
 
 mod accuracy;
 pub mod alarm;
+pub mod code;
 mod format;
 mod gold;
 mod language;

@@ -263,7 +263,12 @@ impl Process {
 
     fn read_report(&self) -> State {
         let broken = |message: String| State::Broken { step: "supervising".to_owned(), message };
-        match wire::receive(self.report.as_fd()) {
+        // A supervisor that ends without having read our "stop" resets the socket: that is reported first, and its report after it.
+        let received = wire::receive(self.report.as_fd()).or_else(|error| match error.kind() {
+            io::ErrorKind::ConnectionReset => wire::receive(self.report.as_fd()),
+            _ => Err(error),
+        });
+        match received {
             Ok((message, _)) if message.is_empty() => broken("the supervisor died".to_owned()),
             Ok((message, _)) => match serde_json::from_slice(&message) {
                 Ok(Report::Done { end, seconds, cpu_seconds, peak_bytes }) => State::Ended { end, seconds, cpu_seconds, peak_bytes },

@@ -12,6 +12,8 @@ use ruminate_rewards::math::is_number;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+mod code;
+
 use crate::TaskError;
 
 /// What one line of a problem file looks like.
@@ -28,6 +30,12 @@ pub enum ProblemForm {
     Countdown,
     /// Knights and knaves: `prompt` or `quiz`, `names`, and `solution` with one truth value per name.
     Knights,
+    /// HumanEval: `prompt` with the head of a function, `test` with a function `check`, and `entry_point`.
+    HumanEval,
+    /// MBPP: `text` or `prompt`, and assertions in `test_list` or `tests`.
+    Mbpp,
+    /// LiveCodeBench: `question_content`, `starter_code`, `public_test_cases`, `private_test_cases` and `metadata`.
+    LiveCodeBench,
     /// Any other: the names of the fields to read.
     Fields {
         /// Field of the question.
@@ -46,6 +54,12 @@ impl ProblemForm {
         let prompted = has("prompt") || has("problem");
         if has("question") && has("gold") && has("kind") {
             Some(Self::Ruminate)
+        } else if has("test") && has("entry_point") {
+            Some(Self::HumanEval)
+        } else if has("test_list") || (prompted && fields.get("tests").is_some_and(Value::is_array)) {
+            Some(Self::Mbpp)
+        } else if has("question_content") && has("public_test_cases") {
+            Some(Self::LiveCodeBench)
         } else if has("nums") && has("target") {
             Some(Self::Countdown)
         } else if has("names") && fields.get("solution").is_some_and(Value::is_array) {
@@ -149,6 +163,9 @@ impl Row<'_> {
                 let question = self.text(self.first_of(&["prompt", "quiz", "question"]))?;
                 self.build(question, Gold::Knights { roles: self.roles()? }, Some("id"))
             }
+            ProblemForm::HumanEval => self.human_eval(),
+            ProblemForm::Mbpp => self.mbpp(),
+            ProblemForm::LiveCodeBench => self.live_code_bench(),
             ProblemForm::Fields { question, answer, id } => {
                 if let Some(id) = id {
                     self.scalar(id)?;

@@ -73,7 +73,7 @@ impl Default for CorpusMix {
 }
 
 /// One pretraining text: `prompt` + `response` + the tokenizer's end of sequence.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Document {
     /// The problem, always of the training split.
     pub problem: Problem,

@@ -1,0 +1,134 @@
+//! Published problem sets with their own solutions. They are not part of the repository: without them the tests are skipped and say so.
+//!
+//! `RUMINATE_DATA` names the folder of the files `humaneval.jsonl.gz`, `mbpp.jsonl.gz` and `humaneval_x.jsonl.gz`; otherwise it is `../shared/data`.
+
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use libtest_mimic::Trial;
+use ruminate_core::{CodeTask, CodeTest, Gold, Language, Problem};
+use ruminate_rewards::code::{CodeOutcome, CodeVerdict, grade};
+use serde_json::{Map, Value};
+
+use crate::support::{sandbox, test};
+
+/// One problem of so many is graded unless all are asked for with `--ignored`.
+const SAMPLE: usize = 25;
+
+pub(crate) fn tests() -> Vec<Trial> {
+    vec![
+        test("solutions_of_human_eval_pass_and_wrong_ones_do_not", || human_eval(SAMPLE)),
+        test("all_solutions_of_human_eval_pass_and_wrong_ones_do_not", || human_eval(1)).with_ignored_flag(true),
+        test("solutions_of_mbpp_pass_and_wrong_ones_do_not", || mbpp(SAMPLE)),
+        test("all_solutions_of_mbpp_pass_and_wrong_ones_do_not", || mbpp(1)).with_ignored_flag(true),
+        test("javascript_solutions_of_human_eval_x_pass_and_wrong_ones_do_not", || human_eval_x(SAMPLE)),
+        test("all_javascript_solutions_of_human_eval_x_pass_and_wrong_ones_do_not", || human_eval_x(1)).with_ignored_flag(true),
+    ]
+}
+
+/// Problems whose own solution fails its own tests, with the reason: defects of the data.
+const BROKEN: [(&str, &str); 0] = [];
+
+/// A problem, its solution, and one that cannot be right.
+struct Pair {
+    name: String,
+    task: CodeTask,
+    solution: String,
+    wrong: String,
+}
+
+fn human_eval(step: usize) {
+    check("humaneval", step, |row, problem| Pair { solution: text(row, "answer"), wrong: "    return None\n".to_owned(), ..pair(problem) });
+}
+
+fn mbpp(step: usize) {
+    check("mbpp", step, |row, problem| {
+        let solution = text(row, "answer");
+        Pair { wrong: without_bodies(&solution), solution, ..pair(problem) }
+    });
+}
+
+fn human_eval_x(step: usize) {
+    let Some(text_of_file) = file("humaneval_x") else { return };
+    let rows = text_of_file.lines().map(|line| serde_json::from_str::<Map<String, Value>>(line).unwrap());
+    let rows = rows.filter(|row| row["language"] == "js");
+    let pairs = rows.map(|row| {
+        let assert = text(&row, "test");
+        let task = serde_json::json!({"language": "javascript", "tests": [CodeTest::Assert { assert }]});
+        let [solution, wrong] = [text(&row, "answer"), "  return undefined;\n}\n".to_owned()].map(|body| text(&row, "prompt") + &body);
+        Pair { name: text(&row, "id"), task: serde_json::from_value(task).unwrap(), solution, wrong }
+    });
+    grade_all("humaneval_x", pairs.step_by(step).collect());
+}
+
+fn pair(problem: Problem) -> Pair {
+    let Gold::Code(task) = problem.gold else { panic!("{problem:?}") };
+    Pair { name: problem.id.0, task: *task, solution: String::new(), wrong: String::new() }
+}
+
+fn text(row: &Map<String, Value>, field: &str) -> String {
+    row[field].as_str().unwrap().to_owned()
+}
+
+/// The same functions and classes, all of which give nothing.
+fn without_bodies(program: &str) -> String {
+    let names = program.lines().filter_map(|line| line.trim_start().strip_prefix("def ")?.split('(').next());
+    let classes = program.lines().filter_map(|line| line.strip_prefix("class ")?.split([':', '(']).next());
+    let functions = names.map(|name| format!("def {name}(*args, **kwargs): return None\n"));
+    functions.chain(classes.map(|name| format!("class {name}:\n    def __init__(self, *args): pass\n"))).collect()
+}
+
+/// Loads the set by the loader of its form, and grades.
+fn check(name: &str, step: usize, make: impl Fn(&Map<String, Value>, Problem) -> Pair) {
+    let Some(text) = file(name) else { return };
+    let rows: Vec<Map<String, Value>> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut plain = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut plain, text.as_bytes()).unwrap();
+    let problems = ruminate_tasks::load_jsonl(plain.path(), None, name, Language::En).unwrap();
+    assert_eq!(problems.len(), rows.len());
+    grade_all(name, rows.iter().zip(problems).map(|(row, problem)| make(row, problem)).step_by(step).collect());
+}
+
+/// The text of a set, or `None` if it is not there.
+fn file(name: &str) -> Option<String> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
+    let folder = std::env::var_os("RUMINATE_DATA").map_or_else(|| PathBuf::from(beside), PathBuf::from);
+    let Ok(file) = std::fs::File::open(folder.join(format!("{name}.jsonl.gz"))) else {
+        println!("{name}: skipped, {} has no such file", folder.display());
+        return None;
+    };
+    let mut text = String::new();
+    flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text).unwrap();
+    Some(text)
+}
+
+fn grade_all(name: &str, pairs: Vec<Pair>) {
+    let next = AtomicUsize::new(0);
+    let graded =
+        |pair: &Pair| -> [CodeVerdict; 2] { [&pair.solution, &pair.wrong].map(|program| grade(sandbox(), &pair.task, program).unwrap()) };
+    let work = || {
+        let mut found = Vec::new();
+        while let Some(pair) = pairs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            found.push((pair, graded(pair)));
+        }
+        found
+    };
+    let found: Vec<_> = std::thread::scope(|scope| {
+        let threads = [scope.spawn(work), scope.spawn(work)];
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let n_passed = found.iter().filter(|(_, [right, _])| right.verdict == CodeOutcome::Passed).count();
+    println!("{name}: {n_passed} of {} solutions pass", found.len());
+    let mut faults = Vec::new();
+    for (pair, [right, wrong]) in found {
+        let is_broken = BROKEN.iter().any(|(name, _)| *name == pair.name);
+        if (right.verdict == CodeOutcome::Passed) == is_broken {
+            faults.push(format!("{}: {right:?}", pair.name));
+        }
+        if wrong.verdict == CodeOutcome::Passed {
+            faults.push(format!("{}: a wrong program passes", pair.name));
+        }
+    }
+    assert!(faults.is_empty(), "{} faults\n{}", faults.len(), faults.join("\n"));
+}
