@@ -10,7 +10,8 @@ use ruminate_tasks::{ProblemForm, load_jsonl};
 use crate::recipe::{DataSplit, PromptSource};
 
 /// Names of the forms of problem files; `fields:QUESTION,ANSWER` names the fields of any other.
-pub(crate) const FORMS: [&str; 6] = ["ruminate", "gsm8k", "math", "countdown", "knights", "fields:QUESTION,ANSWER"];
+pub(crate) const FORMS: [&str; 9] =
+    ["ruminate", "gsm8k", "math", "countdown", "knights", "zebra", "sat", "sudoku", "fields:QUESTION,ANSWER"];
 
 /// One in this many problems of a file is held out.
 const HELD_OUT_EVERY: u64 = 10;
@@ -23,6 +24,9 @@ pub(crate) fn problem_form(name: &str) -> Option<ProblemForm> {
         "math" => ProblemForm::Math,
         "countdown" => ProblemForm::Countdown,
         "knights" => ProblemForm::Knights,
+        "zebra" => ProblemForm::Zebra,
+        "sat" => ProblemForm::Sat,
+        "sudoku" => ProblemForm::Sudoku,
         other => {
             let (question, answer) = other.strip_prefix("fields:")?.split_once(',')?;
             let field = |name: &str| (!name.trim().is_empty()).then(|| name.trim().to_owned());

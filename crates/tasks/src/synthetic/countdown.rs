@@ -5,7 +5,7 @@ use std::fmt;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use ruminate_core::{Gold, Language};
+use ruminate_core::{Gold, Language, Uses};
 
 const MAX_VALUE: i64 = 999;
 
@@ -42,7 +42,7 @@ impl Puzzle {
     }
 
     pub(super) fn gold(&self) -> Gold {
-        Gold::Countdown { numbers: self.numbers.clone(), target: self.target }
+        Gold::Countdown { numbers: self.numbers.clone(), target: self.target, uses: Uses::ExactlyOnce }
     }
 
     pub(super) fn canonical(&self) -> String {

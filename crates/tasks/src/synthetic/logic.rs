@@ -133,7 +133,8 @@ impl Puzzle {
     }
 
     pub(super) fn gold(&self) -> Gold {
-        Gold::Knights { roles: self.names.iter().map(char::to_string).zip(self.roles.iter().copied()).collect::<BTreeMap<_, _>>() }
+        let roles = self.names.iter().map(char::to_string).zip(self.roles.iter().copied()).collect::<BTreeMap<_, _>>();
+        Gold::Knights { roles, statements: Vec::new() }
     }
 
     /// The smallest writing over all renamings and orders of the people.

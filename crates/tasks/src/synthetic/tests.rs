@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use ruminate_core::Outcome;
+use ruminate_core::{Outcome, Uses};
 use ruminate_rewards::{check_gold, grade_accuracy, grade_format, language_share, reflection_words};
 
 use super::corpus::{CorpusMix, Document, Style, document};
@@ -18,7 +18,7 @@ fn problem(kind: SyntheticKind, difficulty: u32, language: Language, split: Spli
 fn content_key(problem: &Problem) -> String {
     match &problem.gold {
         Gold::Value { .. } => problem.question.replace("compute ", "").replace("计算", ""),
-        Gold::Countdown { numbers, target } => {
+        Gold::Countdown { numbers, target, .. } => {
             let mut numbers = numbers.clone();
             numbers.sort_unstable();
             format!("{numbers:?} {target}")
@@ -33,6 +33,7 @@ fn content_key(problem: &Problem) -> String {
             .replace(['和', '且'], "&")
             .replace(" or ", "或")
             .replace([' ', '.', '。', ':', '：'], ""),
+        other => panic!("the synthetic world makes no {other:?}"),
     }
 }
 
@@ -82,7 +83,7 @@ fn arithmetic_means_what_an_evaluator_reads() {
         assert!((0..=999).contains(&value));
         // The countdown grader has its own parser with the usual precedence: a second opinion on the value.
         let numbers: Vec<i64> = expression.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
-        let as_countdown = Problem { gold: Gold::Countdown { numbers, target: value }, ..problem.clone() };
+        let as_countdown = Problem { gold: Gold::Countdown { numbers, target: value, uses: Uses::ExactlyOnce }, ..problem.clone() };
         let verdict = grade_accuracy(&as_countdown, &format!("<answer>{expression}</answer>"));
         assert_eq!(verdict.outcome, Outcome::Right, "{expression}: {}", verdict.reason);
     }
@@ -104,7 +105,7 @@ fn every_gold_answer_can_be_met() {
 fn logic_puzzles_have_one_solution_by_another_solver() {
     for index in 0..200 {
         let problem = problem(SyntheticKind::Logic, 1 + index as u32 % 4, Language::En, Split::Train, index);
-        let Gold::Knights { roles } = &problem.gold else { panic!("{problem:?}") };
+        let Gold::Knights { roles, .. } = &problem.gold else { panic!("{problem:?}") };
         let names: Vec<&String> = roles.keys().collect();
         let consistent: Vec<BTreeMap<String, bool>> = (0..1_u32 << names.len())
             .map(|bits| names.iter().enumerate().map(|(i, name)| ((*name).clone(), bits >> i & 1 == 1)).collect())
