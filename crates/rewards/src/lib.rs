@@ -10,6 +10,7 @@ mod accuracy;
 mod extract;
 mod format;
 mod gold;
+pub mod judge;
 mod language;
 mod logic;
 pub mod math;
