@@ -1,11 +1,13 @@
 //! `ruminate`: the DeepSeek-R1 training recipe as one program.
 
 mod commands;
+mod grading;
 mod models;
 mod problems;
 mod prompts;
 mod recipe;
 mod run_dir;
+mod sandbox;
 mod shapes;
 mod stages;
 mod summary;
@@ -20,8 +22,10 @@ use crate::commands::bench::BenchArgs;
 use crate::commands::chat::ChatArgs;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::eval::EvalArgs;
+use crate::commands::grade::GradeArgs;
 use crate::commands::plan::PlanArgs;
 use crate::commands::run::RunArgs;
+use crate::commands::sandbox::SandboxCommand;
 use crate::recipe::RecipeError;
 
 /// Exit status of a recipe or command line that cannot be run; clap uses the same.
@@ -44,11 +48,17 @@ enum Command {
     Plan(PlanArgs),
     Eval(EvalArgs),
     Chat(ChatArgs),
+    Grade(GradeArgs),
+    Sandbox(SandboxCommand),
     Bench(BenchArgs),
     Completions(CompletionsArgs),
 }
 
 fn main() -> ExitCode {
+    // The sandbox starts its launchers from this very program: they must not do anything else first.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == sandbox::LAUNCHER) {
+        std::process::exit(ruminate_sandbox::serve_launcher());
+    }
     let cli = Cli::parse();
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -86,6 +96,8 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Plan(args) => args.run(),
         Command::Eval(args) => args.run(),
         Command::Chat(args) => args.run(),
+        Command::Grade(args) => args.run(),
+        Command::Sandbox(args) => args.run(),
         Command::Bench(args) => args.run(),
         Command::Completions(args) => args.run(&mut Cli::command()),
     }

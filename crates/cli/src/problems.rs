@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail};
 use ruminate_core::{Language, Problem, Seed};
-use ruminate_tasks::synthetic::{Split, SyntheticKind, generate};
+use ruminate_rewards::language_of;
+use ruminate_tasks::synthetic::{Split, SyntheticKind, SyntheticLanguage, generate};
 use ruminate_tasks::{ProblemForm, load_jsonl};
 
 use crate::recipe::{DataSplit, PromptSource};
 
 /// Names of the forms of problem files; `fields:QUESTION,ANSWER` names the fields of any other.
-pub(crate) const FORMS: [&str; 6] = ["ruminate", "gsm8k", "math", "countdown", "knights", "fields:QUESTION,ANSWER"];
+pub(crate) const FORMS: [&str; 9] =
+    ["ruminate", "gsm8k", "math", "countdown", "knights", "zebra", "sat", "sudoku", "fields:QUESTION,ANSWER"];
 
 /// One in this many problems of a file is held out.
 const HELD_OUT_EVERY: u64 = 10;
@@ -23,6 +25,9 @@ pub(crate) fn problem_form(name: &str) -> Option<ProblemForm> {
         "math" => ProblemForm::Math,
         "countdown" => ProblemForm::Countdown,
         "knights" => ProblemForm::Knights,
+        "zebra" => ProblemForm::Zebra,
+        "sat" => ProblemForm::Sat,
+        "sudoku" => ProblemForm::Sudoku,
         other => {
             let (question, answer) = other.strip_prefix("fields:")?.split_once(',')?;
             let field = |name: &str| (!name.trim().is_empty()).then(|| name.trim().to_owned());
@@ -105,23 +110,28 @@ pub(crate) fn evaluation_set(prompts: &[PromptSource], n_problems: usize) -> Res
     Ok(problems)
 }
 
-/// All problems of an evaluation file, at most `limit`.
+/// All problems of an evaluation file, at most `limit`. Without a language, each problem's is that of its question.
 ///
 /// # Errors
 /// As [`load_jsonl`].
-pub(crate) fn load_file(path: &std::path::Path, form: Option<&str>, language: Language, limit: Option<usize>) -> Result<Vec<Problem>> {
+pub(crate) fn load_file(path: &std::path::Path, form: Option<&str>, language: Option<Language>, limit: Option<usize>) -> Result<Vec<Problem>> {
     let form = form
         .map(|name| problem_form(name).with_context(|| format!("form: expected one of {}, found '{name}'", FORMS.join(", "))))
         .transpose()?;
     let kind = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("file");
-    let mut problems = load_jsonl(path, form.as_ref(), kind, language)?;
+    let mut problems = load_jsonl(path, form.as_ref(), kind, language.unwrap_or(Language::En))?;
     problems.truncate(limit.unwrap_or(usize::MAX));
+    if language.is_none() {
+        for problem in &mut problems {
+            problem.language = language_of(&problem.question).unwrap_or(problem.language);
+        }
+    }
     Ok(problems)
 }
 
 #[derive(Debug)]
 enum Source {
-    Synthetic { kind: SyntheticKind, difficulties: Vec<u32>, languages: Vec<Language>, split: Split },
+    Synthetic { kind: SyntheticKind, difficulties: Vec<u32>, languages: Vec<SyntheticLanguage>, split: Split },
     File { problems: Vec<Problem>, epoch: Option<u64>, order: Vec<usize> },
 }
 
@@ -217,11 +227,11 @@ mod tests {
     use super::*;
 
     fn synthetic(source: SyntheticKind, weight: f32) -> PromptSource {
-        PromptSource::Synthetic { source, difficulties: vec![1, 2], languages: vec![Language::En, Language::Zh], weight }
+        PromptSource::Synthetic { source, difficulties: vec![1, 2], languages: SyntheticLanguage::ALL.to_vec(), weight }
     }
 
     fn file(path: &std::path::Path, split: DataSplit) -> PromptSource {
-        PromptSource::File { data: path.to_owned(), form: None, language: Language::En, split, weight: 1.0, limit: None }
+        PromptSource::File { data: path.to_owned(), form: None, language: None, split, weight: 1.0, limit: None }
     }
 
     fn write_gsm8k(dir: &std::path::Path, n: usize) -> std::path::PathBuf {
@@ -244,7 +254,7 @@ mod tests {
         assert_eq!(later.position(), 40);
         let mut other = ProblemStream::open(&prompts, Seed::new(6), 0).unwrap();
         assert_ne!(other.draw().unwrap().question, problems[0].question);
-        for (difficulty, language) in [(1, Language::En), (1, Language::Zh), (2, Language::En), (2, Language::Zh)] {
+        for (difficulty, language) in [(1, SyntheticLanguage::En), (1, SyntheticLanguage::Zh), (2, SyntheticLanguage::En), (2, SyntheticLanguage::Zh)] {
             let n = problems.iter().filter(|p| p.difficulty == Some(difficulty) && p.language == language).count();
             assert!((9..=11).contains(&n), "{difficulty} {language:?}: {n}");
         }

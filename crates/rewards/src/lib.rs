@@ -11,6 +11,7 @@ pub mod alarm;
 pub mod code;
 mod format;
 mod gold;
+pub mod judge;
 mod language;
 mod logic;
 pub mod math;

@@ -1,18 +1,20 @@
 //! Problems from JSONL files in the forms in which sets are published.
 
+mod code;
+mod knights;
+mod puzzles;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use ruminate_core::{Gold, Language, Problem, ProblemId};
+use ruminate_core::{Gold, Language, Problem, ProblemId, Uses};
 use ruminate_rewards::check_gold;
 use ruminate_rewards::math::extract::{Extraction, Place, Several, candidates};
 use ruminate_rewards::math::is_number;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-
-mod code;
 
 use crate::TaskError;
 
@@ -28,7 +30,8 @@ pub enum ProblemForm {
     Math,
     /// Countdown: `nums` and `target`, with the sentence in `prompt` or `question` if there is one.
     Countdown,
-    /// Knights and knaves: `prompt` or `quiz`, `names`, and `solution` with one truth value per name.
+    /// Knights and knaves: `prompt` or `quiz`, `names`, and `solution` with one truth value per name. Statements that are worded as in
+    /// Logic-RL are read from the text, and the solution must be the only one that fits them.
     Knights,
     /// HumanEval: `prompt` with the head of a function, `test` with a function `check`, and `entry_point`.
     HumanEval,
@@ -36,6 +39,12 @@ pub enum ProblemForm {
     Mbpp,
     /// LiveCodeBench: `question_content`, `starter_code`, `public_test_cases`, `private_test_cases` and `metadata`.
     LiveCodeBench,
+    /// ZebraLogic in grid mode: `puzzle`, and `solution` with `header` and `rows`.
+    Zebra,
+    /// Satisfiability: `cnf` with the text of a DIMACS file, or `clauses` with lists of literals, or `formula`; `satisfiable` if known.
+    Sat,
+    /// Sudoku: `puzzle`, `quizzes` or `givens` with 16 or 81 characters row by row, `0` or `.` for empty cells, or with lists of rows.
+    Sudoku,
     /// Any other: the names of the fields to read.
     Fields {
         /// Field of the question.
@@ -62,6 +71,12 @@ impl ProblemForm {
             Some(Self::LiveCodeBench)
         } else if has("nums") && has("target") {
             Some(Self::Countdown)
+        } else if fields.get("solution").is_some_and(|solution| solution.get("header").is_some()) {
+            Some(Self::Zebra)
+        } else if has("cnf") || has("clauses") || has("formula") {
+            Some(Self::Sat)
+        } else if puzzles::SUDOKU_FIELDS.iter().any(|field| fields.get(*field).is_some_and(puzzles::is_sudoku)) {
+            Some(Self::Sudoku)
         } else if has("names") && fields.get("solution").is_some_and(Value::is_array) {
             Some(Self::Knights)
         } else if has("question") && fields.get("answer").and_then(Value::as_str).is_some_and(|answer| answer.contains("####")) {
@@ -157,15 +172,20 @@ impl Row<'_> {
                     field if self.fields.contains_key(field) => self.text(field)?.to_owned(),
                     _ => countdown_question(&numbers, target, self.language),
                 };
-                self.build(&question, Gold::Countdown { numbers, target }, Some("id"))
+                self.build(&question, Gold::Countdown { numbers, target, uses: Uses::ExactlyOnce }, Some("id"))
             }
             ProblemForm::Knights => {
                 let question = self.text(self.first_of(&["prompt", "quiz", "question"]))?;
-                self.build(question, Gold::Knights { roles: self.roles()? }, Some("id"))
+                let roles = self.roles()?;
+                let statements = knights::statements(question, &roles).unwrap_or_default();
+                self.build(question, Gold::Knights { roles, statements }, Some("id"))
             }
             ProblemForm::HumanEval => self.human_eval(),
             ProblemForm::Mbpp => self.mbpp(),
             ProblemForm::LiveCodeBench => self.live_code_bench(),
+            ProblemForm::Zebra => self.build(self.text("puzzle")?, Gold::Zebra(self.zebra()?), Some("id")),
+            ProblemForm::Sat => self.sat(),
+            ProblemForm::Sudoku => self.sudoku(),
             ProblemForm::Fields { question, answer, id } => {
                 if let Some(id) = id {
                     self.scalar(id)?;
@@ -258,8 +278,8 @@ fn level(value: &Value) -> Option<u32> {
 
 fn countdown_question(numbers: &[i64], target: i64, language: Language) -> String {
     match language {
-        Language::En => format!("Write an expression that equals {target}, with + - * / and each of the numbers {numbers:?} exactly once."),
         Language::Zh => format!("用 {numbers:?} 中的每个数恰好一次，通过加减乘除得到 {target}。"),
+        _ => format!("Write an expression that equals {target}, with + - * / and each of the numbers {numbers:?} exactly once."),
     }
 }
 

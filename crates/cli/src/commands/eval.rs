@@ -29,9 +29,9 @@ pub(crate) struct EvalArgs {
     /// Form of the lines: ruminate, gsm8k, math, countdown, knights or fields:QUESTION,ANSWER [default: told from the first line].
     #[arg(long)]
     form: Option<String>,
-    /// Language of the questions.
-    #[arg(long, value_enum, default_value_t = LanguageChoice::En)]
-    language: LanguageChoice,
+    /// Language that reasoning should be in, by its code [default: that of each question].
+    #[arg(long)]
+    language: Option<Language>,
     /// Completions of each problem.
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     samples: u32,
@@ -84,12 +84,6 @@ impl TemplateChoice {
     }
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LanguageChoice {
-    En,
-    Zh,
-}
-
 #[derive(Debug, Serialize)]
 struct Report<'a> {
     model: &'a str,
@@ -106,11 +100,7 @@ struct Report<'a> {
 impl EvalArgs {
     /// Evaluates.
     pub(crate) fn run(&self) -> Result<()> {
-        let language = match self.language {
-            LanguageChoice::En => Language::En,
-            LanguageChoice::Zh => Language::Zh,
-        };
-        let problems = load_file(&self.data, self.form.as_deref(), language, self.limit)?;
+        let problems = load_file(&self.data, self.form.as_deref(), self.language, self.limit)?;
         let model = models::open(&self.model)?;
         let checkpoint = &model.checkpoint;
         let template = TemplateChoice::resolve(self.template, checkpoint.chat_template.is_some());

@@ -4,8 +4,10 @@ pub(crate) mod bench;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod eval;
+pub(crate) mod grade;
 pub(crate) mod plan;
 pub(crate) mod run;
+pub(crate) mod sandbox;
 
 use std::io::Write;
 

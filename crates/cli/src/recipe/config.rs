@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ruminate_core::Language;
 use ruminate_rewards::RewardMix;
-use ruminate_tasks::synthetic::SyntheticKind;
+use ruminate_tasks::synthetic::{SyntheticKind, SyntheticLanguage};
 use ruminate_tasks::synthetic::corpus::CorpusMix;
 use ruminate_train::presets::GrpoPreset;
 use ruminate_train::schedule::ScheduleConfig;
@@ -205,7 +205,7 @@ pub(crate) enum PromptSource {
         /// Difficulties, equally often.
         difficulties: Vec<u32>,
         /// Languages, equally often.
-        languages: Vec<Language>,
+        languages: Vec<SyntheticLanguage>,
         /// Share of the problems.
         weight: f32,
     },
@@ -216,8 +216,9 @@ pub(crate) enum PromptSource {
         /// Form of its lines.
         #[serde(skip_serializing_if = "Option::is_none")]
         form: Option<String>,
-        /// Language of its questions.
-        language: Language,
+        /// Language that reasoning should be in; `None`: that of each question.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        language: Option<Language>,
         /// Which of its problems.
         split: DataSplit,
         /// Share of the problems.

@@ -1,6 +1,6 @@
 //! What a recipe file may hold. Every table refuses keys that are not listed here.
 
-use ruminate_tasks::synthetic::SyntheticKind;
+use ruminate_tasks::synthetic::{SyntheticKind, SyntheticLanguage};
 use ruminate_train::schedule::ScheduleKind;
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -161,7 +161,7 @@ pub(super) struct SyntheticFile {
     /// Default: all of the kind.
     pub(super) difficulties: Option<Vec<u32>>,
     /// Default: English and Chinese.
-    pub(super) languages: Option<Vec<ruminate_core::Language>>,
+    pub(super) languages: Option<Vec<SyntheticLanguage>>,
     /// Share of the problems; default 1.
     pub(super) weight: Option<f32>,
 }
@@ -173,7 +173,7 @@ pub(super) struct DataFile {
     pub(super) data: String,
     /// Form of its lines; default: told from the first line.
     pub(super) form: Option<String>,
-    /// Language of its questions; default English.
+    /// Language that reasoning should be in; default: that of each question.
     pub(super) language: Option<ruminate_core::Language>,
     /// Which problems of the file; default `train` in a stage and `held-out` in `[evaluation]`.
     pub(super) split: Option<DataSplit>,

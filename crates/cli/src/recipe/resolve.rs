@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use ruminate_core::Language;
 use ruminate_rewards::RewardMix;
-use ruminate_tasks::synthetic::SyntheticKind;
+use ruminate_tasks::synthetic::{SyntheticKind, SyntheticLanguage};
 use ruminate_tasks::synthetic::corpus::CorpusMix;
 use ruminate_train::presets::{self, GrpoPreset};
 use ruminate_train::schedule::{ScheduleConfig, ScheduleKind};
@@ -289,7 +288,7 @@ fn resolve_source(source: &Source, entry: &Value, part: &Part, split: DataSplit)
     }
     let file: SyntheticFile = source.read_table(&table, part)?;
     let difficulties = file.difficulties.unwrap_or_else(|| (1..=file.source.max_difficulty()).collect());
-    let languages = file.languages.unwrap_or_else(|| vec![Language::En, Language::Zh]);
+    let languages = file.languages.unwrap_or_else(|| SyntheticLanguage::ALL.to_vec());
     let check = Checks { source, part };
     check.positive("weight", file.weight.unwrap_or(1.0))?;
     let max = file.source.max_difficulty();
@@ -317,7 +316,7 @@ fn resolve_data(source: &Source, table: &Table, part: &Part, split: DataSplit) -
     Ok(PromptSource::File {
         data: PathBuf::from(file.data),
         form: file.form,
-        language: file.language.unwrap_or(Language::En),
+        language: file.language,
         split: file.split.unwrap_or(split),
         weight: file.weight.unwrap_or(1.0),
         limit: file.limit,

@@ -1,8 +1,8 @@
 //! Chains of operations that any evaluator reads the same way: a product of a sum stands behind parentheses.
 
+use super::SyntheticLanguage;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use ruminate_core::Language;
 
 /// Every intermediate result is in 0..=999; products stay at or below this, so that each is a small step.
 const MAX_PRODUCT: i64 = 300;
@@ -80,10 +80,10 @@ impl Chain {
         text
     }
 
-    pub(super) fn question(&self, language: Language) -> String {
+    pub(super) fn question(&self, language: SyntheticLanguage) -> String {
         match language {
-            Language::En => format!("compute {}", self.expression()),
-            Language::Zh => format!("计算{}", self.expression()),
+            SyntheticLanguage::En => format!("compute {}", self.expression()),
+            SyntheticLanguage::Zh => format!("计算{}", self.expression()),
         }
     }
 

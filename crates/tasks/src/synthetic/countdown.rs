@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use super::SyntheticLanguage;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use ruminate_core::{Gold, Language};
+use ruminate_core::{Gold, Uses};
 
 const MAX_VALUE: i64 = 999;
 
@@ -32,17 +33,17 @@ impl Puzzle {
         }
     }
 
-    pub(super) fn question(&self, language: Language) -> String {
+    pub(super) fn question(&self, language: SyntheticLanguage) -> String {
         let numbers: Vec<String> = self.numbers.iter().map(ToString::to_string).collect();
         let (numbers, target) = (numbers.join(" "), self.target);
         match language {
-            Language::En => format!("make {target} from {numbers}"),
-            Language::Zh => format!("用{numbers}得到{target}"),
+            SyntheticLanguage::En => format!("make {target} from {numbers}"),
+            SyntheticLanguage::Zh => format!("用{numbers}得到{target}"),
         }
     }
 
     pub(super) fn gold(&self) -> Gold {
-        Gold::Countdown { numbers: self.numbers.clone(), target: self.target }
+        Gold::Countdown { numbers: self.numbers.clone(), target: self.target, uses: Uses::ExactlyOnce }
     }
 
     pub(super) fn canonical(&self) -> String {

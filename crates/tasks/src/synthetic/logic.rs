@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::SyntheticLanguage;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use ruminate_core::{Gold, Language};
+use ruminate_core::Gold;
 
 pub(super) const NAMES: [char; 5] = ['A', 'B', 'C', 'D', 'E'];
 
@@ -103,37 +104,38 @@ impl Puzzle {
         }
     }
 
-    pub(super) fn question(&self, language: Language) -> String {
+    pub(super) fn question(&self, language: SyntheticLanguage) -> String {
         let says: Vec<String> = (0..self.names.len()).map(|speaker| self.says(speaker, language)).collect();
         match language {
-            Language::En => format!("{} who is who?", says.join(" ")),
-            Language::Zh => format!("{}谁是谁？", says.concat()),
+            SyntheticLanguage::En => format!("{} who is who?", says.join(" ")),
+            SyntheticLanguage::Zh => format!("{}谁是谁？", says.concat()),
         }
     }
 
     /// The line of a speaker, with its full stop.
-    pub(super) fn says(&self, speaker: usize, language: Language) -> String {
+    pub(super) fn says(&self, speaker: usize, language: SyntheticLanguage) -> String {
         let name = |person: usize| self.names[person];
         let claim = |claim: Claim| claim_text(self.names[claim.0], claim.1, language);
         let text = match (self.statements[speaker], language) {
             (Statement::Is(a), _) => claim(a),
-            (Statement::Alike(a, b), Language::En) => format!("{} and {} are the same", name(a), name(b)),
-            (Statement::Alike(a, b), Language::Zh) => format!("{}和{}相同", name(a), name(b)),
-            (Statement::Differ(a, b), Language::En) => format!("{} and {} are different", name(a), name(b)),
-            (Statement::Differ(a, b), Language::Zh) => format!("{}和{}不同", name(a), name(b)),
-            (Statement::Either(a, b), Language::En) => format!("{} or {}", claim(a), claim(b)),
-            (Statement::Either(a, b), Language::Zh) => format!("{}或{}", claim(a), claim(b)),
-            (Statement::Both(a, b), Language::En) => format!("{} and {}", claim(a), claim(b)),
-            (Statement::Both(a, b), Language::Zh) => format!("{}且{}", claim(a), claim(b)),
+            (Statement::Alike(a, b), SyntheticLanguage::En) => format!("{} and {} are the same", name(a), name(b)),
+            (Statement::Alike(a, b), SyntheticLanguage::Zh) => format!("{}和{}相同", name(a), name(b)),
+            (Statement::Differ(a, b), SyntheticLanguage::En) => format!("{} and {} are different", name(a), name(b)),
+            (Statement::Differ(a, b), SyntheticLanguage::Zh) => format!("{}和{}不同", name(a), name(b)),
+            (Statement::Either(a, b), SyntheticLanguage::En) => format!("{} or {}", claim(a), claim(b)),
+            (Statement::Either(a, b), SyntheticLanguage::Zh) => format!("{}或{}", claim(a), claim(b)),
+            (Statement::Both(a, b), SyntheticLanguage::En) => format!("{} and {}", claim(a), claim(b)),
+            (Statement::Both(a, b), SyntheticLanguage::Zh) => format!("{}且{}", claim(a), claim(b)),
         };
         match language {
-            Language::En => format!("{}: {text}.", name(speaker)),
-            Language::Zh => format!("{}：{text}。", name(speaker)),
+            SyntheticLanguage::En => format!("{}: {text}.", name(speaker)),
+            SyntheticLanguage::Zh => format!("{}：{text}。", name(speaker)),
         }
     }
 
     pub(super) fn gold(&self) -> Gold {
-        Gold::Knights { roles: self.names.iter().map(char::to_string).zip(self.roles.iter().copied()).collect::<BTreeMap<_, _>>() }
+        let roles = self.names.iter().map(char::to_string).zip(self.roles.iter().copied()).collect::<BTreeMap<_, _>>();
+        Gold::Knights { roles, statements: Vec::new() }
     }
 
     /// The smallest writing over all renamings and orders of the people.
@@ -150,12 +152,12 @@ impl Puzzle {
 }
 
 /// `A is a knight` or `A是骑士`.
-pub(super) fn claim_text(name: char, role: bool, language: Language) -> String {
+pub(super) fn claim_text(name: char, role: bool, language: SyntheticLanguage) -> String {
     match (language, role) {
-        (Language::En, true) => format!("{name} is a knight"),
-        (Language::En, false) => format!("{name} is a knave"),
-        (Language::Zh, true) => format!("{name}是骑士"),
-        (Language::Zh, false) => format!("{name}是无赖"),
+        (SyntheticLanguage::En, true) => format!("{name} is a knight"),
+        (SyntheticLanguage::En, false) => format!("{name} is a knave"),
+        (SyntheticLanguage::Zh, true) => format!("{name}是骑士"),
+        (SyntheticLanguage::Zh, false) => format!("{name}是无赖"),
     }
 }
 

@@ -23,6 +23,35 @@ use crate::TaskError;
 /// One in this many contents is held out.
 const HELD_OUT_EVERY: u64 = 10;
 
+/// A language of the built-in world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SyntheticLanguage {
+    /// English.
+    En,
+    /// Chinese.
+    Zh,
+}
+
+impl SyntheticLanguage {
+    /// All languages.
+    pub const ALL: [Self; 2] = [Self::En, Self::Zh];
+
+    /// The language's name in problem ids and recipes.
+    pub fn as_str(self) -> &'static str {
+        Language::from(self).as_str()
+    }
+}
+
+impl From<SyntheticLanguage> for Language {
+    fn from(language: SyntheticLanguage) -> Self {
+        match language {
+            SyntheticLanguage::En => Self::En,
+            SyntheticLanguage::Zh => Self::Zh,
+        }
+    }
+}
+
 /// A kind of synthetic problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -92,7 +121,7 @@ impl Split {
 pub fn generate(
     kind: SyntheticKind,
     difficulty: u32,
-    language: Language,
+    language: SyntheticLanguage,
     split: Split,
     index: u64,
     seed: Seed,
@@ -100,8 +129,7 @@ pub fn generate(
     if !(1..=kind.max_difficulty()).contains(&difficulty) {
         return Err(TaskError::Difficulty { kind: kind.as_str(), max: kind.max_difficulty(), found: difficulty });
     }
-    let language_name = language_name(language);
-    let id = format!("{kind}/{difficulty}/{}/{language_name}/{index}", split.as_str());
+    let id = format!("{kind}/{difficulty}/{}/{}/{index}", split.as_str(), language.as_str());
     let mut rng = seed.with(&id).rng();
     let content = Content::sample(kind, difficulty, split, &mut rng);
     Ok(content.problem(ProblemId(id), difficulty, language))
@@ -110,13 +138,6 @@ pub fn generate(
 /// The prompt of the template `tiny`: the question between the fewest marks that tell a base model who speaks.
 pub fn tiny_prompt(question: &str) -> String {
     format!("User: {question}\nAssistant:")
-}
-
-fn language_name(language: Language) -> &'static str {
-    match language {
-        Language::En => "en",
-        Language::Zh => "zh",
-    }
 }
 
 /// A problem before it is written in a language.
@@ -157,7 +178,7 @@ impl Content {
         if hash.is_multiple_of(HELD_OUT_EVERY) { Split::HeldOut } else { Split::Train }
     }
 
-    fn problem(&self, id: ProblemId, difficulty: u32, language: Language) -> Problem {
+    fn problem(&self, id: ProblemId, difficulty: u32, language: SyntheticLanguage) -> Problem {
         let (kind, question, gold) = match self {
             Self::Arithmetic(chain) => {
                 (SyntheticKind::Arithmetic, chain.question(language), Gold::Value { text: chain.value().to_string() })
@@ -165,7 +186,7 @@ impl Content {
             Self::Countdown(puzzle) => (SyntheticKind::Countdown, puzzle.question(language), puzzle.gold()),
             Self::Logic(puzzle) => (SyntheticKind::Logic, puzzle.question(language), puzzle.gold()),
         };
-        Problem { id, kind: kind.as_str().to_owned(), question, gold, language, difficulty: Some(difficulty) }
+        Problem { id, kind: kind.as_str().to_owned(), question, gold, language: language.into(), difficulty: Some(difficulty) }
     }
 }
 

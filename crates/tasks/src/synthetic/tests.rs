@@ -1,16 +1,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use ruminate_core::Outcome;
+use ruminate_core::{Outcome, Uses};
 use ruminate_rewards::{check_gold, grade_accuracy, grade_format, language_share, reflection_words};
 
 use super::corpus::{CorpusMix, Document, Style, document};
 use super::*;
 
 const SEED: u64 = 17;
-const LANGUAGES: [Language; 2] = [Language::En, Language::Zh];
+const LANGUAGES: [SyntheticLanguage; 2] = [SyntheticLanguage::En, SyntheticLanguage::Zh];
 
-fn problem(kind: SyntheticKind, difficulty: u32, language: Language, split: Split, index: u64) -> Problem {
+fn problem(kind: SyntheticKind, difficulty: u32, language: SyntheticLanguage, split: Split, index: u64) -> Problem {
     generate(kind, difficulty, language, split, index, Seed::new(SEED)).unwrap()
 }
 
@@ -18,7 +18,7 @@ fn problem(kind: SyntheticKind, difficulty: u32, language: Language, split: Spli
 fn content_key(problem: &Problem) -> String {
     match &problem.gold {
         Gold::Value { .. } => problem.question.replace("compute ", "").replace("计算", ""),
-        Gold::Countdown { numbers, target } => {
+        Gold::Countdown { numbers, target, .. } => {
             let mut numbers = numbers.clone();
             numbers.sort_unstable();
             format!("{numbers:?} {target}")
@@ -33,25 +33,26 @@ fn content_key(problem: &Problem) -> String {
             .replace(['和', '且'], "&")
             .replace(" or ", "或")
             .replace([' ', '.', '。', ':', '：'], ""),
+        other => panic!("the synthetic world makes no {other:?}"),
     }
 }
 
 #[test]
 fn generation_depends_on_every_argument_and_nothing_else() {
-    let base = problem(SyntheticKind::Arithmetic, 3, Language::En, Split::Train, 5);
-    assert_eq!(base, problem(SyntheticKind::Arithmetic, 3, Language::En, Split::Train, 5));
+    let base = problem(SyntheticKind::Arithmetic, 3, SyntheticLanguage::En, Split::Train, 5);
+    assert_eq!(base, problem(SyntheticKind::Arithmetic, 3, SyntheticLanguage::En, Split::Train, 5));
     assert_eq!(base.id.0, "arithmetic/3/train/en/5");
     let others = [
-        problem(SyntheticKind::Arithmetic, 4, Language::En, Split::Train, 5),
-        problem(SyntheticKind::Arithmetic, 3, Language::Zh, Split::Train, 5),
-        problem(SyntheticKind::Arithmetic, 3, Language::En, Split::HeldOut, 5),
-        problem(SyntheticKind::Arithmetic, 3, Language::En, Split::Train, 6),
-        generate(SyntheticKind::Arithmetic, 3, Language::En, Split::Train, 5, Seed::new(18)).unwrap(),
+        problem(SyntheticKind::Arithmetic, 4, SyntheticLanguage::En, Split::Train, 5),
+        problem(SyntheticKind::Arithmetic, 3, SyntheticLanguage::Zh, Split::Train, 5),
+        problem(SyntheticKind::Arithmetic, 3, SyntheticLanguage::En, Split::HeldOut, 5),
+        problem(SyntheticKind::Arithmetic, 3, SyntheticLanguage::En, Split::Train, 6),
+        generate(SyntheticKind::Arithmetic, 3, SyntheticLanguage::En, Split::Train, 5, Seed::new(18)).unwrap(),
     ];
     assert!(others.iter().all(|other| content_key(other) != content_key(&base)));
-    let error = generate(SyntheticKind::Logic, 5, Language::En, Split::Train, 0, Seed::new(1)).unwrap_err();
+    let error = generate(SyntheticKind::Logic, 5, SyntheticLanguage::En, Split::Train, 0, Seed::new(1)).unwrap_err();
     assert_eq!(error.to_string(), "logic has difficulties 1 to 4, found 5");
-    assert!(generate(SyntheticKind::Logic, 0, Language::En, Split::Train, 0, Seed::new(1)).is_err());
+    assert!(generate(SyntheticKind::Logic, 0, SyntheticLanguage::En, Split::Train, 0, Seed::new(1)).is_err());
 }
 
 #[test]
@@ -73,7 +74,7 @@ fn splits_are_disjoint_for_all_kinds_difficulties_and_languages() {
 fn arithmetic_means_what_an_evaluator_reads() {
     for index in 0..500 {
         let difficulty = 1 + index as u32 % 6;
-        let problem = problem(SyntheticKind::Arithmetic, difficulty, Language::En, Split::Train, index);
+        let problem = problem(SyntheticKind::Arithmetic, difficulty, SyntheticLanguage::En, Split::Train, index);
         let expression = problem.question.strip_prefix("compute ").unwrap();
         let operations = expression.chars().filter(|c| "+-*".contains(*c)).count();
         assert_eq!(operations, difficulty as usize + 1, "{expression}");
@@ -82,7 +83,7 @@ fn arithmetic_means_what_an_evaluator_reads() {
         assert!((0..=999).contains(&value));
         // The countdown grader has its own parser with the usual precedence: a second opinion on the value.
         let numbers: Vec<i64> = expression.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
-        let as_countdown = Problem { gold: Gold::Countdown { numbers, target: value }, ..problem.clone() };
+        let as_countdown = Problem { gold: Gold::Countdown { numbers, target: value, uses: Uses::ExactlyOnce }, ..problem.clone() };
         let verdict = grade_accuracy(&as_countdown, &format!("<answer>{expression}</answer>"));
         assert_eq!(verdict.outcome, Outcome::Right, "{expression}: {}", verdict.reason);
     }
@@ -103,8 +104,8 @@ fn every_gold_answer_can_be_met() {
 #[test]
 fn logic_puzzles_have_one_solution_by_another_solver() {
     for index in 0..200 {
-        let problem = problem(SyntheticKind::Logic, 1 + index as u32 % 4, Language::En, Split::Train, index);
-        let Gold::Knights { roles } = &problem.gold else { panic!("{problem:?}") };
+        let problem = problem(SyntheticKind::Logic, 1 + index as u32 % 4, SyntheticLanguage::En, Split::Train, index);
+        let Gold::Knights { roles, .. } = &problem.gold else { panic!("{problem:?}") };
         let names: Vec<&String> = roles.keys().collect();
         let consistent: Vec<BTreeMap<String, bool>> = (0..1_u32 << names.len())
             .map(|bits| names.iter().enumerate().map(|(i, name)| ((*name).clone(), bits >> i & 1 == 1)).collect())

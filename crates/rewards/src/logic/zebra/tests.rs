@@ -152,6 +152,29 @@ fn gold_is_checked() {
     assert_eq!(check(&ZebraPuzzle { houses: 0, ..solvable() }), Err("expected 1 to 12 houses, found 0".into()));
 }
 
+/// The puzzle that gave the kind its name, as printed in 1962.
+#[test]
+fn the_zebra_puzzle_has_one_solution() {
+    let gold = r#"{"houses":5,"unique":true,"categories":{
+        "colour":["red","green","ivory","yellow","blue"],"man":["Englishman","Spaniard","Ukrainian","Norwegian","Japanese"],
+        "pet":["dog","snails","fox","horse","zebra"],"drink":["coffee","tea","milk","orange juice","water"],
+        "smoke":["Old Gold","Kools","Chesterfields","Lucky Strike","Parliaments"]},
+        "clues":[{"same":["Englishman","red"]},{"same":["Spaniard","dog"]},{"same":["coffee","green"]},{"same":["Ukrainian","tea"]},
+        {"directly_right_of":["green","ivory"]},{"same":["Old Gold","snails"]},{"same":["Kools","yellow"]},{"at":["milk",3]},
+        {"at":["Norwegian",1]},{"next_to":["Chesterfields","fox"]},{"next_to":["Kools","horse"]},{"same":["Lucky Strike","orange juice"]},
+        {"same":["Japanese","Parliaments"]},{"next_to":["Norwegian","blue"]}]}"#;
+    let puzzle: ZebraPuzzle = serde_json::from_str(gold).unwrap();
+    assert_eq!(check(&puzzle), Ok(()));
+    let answer = "House 1: yellow, Norwegian, fox, water, Kools\nHouse 2: blue, Ukrainian, horse, tea, Chesterfields\n\
+        House 3: red, Englishman, snails, milk, Old Gold\nHouse 4: ivory, Spaniard, dog, orange juice, Lucky Strike\n\
+        House 5: green, Japanese, zebra, coffee, Parliaments";
+    assert_eq!(grade(&puzzle, answer).reason, "all 14 clues hold");
+    assert_eq!(
+        grade(&puzzle, &answer.replace("zebra", "X").replace("dog", "zebra").replace('X', "dog")).reason,
+        "clue 2 does not hold: Spaniard and dog are in the same house"
+    );
+}
+
 const ALL_VALUES: [[&str; 5]; 5] = [
     ["red", "green", "blue", "white", "yellow"],
     ["Alice", "Bob", "Carol", "Dave", "Eve"],

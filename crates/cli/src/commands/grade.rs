@@ -1,0 +1,205 @@
+//! `ruminate grade`: verdicts for files of answers, or over HTTP.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use comfy_table::{CellAlignment, Table, presets};
+use ruminate_rewards::math;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::print;
+use crate::grading::{Grader, Kind, error_line, parallel_map, serve};
+use crate::run_dir::io_context;
+use crate::sandbox::SandboxArgs;
+
+/// Lines that are graded together: enough to keep all threads busy, few enough to see progress and to need little memory.
+const CHUNK: usize = 1024;
+
+/// Grades a file of answers, one JSON object on each line, or serves verdicts over HTTP.
+///
+/// Without --kind, a file of {"id","gold","pred"} pairs gives a report for people: every verdict with its reason, a summary, and the
+/// pairs on which exact and numeric comparison disagree.
+#[derive(Debug, Args)]
+pub(crate) struct GradeArgs {
+    /// Answers, one JSON object on each line; - is the standard input.
+    #[arg(value_name = "FILE.jsonl", required_unless_present = "serve", conflicts_with = "serve")]
+    file: Option<PathBuf>,
+    /// What the lines hold; writes one JSON line for each.
+    #[arg(long, value_enum)]
+    kind: Option<Kind>,
+    /// Answer POST /grade/KIND at this address, for instance 127.0.0.1:8100; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", conflicts_with = "kind")]
+    serve: Option<SocketAddr>,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
+}
+
+impl GradeArgs {
+    /// Grades.
+    pub(crate) fn run(&self) -> Result<()> {
+        if let Some(address) = self.serve {
+            return self.serve(address);
+        }
+        let path = self.file.as_deref().context("expected a file")?;
+        let lines = Lines::open(path)?;
+        match self.kind {
+            Some(kind) => grade_lines(&Grader::new(self.sandbox.settings()?), kind, lines),
+            None => report(lines),
+        }
+    }
+
+    fn serve(&self, address: SocketAddr) -> Result<()> {
+        if !address.ip().is_loopback() {
+            eprintln!("warning: {address} can be reached from other machines, and whoever reaches it can run programs in the sandbox");
+        }
+        let grader = Grader::new(self.sandbox.settings()?);
+        serve::serve(address, grader, |bound| print(&format!("serving verdicts at http://{bound}/grade/{{{}}}", Kind::ALL.map(Kind::name).join(","))))
+    }
+}
+
+/// The objects of a JSONL file, with their line numbers.
+struct Lines {
+    name: String,
+    lines: Box<dyn Iterator<Item = (usize, std::io::Result<String>)>>,
+}
+
+impl Lines {
+    fn open(path: &Path) -> Result<Self> {
+        let reader: Box<dyn BufRead> = match path.to_str() {
+            Some("-") => Box::new(std::io::stdin().lock()),
+            _ => Box::new(BufReader::new(File::open(path).with_context(io_context("read", path))?)),
+        };
+        Ok(Self { name: path.display().to_string(), lines: Box::new(reader.lines().enumerate()) })
+    }
+
+    /// The next lines, blank ones left out; none at the end.
+    fn chunk(&mut self) -> Result<Vec<(usize, String)>> {
+        let mut chunk = Vec::new();
+        for (line_idx, line) in self.lines.by_ref() {
+            let line = line.with_context(|| format!("cannot read {}:{}", self.name, line_idx + 1))?;
+            if line.trim().is_empty() {
+                continue;
+            }
+            chunk.push((line_idx + 1, line));
+            if chunk.len() == CHUNK {
+                break;
+            }
+        }
+        Ok(chunk)
+    }
+}
+
+/// One JSON line for each line, in order.
+fn grade_lines(grader: &Grader, kind: Kind, mut lines: Lines) -> Result<()> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let (mut n_lines, mut n_failed) = (0_usize, 0_usize);
+    loop {
+        let chunk = lines.chunk()?;
+        if chunk.is_empty() {
+            break;
+        }
+        let graded = parallel_map(grader.n_threads(kind), &chunk, |(_, line)| grader.grade(kind, line));
+        for (answer, (line_no, line)) in graded.into_iter().zip(&chunk) {
+            n_lines += 1;
+            let answer = answer.unwrap_or_else(|error| {
+                n_failed += 1;
+                eprintln!("error: {}:{line_no}: {error:#}", lines.name);
+                error_line(line, &error)
+            });
+            writeln!(out, "{answer}").context("cannot write to the standard output")?;
+        }
+        out.flush().context("cannot write to the standard output")?;
+    }
+    if n_failed > 0 {
+        bail!("{n_failed} of {n_lines} lines could not be graded; each has an \"error\" in its place");
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Pair {
+    #[serde(default)]
+    id: Value,
+    gold: String,
+    pred: String,
+}
+
+/// Every verdict with its reason, a summary, and the pairs on which the two ways of comparing disagree.
+fn report(mut lines: Lines) -> Result<()> {
+    let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
+    let mut micros = Vec::new();
+    let mut disagreements = Vec::new();
+    let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let name = lines.name.clone();
+    loop {
+        let chunk = lines.chunk()?;
+        if chunk.is_empty() {
+            break;
+        }
+        let graded = parallel_map(n_threads, &chunk, |(line_no, line)| -> Result<_> {
+            let pair: Pair = serde_json::from_str(line).with_context(|| format!("{name}:{line_no}: expected {{\"id\",\"gold\",\"pred\"}}"))?;
+            let started = Instant::now();
+            let comparison = math::verify(&pair.gold, &pair.pred, &math::Options::default());
+            let micros = started.elapsed().as_secs_f64() * 1e6;
+            let audit = math::audit(&pair.gold, &pair.pred, &math::Options::default());
+            Ok((*line_no, pair, comparison, micros, audit))
+        });
+        for graded in graded {
+            let (line_no, pair, comparison, time, audit) = graded?;
+            let id = match &pair.id {
+                Value::Null => format!("line {line_no}"),
+                Value::String(id) => id.clone(),
+                other => other.to_string(),
+            };
+            print(&format!("{:<21}{id}  {}", verdict_name(comparison.verdict), comparison.reason))?;
+            *counts.entry(verdict_name(comparison.verdict)).or_default() += 1;
+            micros.push(time);
+            if audit.disagrees() {
+                let [exact, numeric] = [audit.exact, audit.numeric].map(|verdict| verdict.map_or("undecided", verdict_name));
+                let answer = audit.answer.unwrap_or_default();
+                disagreements.push(format!("{id}  gold {}  answer {answer}  exact {exact}, numeric {numeric}", pair.gold));
+            }
+        }
+    }
+    summarize(&counts, micros, &disagreements)
+}
+
+/// A verdict as JSON writes it.
+fn verdict_name(verdict: math::Verdict) -> &'static str {
+    match verdict {
+        math::Verdict::Equal => "equal",
+        math::Verdict::Different => "different",
+        math::Verdict::UnparsedPrediction => "unparsed_prediction",
+        math::Verdict::UnparsedGold => "unparsed_gold",
+        math::Verdict::Timeout => "timeout",
+    }
+}
+
+fn summarize(counts: &BTreeMap<&'static str, usize>, mut micros: Vec<f64>, disagreements: &[String]) -> Result<()> {
+    let total = micros.len();
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(["verdict", "pairs", "share"]);
+    for (name, count) in counts {
+        table.add_row([(*name).to_owned(), count.to_string(), format!("{:.1}%", 100.0 * *count as f64 / total as f64)]);
+    }
+    for column in 1..3 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    micros.sort_by(f64::total_cmp);
+    let quantile = |q: f64| micros.get(((total as f64 - 1.0) * q) as usize).copied().unwrap_or(0.0);
+    print(&format!("\n{table}\n{total} pairs, median {:.1} µs, 99% within {:.1} µs", quantile(0.5), quantile(0.99)))?;
+    if disagreements.is_empty() {
+        return print("exact and numeric comparison agree wherever both decide");
+    }
+    print(&format!("\nexact and numeric comparison disagree on {} pairs:\n{}", disagreements.len(), disagreements.join("\n")))
+}

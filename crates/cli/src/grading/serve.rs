@@ -1,0 +1,71 @@
+//! Verdicts over HTTP: `POST /grade/KIND` takes a line or a list of lines and answers the same way; `GET /health` tells what is there.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use clap::ValueEnum;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::{Grader, Kind};
+
+/// Longest request, bytes.
+const MAX_REQUEST_BYTES: usize = 64 << 20;
+
+/// Serves until the process ends. `on_ready` hears the address, whose port may have been 0 in the request.
+///
+/// # Errors
+/// An address that cannot be bound.
+pub(crate) fn serve(address: SocketAddr, grader: Grader, on_ready: impl FnOnce(SocketAddr) -> Result<()>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the server")?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        on_ready(listener.local_addr().context("the server has no address")?)?;
+        axum::serve(listener, router(Arc::new(grader))).await.context("the server stopped")
+    })
+}
+
+fn router(grader: Arc<Grader>) -> Router {
+    Router::new()
+        .route("/health", get(health))
+        .route("/grade/{kind}", post(grade))
+        .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
+        .with_state(grader)
+}
+
+async fn health() -> Json<Value> {
+    Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION"), "kinds": Kind::ALL.map(Kind::name) }))
+}
+
+async fn grade(State(grader): State<Arc<Grader>>, Path(kind): Path<String>, body: String) -> Response {
+    let Ok(kind) = Kind::from_str(&kind, false) else {
+        let known = Kind::ALL.map(Kind::name).join(", ");
+        return refusal(StatusCode::NOT_FOUND, &format!("kind: expected one of {known}, found '{kind}'"));
+    };
+    // Grading computes or waits for programs: neither may hold up other requests.
+    let graded = tokio::task::spawn_blocking(move || answer(&grader, kind, &body)).await;
+    match graded {
+        Ok(Ok(answer)) => Json(answer).into_response(),
+        Ok(Err(error)) => refusal(StatusCode::BAD_REQUEST, &format!("{error:#}")),
+        Err(error) => refusal(StatusCode::INTERNAL_SERVER_ERROR, &format!("grading failed: {error}")),
+    }
+}
+
+/// Lines stay text until their kind reads them: numbers of any length keep their digits.
+fn answer(grader: &Grader, kind: Kind, body: &str) -> Result<Value> {
+    if !body.trim_start().starts_with('[') {
+        return grader.grade(kind, body);
+    }
+    let lines: Vec<&RawValue> = serde_json::from_str(body).context("expected an object or a list of objects")?;
+    Ok(grader.grade_all(kind, &lines.iter().map(|line| line.get()).collect::<Vec<_>>()).into())
+}
+
+fn refusal(status: StatusCode, message: &str) -> Response {
+    (status, Json(json!({ "error": message }))).into_response()
+}
