@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
 use crate::error::{ChannelError, SandboxError};
 use crate::run::{Ending, Finished};
@@ -18,7 +18,7 @@ const PIECE: usize = 64 * 1024;
 /// A running program. It is killed, with everything that it started, when this is dropped.
 #[derive(Debug)]
 pub struct Process {
-    /// Socket to the supervisor: any byte stops the job, and the report comes from it.
+    /// Socket to the supervisor: the end of our side stops the job, and the report comes from it.
     pub(crate) report: OwnedFd,
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
@@ -79,8 +79,7 @@ impl Process {
     /// # Errors
     /// The program has ended or closed its channel, or was launched without one; or the frame is longer than 4 GiB.
     pub fn send(&mut self, frame: &[u8]) -> Result<(), ChannelError> {
-        let len = u32::try_from(frame.len())
-            .map_err(|_| ChannelError::TooLong { found: frame.len() as u64, most: u32::MAX as usize })?;
+        let len = u32::try_from(frame.len()).map_err(|_| ChannelError::TooLong { found: frame.len() as u64, most: u32::MAX as usize })?;
         let message = [&len.to_le_bytes(), frame].concat();
         let mut rest = message.as_slice();
         while !rest.is_empty() {
@@ -173,9 +172,7 @@ impl Process {
 
     fn why_ended(&self) -> ChannelError {
         match &self.state {
-            State::Broken { step, message } => {
-                ChannelError::Sandbox(SandboxError::Setup { step: step.clone(), message: message.clone() })
-            }
+            State::Broken { step, message } => ChannelError::Sandbox(SandboxError::Setup { step: step.clone(), message: message.clone() }),
             State::Running | State::Ended { .. } => ChannelError::Ended,
         }
     }
@@ -224,8 +221,9 @@ impl Process {
     }
 
     fn kill(&self) {
-        // If the supervisor is gone, so is the job.
-        drop(wire::send(self.report.as_fd(), b"stop", &[]));
+        // An end of file in place of a message: one that nobody reads would make the kernel throw away the report. If the supervisor is
+        // gone, so is the job.
+        let _ = rustix::net::shutdown(&self.report, Shutdown::Write);
     }
 
     /// Waits until something happens: reads output, takes note of the end.
@@ -238,7 +236,8 @@ impl Process {
             (Wanted::Send, Some(channel)) => fds.push(PollFd::new(channel, PollFlags::OUT)),
             _ => {}
         }
-        let timeout = time.map(|time| Timespec { tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX), tv_nsec: time.subsec_nanos().into() });
+        let timeout =
+            time.map(|time| Timespec { tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX), tv_nsec: time.subsec_nanos().into() });
         match rustix::event::poll(&mut fds, timeout.as_ref()) {
             Ok(_) => {}
             Err(Errno::INTR) => return Ok(()),

@@ -1,6 +1,6 @@
 //! Which system calls a program may make.
 //!
-//! Three filters lie over each other; the strictest answer counts.
+//! Three filters lie over each other; the answer that the kernel ranks highest counts (seccomp(2): kill, error, report, allow).
 //! - *allowed*: what programs, compilers and virtual machines need. Everything else does not exist (`ENOSYS`), as on an older kernel:
 //!   C libraries and virtual machines are used to that and go another way.
 //! - *refused*: calls that harmless programs try, answered as if for want of rights (`EACCES`).
@@ -79,14 +79,13 @@ const ALLOWED_OLD: Calls = calls! { SYS_renameat };
 const REFUSED: Calls = calls! { SYS_socket };
 
 const FORBIDDEN: Calls = calls! {
-    SYS_ptrace SYS_process_vm_readv SYS_process_vm_writev SYS_pidfd_getfd SYS_kcmp
+    SYS_ptrace SYS_process_vm_readv SYS_process_vm_writev SYS_pidfd_getfd
     SYS_mount SYS_umount2 SYS_pivot_root SYS_chroot SYS_move_mount SYS_open_tree SYS_fsopen SYS_fsconfig SYS_fsmount SYS_fspick
     SYS_mount_setattr SYS_unshare SYS_setns
     SYS_bpf SYS_perf_event_open SYS_userfaultfd SYS_io_uring_setup SYS_io_uring_enter SYS_io_uring_register
     SYS_add_key SYS_request_key SYS_keyctl
     SYS_kexec_load SYS_init_module SYS_finit_module SYS_delete_module SYS_reboot SYS_swapon SYS_swapoff SYS_acct SYS_syslog
-    SYS_settimeofday SYS_clock_settime SYS_clock_adjtime SYS_adjtimex SYS_sethostname SYS_setdomainname
-    SYS_open_by_handle_at SYS_name_to_handle_at SYS_fanotify_init SYS_quotactl SYS_vhangup SYS_memfd_secret
+    SYS_settimeofday SYS_clock_settime SYS_sethostname SYS_setdomainname SYS_open_by_handle_at SYS_quotactl SYS_vhangup
 };
 #[cfg(target_arch = "x86_64")]
 const FORBIDDEN_OLD: Calls = calls! { SYS_iopl SYS_ioperm SYS_kexec_file_load SYS_modify_ldt SYS_uselib };
@@ -121,7 +120,8 @@ fn broken(error: impl std::fmt::Display) -> io::Error {
 
 pub(super) fn build() -> io::Result<Filters> {
     let errno = |number: i32| SeccompAction::Errno(number.unsigned_abs());
-    let mut allowed = always(&[ALLOWED, ALLOWED_OLD]);
+    // For the kernel an error is stricter than a report, so this filter must let forbidden calls pass for the other to report them.
+    let mut allowed = always(&[ALLOWED, ALLOWED_OLD, FORBIDDEN, FORBIDDEN_OLD]);
     let differs = |request: &u64| SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, *request);
     let conditions = TERMINAL_INJECTION.iter().map(differs).collect::<Result<Vec<_>, _>>().map_err(broken)?;
     allowed.insert(libc::SYS_ioctl, vec![SeccompRule::new(conditions).map_err(broken)?]);
@@ -164,15 +164,7 @@ fn compile(rules: Rules, otherwise: SeccompAction, matched: SeccompAction) -> io
 impl Filters {
     /// Installs the filter of forbidden calls. They are reported on the descriptor; without one, they kill the process that makes them.
     pub(super) fn install_forbidden(&self) -> io::Result<Option<OwnedFd>> {
-        let mut notifying = self.forbidden.clone();
-        // The library has no action for reports: it takes the place of the one that kills. The check of the architecture, which
-        // comes first, goes on killing.
-        let kill = u32::from(SeccompAction::KillProcess);
-        let is_kill = |code: u16, k: u32| u32::from(code) == libc::BPF_RET | libc::BPF_K && k == kill;
-        for instruction in notifying.iter_mut().filter(|instruction| is_kill(instruction.code, instruction.k)).skip(1) {
-            instruction.k = libc::SECCOMP_RET_USER_NOTIF;
-        }
-        match sys::install_notifying_filter(&notifying) {
+        match sys::install_notifying_filter(&self.notifying()) {
             Ok(listener) => Ok(Some(listener)),
             // Something around us listens already, and there can be only one listener: forbidden calls are deadly without a name.
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
@@ -181,6 +173,19 @@ impl Filters {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// The filter of forbidden calls, with a report in place of death.
+    fn notifying(&self) -> BpfProgram {
+        let mut notifying = self.forbidden.clone();
+        // The library has no action for reports: it takes the place of the one that kills. The check of the architecture, which
+        // comes first, goes on killing.
+        let kill = u32::from(SeccompAction::KillProcess);
+        let is_kill = |code: u16, k: u32| u32::from(code) == libc::BPF_RET | libc::BPF_K && k == kill;
+        for instruction in notifying.iter_mut().filter(|instruction| is_kill(instruction.code, instruction.k)).skip(1) {
+            instruction.k = libc::SECCOMP_RET_USER_NOTIF;
+        }
+        notifying
     }
 
     /// Installs the other two filters.
@@ -226,6 +231,8 @@ mod tests {
     #[test]
     fn filters_can_be_built_and_forbidden_calls_have_names() {
         let filters = build().unwrap();
+        let kills = filters.notifying().iter().filter(|instruction| instruction.k == u32::from(SeccompAction::KillProcess)).count();
+        assert_eq!(kills, 1, "the check of the architecture");
         assert!(filters.allowed.len() > ALLOWED.len() && filters.allowed.len() < 4096);
         assert_eq!(name_of(libc::SYS_ptrace), "ptrace");
         assert_eq!(name_of(libc::SYS_clone), "clone with a new namespace");

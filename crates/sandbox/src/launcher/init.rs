@@ -33,8 +33,8 @@ fn at<E: Into<io::Error>>(step: &'static str) -> impl FnOnce(E) -> Failure {
 }
 
 /// Init's whole life.
-pub(super) fn run(request: &Request, handles: Handles<OwnedFd>, supervisor: OwnedFd, groups: &Doors) -> ! {
-    let word = match try_run(request, handles, &supervisor, groups) {
+pub(super) fn run(request: &Request, handles: Handles<OwnedFd>, supervisor: &OwnedFd, groups: &Doors) -> ! {
+    let word = match try_run(request, handles, supervisor, groups) {
         Ok(end) => Word::Ended(end),
         Err((step, error)) => Word::Failed { step: step.to_owned(), message: error.to_string() },
     };
@@ -57,7 +57,7 @@ fn try_run(request: &Request, handles: Handles<OwnedFd>, supervisor: &OwnedFd, g
     become_nobody()?;
     die_with_parent()?;
     let program = match sys::fork_into(0, None).map_err(at("forking"))? {
-        Fork::Child => match start_program(request, handles, supervisor) {
+        Fork::Child => match start_program(request, &handles, supervisor) {
             Ok(never) => match never {},
             Err((step, error)) => {
                 drop(wire::send_json(supervisor.as_fd(), &Word::Failed { step: step.to_owned(), message: error.to_string() }));
@@ -112,7 +112,7 @@ fn become_nobody() -> Result<(), Failure> {
 }
 
 /// The last steps before the program's first instruction.
-fn start_program(request: &Request, handles: Handles<OwnedFd>, supervisor: &OwnedFd) -> Result<Infallible, Failure> {
+fn start_program(request: &Request, handles: &Handles<OwnedFd>, supervisor: &OwnedFd) -> Result<Infallible, Failure> {
     rustix::process::setsid().map_err(at("setsid"))?;
     set_resource_limits(request)?;
     let mut command = match &request.action {
@@ -159,13 +159,16 @@ fn set_resource_limits(request: &Request) -> Result<(), Failure> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "limits are checked: at most a year")]
     let cpu_seconds = limits.cpu_seconds.ceil() as u64;
     const STACK: u64 = 64 << 20;
+    // Counted in the user namespace of the job alone (Linux 5.14); the first process is ours. Where a control group counts too, it comes
+    // first, since it remembers that it refused.
+    let processes = u64::from(limits.processes) + 1;
+    let processes = if request.without.contains(&Layer::CgroupPids) { processes } else { processes * 2 };
     let mut all = vec![
         // SIGXCPU at the limit; SIGKILL for those that ignore it.
         (Resource::Cpu, cpu_seconds, cpu_seconds + 1),
         (Resource::Fsize, limits.disk_bytes(), limits.disk_bytes()),
         (Resource::Nofile, limits.open_files.into(), limits.open_files.into()),
-        // Counted in the user namespace of the job alone (Linux 5.14); the first process is ours.
-        (Resource::Nproc, u64::from(limits.processes) + 1, u64::from(limits.processes) + 1),
+        (Resource::Nproc, processes, processes),
         (Resource::Core, 0, 0),
         (Resource::Stack, STACK, STACK),
         (Resource::Memlock, 64 << 10, 64 << 10),
