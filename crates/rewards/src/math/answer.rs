@@ -47,6 +47,14 @@ pub enum Answer {
     },
     /// A choice from a list, upper case: `A`, `(B)`, `\text{(C)}`.
     Choice(char),
+    /// A choice together with what it says: `(B) 12`, `C. yes`. Two of them agree in the letter; one of them and a plain answer
+    /// agree in either.
+    Labelled {
+        /// The letter, upper case.
+        label: char,
+        /// What stands behind it.
+        answer: Box<Answer>,
+    },
     /// Words that are no mathematics, lower case, single spaces, no punctuation: `yes`, `east`, `alice`.
     Words(String),
     /// A day: `March 5, 2020`, `2020-03-05`, `2020年3月5日`.
@@ -94,7 +102,7 @@ pub enum Operator {
     About,
     /// `\in`.
     In,
-    /// `\equiv`, with or without `\pmod`.
+    /// `\equiv`. A `\pmod m` behind the chain makes its last term `Apply(Mod, [term, m])`.
     Congruent,
     /// `:` of a ratio, as in `3:4`.
     Ratio,
@@ -221,7 +229,8 @@ pub struct Unit {
     pub name: String,
     /// What it measures; `None` for words that only say what is counted (`apples`).
     pub dimension: Option<Dimension>,
-    /// One of it in the base unit of its dimension (metre, gram, second, degree, cent, bit, …); 1 if the dimension is not known.
+    /// One of it in the base unit of its dimension (metre, gram, second, degree, kelvin, ampere, cent, bit; for per cent the whole,
+    /// so 1/100); 1 if the dimension is not known. A radian is no rational number of degrees: it has no dimension and the name `rad`.
     pub factor: RBig,
     /// What is added behind the factor, for temperatures; else 0.
     pub offset: RBig,

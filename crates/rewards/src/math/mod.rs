@@ -1,4 +1,5 @@
 //! The maths verifier: is what a completion answers what the reference answers?
 
 pub mod answer;
+pub mod parse;
 mod work;

@@ -16,6 +16,11 @@ impl Work {
         Self { left: steps }
     }
 
+    /// Steps that are left.
+    pub(crate) fn left(&self) -> u64 {
+        self.left
+    }
+
     /// Pays for `steps`. Big-number operations cost their size in words, products its square.
     pub(crate) fn pay(&mut self, steps: u64) -> Result<(), Exhausted> {
         self.left = self.left.checked_sub(steps).ok_or(Exhausted)?;

@@ -1,0 +1,273 @@
+//! When two answers say the same: kind by kind, from the readings down to the numbers.
+
+mod based;
+mod expand;
+mod named;
+mod quantity;
+mod region;
+mod relation;
+
+use dashu_int::UBig;
+use dashu_ratio::RBig;
+
+use super::Method;
+use super::answer::{Answer, Expr};
+use super::number::{Decided, Judge, Paths};
+use super::work::{Exhausted, Work};
+
+/// Compares answers. The first of two is always the gold one; in symmetric mode it has no privilege.
+#[derive(Debug)]
+pub(crate) struct Matcher {
+    judge: Judge,
+    /// A decimal on the gold side may be rounded.
+    tolerant: bool,
+    /// Why the two differ, if it is the kind and not the value.
+    note: Option<&'static str>,
+}
+
+/// What comparing all readings gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Match {
+    pub(crate) decided: Decided,
+    pub(crate) note: Option<&'static str>,
+}
+
+impl Matcher {
+    pub(crate) fn new(work: Work, paths: Paths, tolerant: bool, seed: u64) -> Self {
+        Self { judge: Judge::new(work, paths, seed), tolerant, note: None }
+    }
+
+    /// Equal if any reading of the one equals any reading of the other. The first readings decide about the reason otherwise.
+    pub(crate) fn readings(&mut self, gold: &[Answer], found: &[Answer]) -> Result<Match, Exhausted> {
+        let mut first: Option<Match> = None;
+        for expected in gold {
+            for answer in found {
+                self.note = None;
+                let decided = self.answers(expected, answer)?;
+                if decided.is_equal() {
+                    return Ok(Match { decided, note: None });
+                }
+                let this = Match { decided, note: self.note };
+                // A reading without an objection of kind says more than one with.
+                match first {
+                    Some(Match { note: None, .. }) => {}
+                    Some(before) if this.note.is_some() && before.note.is_some() => {}
+                    _ => first = Some(this),
+                }
+            }
+        }
+        Ok(first.unwrap_or(Match { decided: Decided::Open("there is no reading"), note: None }))
+    }
+
+    /// One reading of each.
+    pub(super) fn answers(&mut self, gold: &Answer, found: &Answer) -> Result<Decided, Exhausted> {
+        self.judge.work.pay(5)?;
+        if gold == found && self.judge.paths != Paths::NumericOnly {
+            return Ok(Decided::Equal(Method::Exact));
+        }
+        if let (Answer::Expr(gold), Answer::Expr(found)) = (gold, found)
+            && !expand::has_signs(gold)
+            && !expand::has_signs(found)
+        {
+            return self.leaf(gold, found);
+        }
+        let (gold, found) = (expand::signs_expanded(gold), expand::signs_expanded(found));
+        self.statements(&gold, &found)
+    }
+
+    /// Two expressions: the same value, or within the rounding of a gold decimal.
+    fn leaf(&mut self, gold: &Expr, found: &Expr) -> Result<Decided, Exhausted> {
+        if self.tolerant
+            && let Some((value, half)) = rounded_value(gold)
+        {
+            return self.judge.is_within(found, &value, &half);
+        }
+        self.judge.same(gold, found)
+    }
+
+    /// Two answers without names and signs.
+    fn pair(&mut self, gold: &Answer, found: &Answer) -> Result<Decided, Exhausted> {
+        use Answer as A;
+        self.judge.work.pay(5)?;
+        if gold == found && self.judge.paths != Paths::NumericOnly {
+            return Ok(Decided::Equal(Method::Exact));
+        }
+        match (gold, found) {
+            (A::Expr(a), A::Expr(b)) => self.leaf(a, b),
+            (A::Based { .. }, _) | (_, A::Based { .. }) => Ok(self.based(gold, found)),
+            (A::Choice(_), _) | (_, A::Choice(_)) => Ok(self.choice(gold, found)),
+            (A::Relation { .. }, _) | (_, A::Relation { .. }) => self.relations(gold, found),
+            (A::Quantity { .. }, A::Quantity { .. } | A::Expr(_)) | (A::Expr(_), A::Quantity { .. }) => self.quantities(gold, found),
+            (A::Tuple(a), A::Tuple(b) | A::List(b)) | (A::List(a), A::Tuple(b)) => self.ordered(a, b),
+            (A::Matrix(a), A::Matrix(b)) => self.matrices(a, b),
+            (A::Matrix(a), A::Tuple(b) | A::List(b)) => self.ordered(&rows(a), b),
+            (A::Tuple(a) | A::List(a), A::Matrix(b)) => self.ordered(a, &rows(b)),
+            (A::List(a), A::List(b)) | (A::Set(a) | A::List(a), A::Set(b)) | (A::Set(a), A::List(b)) => self.unordered(a, b),
+            (A::Date { .. }, A::Date { .. }) | (A::Time { .. }, A::Time { .. }) => Ok(self.calendar(gold, found)),
+            (A::Words(a), A::Words(b)) if plain_words(a) == plain_words(b) => Ok(Decided::Equal(Method::Text)),
+            (A::Words(words), A::Set(parts)) | (A::Set(parts), A::Words(words)) if parts.is_empty() && says_nothing(words) => {
+                Ok(Decided::Equal(Method::Text))
+            }
+            (A::Words(a), A::Expr(b)) | (A::Expr(b), A::Words(a)) if is_name(b, a) => Ok(Decided::Equal(Method::Text)),
+            (A::Words(_), A::Words(_)) => Ok(Decided::Different(Method::Text)),
+            _ => self.regions(gold, found),
+        }
+    }
+
+    /// Part by part.
+    fn ordered(&mut self, gold: &[Answer], found: &[Answer]) -> Result<Decided, Exhausted> {
+        if gold.len() != found.len() {
+            self.note = Some("another number of parts");
+            return Ok(Decided::Different(Method::Exact));
+        }
+        let mut worst = Method::Exact;
+        let mut open = None;
+        for (expected, answer) in gold.iter().zip(found) {
+            match self.answers(expected, answer)? {
+                Decided::Equal(method) => worst = worst.max(method),
+                Decided::Open(reason) => open = Some(reason),
+                different => return Ok(different),
+            }
+        }
+        Ok(open.map_or(Decided::Equal(worst), Decided::Open))
+    }
+
+    /// Every part of the one is among the parts of the other, and the other way round.
+    fn unordered(&mut self, gold: &[Answer], found: &[Answer]) -> Result<Decided, Exhausted> {
+        let mut worst = Method::Exact;
+        let mut open = None;
+        let mut met = vec![false; found.len()];
+        for (index, expected) in gold.iter().enumerate() {
+            let mut matched = false;
+            // Most often the order is the same: look there first.
+            for at in std::iter::once(index).filter(|&at| at < found.len()).chain((0..found.len()).filter(|&at| at != index)) {
+                if met[at] && matched {
+                    continue;
+                }
+                match self.answers(expected, &found[at])? {
+                    Decided::Equal(method) => {
+                        (matched, met[at]) = (true, true);
+                        worst = worst.max(method);
+                        if at == index {
+                            break;
+                        }
+                    }
+                    Decided::Open(reason) => open = Some(reason),
+                    Decided::Different(_) => {}
+                }
+            }
+            if !matched {
+                return Ok(open.map_or(Decided::Different(Method::Exact), Decided::Open));
+            }
+        }
+        for (index, answer) in found.iter().enumerate().filter(|&(index, _)| !met[index]).collect::<Vec<_>>() {
+            let mut matched = false;
+            for (at, expected) in gold.iter().enumerate() {
+                if at != index && self.answers(expected, answer)?.is_equal() {
+                    matched = true;
+                    break;
+                }
+            }
+            if !matched {
+                self.note = Some("another number of parts");
+                return Ok(open.map_or(Decided::Different(Method::Exact), Decided::Open));
+            }
+        }
+        Ok(Decided::Equal(worst))
+    }
+
+    fn matrices(&mut self, gold: &[Vec<Expr>], found: &[Vec<Expr>]) -> Result<Decided, Exhausted> {
+        let width = |rows: &[Vec<Expr>]| rows.first().map_or(0, Vec::len);
+        let vector = |rows: &[Vec<Expr>]| rows.len() == 1 || width(rows) == 1;
+        let same_shape = gold.len() == found.len() && width(gold) == width(found);
+        if !same_shape && !(vector(gold) && vector(found)) {
+            self.note = Some("a matrix of another shape");
+            return Ok(Decided::Different(Method::Exact));
+        }
+        let cells = |rows: &[Vec<Expr>]| rows.iter().flatten().cloned().map(Answer::Expr).collect::<Vec<_>>();
+        self.ordered(&cells(gold), &cells(found))
+    }
+}
+
+/// A vector as its parts, a matrix as its rows.
+fn rows(matrix: &[Vec<Expr>]) -> Vec<Answer> {
+    let vector = matrix.len() == 1 || matrix.iter().all(|row| row.len() == 1);
+    if vector {
+        return matrix.iter().flatten().cloned().map(Answer::Expr).collect();
+    }
+    matrix.iter().map(|row| Answer::Tuple(row.iter().cloned().map(Answer::Expr).collect())).collect()
+}
+
+/// The value of a decimal and half a unit of its last place; `None` if the number is not written as a decimal.
+fn rounded_value(expr: &Expr) -> Option<(RBig, RBig)> {
+    /// Longer decimals are exact for all that matters.
+    const MAX_DECIMALS: u32 = 1_000;
+    match expr {
+        Expr::Number(number) => {
+            let places = number.decimals.filter(|&places| places <= MAX_DECIMALS)?;
+            let half = RBig::from_parts(1.into(), UBig::from(10_u8).pow(places as usize) * 2_u8);
+            Some((number.value.clone(), half))
+        }
+        Expr::Negative(inside) => rounded_value(inside).map(|(value, half)| (-value, half)),
+        Expr::Product(parts) => match parts.as_slice() {
+            [Expr::Number(_), Expr::Power(ten, exponent)] => {
+                let scale = power_of_ten(ten, exponent)?;
+                let (value, half) = rounded_value(&parts[0])?;
+                Some((value * &scale, half * scale))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// `10^k` of scientific notation.
+fn power_of_ten(base: &Expr, exponent: &Expr) -> Option<RBig> {
+    let (Expr::Number(base), sign, Expr::Number(exponent)) = (match exponent {
+        Expr::Negative(inside) => (base, -1, inside.as_ref()),
+        other => (base, 1, other),
+    }) else {
+        return None;
+    };
+    let power = isize::try_from(exponent.value.numerator()).ok().filter(|power| power.abs() <= 1_000 && exponent.value.is_int())?;
+    (base.value == RBig::from(10)).then(|| base.value.pow(sign * power))
+}
+
+/// Words without articles and endings of courtesy, for comparison.
+fn plain_words(words: &str) -> Vec<String> {
+    let cleaned = words.to_lowercase().replace(['-', '\u{2019}', '\''], " ");
+    cleaned.split_whitespace().filter(|word| !matches!(*word, "a" | "an" | "the")).map(str::to_owned).collect()
+}
+
+/// Ways to say that the solution set is empty.
+fn says_nothing(words: &str) -> bool {
+    let words = plain_words(words).join(" ");
+    matches!(words.as_str(), "no solution" | "no solutions" | "no real solution" | "no real solutions" | "empty set" | "none")
+}
+
+/// Whether an expression is nothing but this name, letter by letter: words in italics are read as products of symbols.
+fn is_name(expr: &Expr, words: &str) -> bool {
+    fn spell(expr: &Expr, out: &mut String) -> bool {
+        match expr {
+            Expr::Symbol(name) => {
+                out.push_str(name);
+                true
+            }
+            Expr::Product(parts) => parts.iter().all(|part| spell(part, out)),
+            Expr::Constant(super::answer::Constant::E) => {
+                out.push('e');
+                true
+            }
+            Expr::Constant(super::answer::Constant::I) => {
+                out.push('i');
+                true
+            }
+            _ => false,
+        }
+    }
+    let mut name = String::new();
+    spell(expr, &mut name) && name.to_lowercase() == words.to_lowercase().replace(' ', "")
+}
+
+#[cfg(test)]
+mod tests;

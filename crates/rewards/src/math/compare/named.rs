@@ -1,0 +1,131 @@
+//! Answers that say a value of something: `x = 5`, `x = 1, y = 2`, `(x, y) = (1, 2)`, `x \in S`.
+
+use crate::math::answer::{Answer, Expr, Function, Operator};
+use crate::math::number::any;
+
+/// A value and the name it was given.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Named {
+    /// Names of variables, sorted; several for a point.
+    pub(super) names: Vec<String>,
+    /// The value; a tuple in order of the names if there are several.
+    pub(super) value: Answer,
+    /// The tuple in order of appearance, where that is another one.
+    pub(super) as_written: Option<Answer>,
+}
+
+/// Reads an answer as a named value, if it is one.
+pub(super) fn named(answer: &Answer) -> Option<Named> {
+    match answer {
+        Answer::Relation { terms, operators } => of_relation(terms, operators),
+        Answer::List(parts) | Answer::Set(parts) => of_list(parts),
+        _ => None,
+    }
+}
+
+fn one(name: String, value: Answer) -> Named {
+    Named { names: vec![name], value, as_written: None }
+}
+
+fn of_relation(terms: &[Answer], operators: &[Operator]) -> Option<Named> {
+    if operators == [Operator::In] {
+        let mut named = of_pair(terms.first()?, terms.get(1)?)?;
+        // A member of a set of points keeps the set as it is.
+        named.as_written = None;
+        return Some(Named { value: terms.get(1)?.clone(), ..named });
+    }
+    if !operators.iter().all(|operator| matches!(operator, Operator::Equal | Operator::About)) {
+        return None;
+    }
+    // A chain, x = 1/2 = 0.5, says its first value; a = b = 3 gives two names to the last.
+    let (first, rest) = terms.split_first()?;
+    match rest {
+        [value] => of_pair(first, value).or_else(|| of_pair(value, first)),
+        [.., last] if rest[..rest.len() - 1].iter().all(|term| name_of(term).is_some()) => {
+            let pairs = terms[..terms.len() - 1].iter().map(|term| Some((name_of(term)?, last.clone())));
+            point(pairs.collect::<Option<Vec<_>>>()?)
+        }
+        [value, ..] => of_pair(first, value),
+        [] => None,
+    }
+}
+
+/// `name = value` or `(x, y) = (1, 2)`.
+fn of_pair(left: &Answer, right: &Answer) -> Option<Named> {
+    if let Some(name) = name_of(left) {
+        return (!mentions(right, &name)).then(|| one(name, right.clone()));
+    }
+    if let Answer::Tuple(names) = left {
+        let names: Vec<String> = names.iter().map(name_of).collect::<Option<_>>()?;
+        return match right {
+            Answer::Tuple(values) if values.len() == names.len() => point(names.into_iter().zip(values.iter().cloned()).collect()),
+            Answer::Tuple(_) => None,
+            other => Some(Named { names, value: other.clone(), as_written: None }),
+        };
+    }
+    None
+}
+
+/// Several names, each with one value.
+fn point(pairs: Vec<(String, Answer)>) -> Option<Named> {
+    let written: Vec<Answer> = pairs.iter().map(|(_, value)| value.clone()).collect();
+    let mut sorted = pairs;
+    sorted.sort_by(|a, b| a.0.cmp(&b.0));
+    if sorted.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        return None;
+    }
+    let (names, values): (Vec<String>, Vec<Answer>) = sorted.into_iter().unzip();
+    let as_written = (values != written).then_some(Answer::Tuple(written));
+    Some(Named { names, value: Answer::Tuple(values), as_written })
+}
+
+/// `x = 1, y = 2` is a point; `x = 1 or x = 2` and `x = 1, 2` are values of one name.
+fn of_list(parts: &[Answer]) -> Option<Named> {
+    let first = named(parts.first()?)?;
+    let mut values = vec![first.value.clone()];
+    let mut pairs = vec![(first.names.first()?.clone(), first.value.clone())];
+    let mut same_name = true;
+    for part in &parts[1..] {
+        match named(part) {
+            Some(next) => {
+                same_name &= next.names == first.names;
+                values.push(next.value.clone());
+                pairs.push((next.names.first()?.clone(), next.value));
+            }
+            None if matches!(part, Answer::Relation { .. }) => return None,
+            // A bare value behind a named one is another value of the same name.
+            None => {
+                values.push(part.clone());
+                pairs.push((first.names.first()?.clone(), part.clone()));
+            }
+        }
+    }
+    if same_name {
+        let flat = values.into_iter().flat_map(|value| if let Answer::List(parts) = value { parts } else { vec![value] });
+        return Some(Named { names: first.names, value: Answer::List(flat.collect()), as_written: None });
+    }
+    point(pairs)
+}
+
+/// A variable, or a function of variables (`f(x)`), that stands alone.
+pub(super) fn name_of(answer: &Answer) -> Option<String> {
+    match answer {
+        Answer::Expr(Expr::Symbol(name)) => Some(name.clone()),
+        Answer::Expr(Expr::Apply(Function::Other(name), _)) => Some(format!("{name}()")),
+        Answer::Choice(letter) => Some(letter.to_string()),
+        _ => None,
+    }
+}
+
+/// Whether a name occurs in an answer.
+fn mentions(answer: &Answer, name: &str) -> bool {
+    let inside = |expr: &Expr| match name.strip_suffix("()") {
+        Some(function) => any(expr, &|part| matches!(part, Expr::Apply(Function::Other(own), _) if own == function)),
+        None => any(expr, &|part| matches!(part, Expr::Symbol(own) if own == name)),
+    };
+    match answer {
+        Answer::Expr(expr) | Answer::Quantity { value: expr, .. } => inside(expr),
+        Answer::Tuple(parts) | Answer::List(parts) | Answer::Set(parts) | Answer::Union(parts) => parts.iter().any(|part| mentions(part, name)),
+        _ => false,
+    }
+}

@@ -1,0 +1,139 @@
+//! Matrices and other environments of LaTeX.
+
+use super::lex::Kind;
+use super::{ParseError, Parser};
+use crate::math::answer::{Answer, Expr};
+
+impl Parser<'_, '_> {
+    /// `\begin{…} … \end{…}`.
+    pub(super) fn environment(&mut self) -> Result<Answer, ParseError> {
+        let &Kind::Begin(name) = self.kind() else { return Err(self.error("an environment")) };
+        self.advance()?;
+        match name.trim_end_matches('*') {
+            "pmatrix" | "bmatrix" | "Bmatrix" | "matrix" | "smallmatrix" | "psmallmatrix" | "array" => {
+                let rows = self.outside_bars(|parser| parser.rows(name))?;
+                let width = rows.first().map_or(0, Vec::len);
+                if width == 0 || rows.iter().any(|row| row.len() != width) {
+                    return Err(self.error("rows of equal length in the matrix"));
+                }
+                let rows = if self.transposed()? { transpose(rows, width) } else { rows };
+                Ok(Answer::Matrix(rows))
+            }
+            "cases" | "aligned" | "align" | "gathered" | "gather" | "split" | "equation" => {
+                let items = self.outside_bars(|parser| parser.lines(name))?;
+                Ok(match <[Answer; 1]>::try_from(items) {
+                    Ok([only]) => only,
+                    Err(items) => Answer::List(items),
+                })
+            }
+            _ => Err(self.error("a matrix, cases or aligned lines")),
+        }
+    }
+
+    fn rows(&mut self, name: &str) -> Result<Vec<Vec<Expr>>, ParseError> {
+        let mut rows = vec![Vec::new()];
+        loop {
+            if let Kind::Finish(end) = self.kind() {
+                if *end != name {
+                    return Err(self.error("the end of the environment that is open"));
+                }
+                self.advance()?;
+                // A last row may end with `\\`.
+                if rows.last().is_some_and(Vec::is_empty) {
+                    rows.pop();
+                }
+                return Ok(rows);
+            }
+            let cell = self.expression()?;
+            if let Some(row) = rows.last_mut() {
+                row.push(cell);
+            }
+            match self.sign() {
+                Some('&') => self.advance()?,
+                Some('\n') => {
+                    self.advance()?;
+                    rows.push(Vec::new());
+                }
+                _ if matches!(self.kind(), Kind::Finish(_)) => {}
+                _ => return Err(self.error("the next cell, the next row, or the end of the matrix")),
+            }
+        }
+    }
+
+    /// The lines of `cases` and its like; the marks of alignment mean nothing.
+    fn lines(&mut self, name: &str) -> Result<Vec<Answer>, ParseError> {
+        let mut items = Vec::new();
+        // Which tokens are alignment is known here, so that they can be taken out of the lines.
+        let mut depth = 0_usize;
+        let mut at = self.at;
+        let mut kept = Vec::new();
+        loop {
+            match self.kind_at(at) {
+                Kind::End => break,
+                Kind::Finish(_) if depth == 0 => break,
+                Kind::Begin(_) => depth += 1,
+                Kind::Finish(_) => depth -= 1,
+                _ => {}
+            }
+            if depth > 0 || self.sign_at(at) != Some('&') {
+                kept.push(self.tokens[at].clone());
+            }
+            at += 1;
+        }
+        self.work.pay(kept.len() as u64 * 8)?;
+        let start = self.at;
+        let removed = at - start - kept.len();
+        self.tokens.splice(start..at, kept);
+        if removed > 0 {
+            self.groups = super::groups(&self.tokens);
+            self.work.pay(self.tokens.len() as u64 * 2)?;
+        }
+        loop {
+            while matches!(self.sign(), Some('\n' | ',' | ';')) {
+                self.advance()?;
+            }
+            if let Kind::Finish(end) = self.kind() {
+                if *end != name {
+                    return Err(self.error("the end of the environment that is open"));
+                }
+                self.advance()?;
+                return Ok(items);
+            }
+            items.push(self.relation()?);
+            if !matches!(self.kind(), Kind::Sign('\n' | ',' | ';') | Kind::Finish(_)) {
+                return Err(self.error("the next line or the end of the environment"));
+            }
+        }
+    }
+
+    /// A matrix with a factor in front: `\frac12 \begin{pmatrix} … \end{pmatrix}`.
+    pub(super) fn scaled_matrix(&mut self, factor: &Expr) -> Result<Answer, ParseError> {
+        let Answer::Matrix(rows) = self.environment()? else { return Err(self.error("a matrix behind its factor")) };
+        let cells = rows.iter().map(Vec::len).sum::<usize>();
+        self.work.pay(cells as u64 * size(factor))?;
+        let scaled = rows.into_iter().map(|row| row.into_iter().map(|cell| Expr::Product(vec![factor.clone(), cell])).collect());
+        Ok(Answer::Matrix(scaled.collect()))
+    }
+}
+
+/// The number of nodes of a tree.
+fn size(expr: &Expr) -> u64 {
+    let all = |parts: &[Expr]| parts.iter().map(size).sum::<u64>();
+    1 + match expr {
+        Expr::Number(_) | Expr::Symbol(_) | Expr::Constant(_) => 4,
+        Expr::Sum(parts) | Expr::Product(parts) | Expr::Apply(_, parts) => all(parts),
+        Expr::Quotient(a, b) | Expr::Power(a, b) | Expr::Root { degree: a, radicand: b } => size(a) + size(b),
+        Expr::Negative(inner) | Expr::PlusMinus(inner) | Expr::MinusPlus(inner) => size(inner),
+        Expr::Series { low, high, body, .. } => size(low) + size(high) + size(body),
+    }
+}
+
+fn transpose(rows: Vec<Vec<Expr>>, width: usize) -> Vec<Vec<Expr>> {
+    let mut columns: Vec<Vec<Expr>> = (0..width).map(|_| Vec::with_capacity(rows.len())).collect();
+    for row in rows {
+        for (column, cell) in columns.iter_mut().zip(row) {
+            column.push(cell);
+        }
+    }
+    columns
+}
