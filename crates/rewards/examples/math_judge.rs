@@ -1,0 +1,30 @@
+//! Judges pairs from standard input with the maths verifier, one JSON object a line.
+//!
+//! Reads `{id, gold, response}` and writes `{id, verdict, reason, method, nanos}`; `nanos` is the time of this one judgement.
+
+use std::io::{BufRead, Write};
+use std::time::Instant;
+
+use ruminate_rewards::math::compare_answers;
+
+#[derive(serde::Deserialize)]
+struct Item {
+    id: u64,
+    gold: String,
+    answer: String,
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    for line in std::io::stdin().lock().lines() {
+        let item: Item = serde_json::from_str(&line?)?;
+        let since = Instant::now();
+        let comparison = compare_answers(&item.gold, &item.answer);
+        let nanos = u64::try_from(since.elapsed().as_nanos())?;
+        let line = serde_json::json!({
+            "id": item.id, "verdict": comparison.verdict, "reason": comparison.reason, "method": comparison.method, "nanos": nanos,
+        });
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
