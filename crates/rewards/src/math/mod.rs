@@ -1,5 +1,144 @@
 //! The maths verifier: is what a completion answers what the reference answers?
+//!
+//! Text is read as a tree ([`parse`]), trees are compared kind by kind, and numbers in three stages: exact arithmetic, canonical
+//! forms, evaluation with error bounds at random points. Every step pays from a budget, so any text ends in bounded time and memory.
+//! `docs/concepts/math-verifier.md` says what is read and what counts as equal.
 
 pub mod answer;
+mod compare;
+mod number;
 pub mod parse;
 mod work;
+
+use compare::{Match, Matcher};
+use number::{Decided, Paths};
+use parse::ParseError;
+use serde::{Deserialize, Serialize};
+use work::{Exhausted, Work};
+
+use answer::Answer;
+
+/// How a judgement ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The same answer.
+    Equal,
+    /// Another answer, or one that could not be shown to be the same.
+    Different,
+    /// The prediction holds no answer that can be read.
+    UnparsedPrediction,
+    /// The gold answer cannot be read: a defect of the data.
+    UnparsedGold,
+    /// The work limit was met before it was decided.
+    Timeout,
+}
+
+/// What decided, from the surest to the least sure. A comparison of many parts names the least sure one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Arithmetic with exact numbers.
+    Exact,
+    /// The text or its words.
+    Text,
+    /// Canonical forms of expressions.
+    Symbolic,
+    /// Evaluation with error bounds: "different" is proven, "equal" is so but for the error probability in the documentation.
+    Numeric,
+}
+
+/// The outcome of one comparison.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Whether the answers are equal.
+    pub verdict: Verdict,
+    /// One line for people.
+    pub reason: String,
+    /// What decided.
+    pub method: Method,
+}
+
+/// Work of one judgement, in steps of about ten nanoseconds.
+const STEPS: u64 = 2_000_000;
+
+/// Reads a gold answer, which may be wrapped in `$…$` or `\boxed{…}`.
+///
+/// # Errors
+/// What in the text cannot be read, so that such data are found before training.
+pub fn parse_gold(text: &str) -> Result<Vec<Answer>, ParseError> {
+    parse::parse(text, &mut Work::new(STEPS))
+}
+
+/// Whether two answers are the same, for majority votes: symmetric, with decimals taken as the exact numbers that they write.
+///
+/// Texts that cannot be read are equal to nothing, not even to themselves.
+pub fn same_answer(a: &str, b: &str) -> bool {
+    // One order for both calls, so that limits of work fall at the same place.
+    let (a, b) = if a <= b { (a, b) } else { (b, a) };
+    compare_texts(a, b, false, Paths::Both).verdict == Verdict::Equal
+}
+
+/// Compares a gold answer with a predicted one; both are answers, not responses. A decimal gold answer may be met by rounding.
+pub fn compare_answers(gold: &str, prediction: &str) -> Comparison {
+    compare_texts(gold, prediction, true, Paths::Both)
+}
+
+fn compare_texts(gold: &str, prediction: &str, tolerant: bool, paths: Paths) -> Comparison {
+    let mut work = Work::new(STEPS);
+    let expected = match parse::parse(gold, &mut work) {
+        Ok(readings) => readings,
+        Err(ParseError::Exhausted) => return timeout("reading the gold answer"),
+        Err(error) => return unparsed(Verdict::UnparsedGold, format!("gold answer '{}': {error}", shorten(gold))),
+    };
+    let found = match parse::parse(prediction, &mut work) {
+        Ok(readings) => readings,
+        Err(ParseError::Exhausted) => return timeout("reading the prediction"),
+        Err(error) => return unparsed(Verdict::UnparsedPrediction, format!("'{}': {error}", shorten(prediction))),
+    };
+    let mut matcher = Matcher::new(work, paths, tolerant, seed(gold, prediction));
+    let texts = || format!("expected {}, found {}", shown(&expected), shown(&found));
+    match matcher.readings(&expected, &found) {
+        Ok(Match { decided: Decided::Equal(method), .. }) => {
+            Comparison { verdict: Verdict::Equal, reason: format!("found {}", shown(&found)), method }
+        }
+        Ok(Match { decided: Decided::Different(method), note }) => {
+            let why = note.map_or_else(String::new, |note| format!(": {note}"));
+            Comparison { verdict: Verdict::Different, reason: texts() + &why, method }
+        }
+        Ok(Match { decided: Decided::Open(why), .. }) => {
+            Comparison { verdict: Verdict::Different, reason: format!("{}: not shown to be equal, {why}", texts()), method: Method::Numeric }
+        }
+        Err(Exhausted) => timeout("comparing"),
+    }
+}
+
+fn timeout(doing: &str) -> Comparison {
+    Comparison { verdict: Verdict::Timeout, reason: format!("the limit of work was met while {doing}"), method: Method::Text }
+}
+
+fn unparsed(verdict: Verdict, reason: String) -> Comparison {
+    Comparison { verdict, reason, method: Method::Text }
+}
+
+/// The likeliest reading in short text.
+fn shown(readings: &[Answer]) -> String {
+    readings.first().map_or_else(|| "nothing".to_owned(), |answer| shorten(&answer.to_string()))
+}
+
+/// At most 60 characters on one line: reasons are read by people.
+fn shorten(text: &str) -> String {
+    let line: String = text.chars().take(60).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if line.len() < text.len() { line + "…" } else { line }
+}
+
+/// The same for both orders: a hash of the texts (Fowler, Noll and Vo, FNV-1a).
+fn seed(a: &str, b: &str) -> u64 {
+    let hash = |text: &str| {
+        text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+    };
+    hash(a).wrapping_add(hash(b))
+}
+
+#[cfg(test)]
+mod tests;

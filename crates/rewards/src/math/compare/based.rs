@@ -7,6 +7,7 @@ use super::{Matcher, is_name};
 use crate::math::Method;
 use crate::math::answer::{Answer, Expr};
 use crate::math::number::Decided;
+use crate::math::work::Exhausted;
 
 fn decided(equal: bool, method: Method) -> Decided {
     if equal { Decided::Equal(method) } else { Decided::Different(method) }
@@ -30,7 +31,7 @@ impl Matcher {
             self.note = Some("a numeral too long to be written out");
             return Decided::Different(Method::Exact);
         }
-        let digits = value.in_radix(*base).to_string();
+        let digits = value.in_radix(*base as u8).to_string();
         let equal = match other {
             Answer::Expr(expr) => {
                 let (inside, minus) = match expr {
@@ -55,6 +56,21 @@ impl Matcher {
             self.note = Some("a numeral of another base, or other digits");
         }
         decided(equal, Method::Text)
+    }
+
+    /// A choice with its text: two of them agree in the letter, one of them and a plain answer in the letter or in the text.
+    pub(super) fn labelled(&mut self, gold: &Answer, found: &Answer) -> Result<Decided, Exhausted> {
+        let split = |answer: &Answer| match answer {
+            Answer::Labelled { label, answer } => (Some(Answer::Choice(*label)), answer.as_ref().clone()),
+            other => (None, other.clone()),
+        };
+        let ((gold_label, gold_text), (found_label, found_text)) = (split(gold), split(found));
+        match (gold_label, found_label) {
+            (Some(expected), Some(label)) => Ok(self.choice(&expected, &label)),
+            (Some(expected), None) if self.answers(&expected, &found_text)?.is_equal() => Ok(Decided::Equal(Method::Text)),
+            (None, Some(label)) if self.answers(&gold_text, &label)?.is_equal() => Ok(Decided::Equal(Method::Text)),
+            _ => self.answers(&gold_text, &found_text),
+        }
     }
 
     /// A choice equals its letter, in either case.

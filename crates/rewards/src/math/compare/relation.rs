@@ -77,7 +77,7 @@ impl Matcher {
         other: &Answer,
         gold_is_relation: bool,
     ) -> Result<Decided, Exhausted> {
-        let mut oriented = |matcher: &mut Self, value: &Answer| {
+        let oriented = |matcher: &mut Self, value: &Answer| {
             if gold_is_relation { matcher.answers(value, other) } else { matcher.answers(other, value) }
         };
         match (terms, operators) {

@@ -1,6 +1,6 @@
 //! From the written tree to the canonical form.
 
-use dashu_base::{Sign, Signed};
+use dashu_base::Sign;
 use dashu_ratio::RBig;
 
 use super::Stop;

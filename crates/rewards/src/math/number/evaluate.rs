@@ -1,6 +1,6 @@
 //! The value of an expression at a point, as a ball.
 
-use dashu_base::{Sign, Signed};
+use dashu_base::Sign;
 use dashu_ratio::RBig;
 
 use super::Stop;

@@ -1,6 +1,6 @@
 //! Functions of canonical forms: exact values where they are known, atoms otherwise.
 
-use dashu_base::{Gcd, Sign, Signed, UnsignedAbs};
+use dashu_base::{Gcd, Sign, UnsignedAbs};
 use dashu_int::{IBig, UBig};
 use dashu_ratio::RBig;
 

@@ -1,6 +1,6 @@
 //! Sizes of numbers that are too big to compute: bounds on the logarithm of positive expressions.
 
-use dashu_base::{BitTest, Sign, Signed};
+use dashu_base::{BitTest, Sign};
 use dashu_ratio::RBig;
 
 use super::Stop;

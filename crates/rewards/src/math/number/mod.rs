@@ -12,8 +12,7 @@ mod magnitude;
 mod poly;
 mod radical;
 
-pub(crate) use decide::{Decided, Judge};
-pub(crate) use poly::Fraction;
+pub(crate) use decide::{Decided, Judge, Paths, any, infinity, variables};
 
 use super::work::Exhausted;
 
