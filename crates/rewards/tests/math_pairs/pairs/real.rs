@@ -185,7 +185,6 @@ fn rewritten(text: &str, dice: &mut Dice) -> Vec<String> {
     let has_words = text.contains("\\text") || text.contains("\\mbox") || text.contains("\\hbox");
     let mut found = vec![
         text.to_owned(),
-        format!("{{{text}}}"),
         format!("\\displaystyle {text}"),
         text.replace("\\frac", "\\dfrac"),
         text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac"),
@@ -211,6 +210,9 @@ fn rewritten(text: &str, dice: &mut Dice) -> Vec<String> {
         if !text.contains('\\') {
             found.push(tight(text));
         }
+    }
+    if !text.ends_with('.') {
+        found.push(format!("{{{text}}}"));
     }
     if is_expression(text) {
         found.push(format!("\\left({text}\\right)"));
@@ -298,8 +300,10 @@ fn other_digit(text: &str, dice: &mut Dice) -> Option<String> {
     let until = text.find("\\text{").or_else(|| text.find("\\mbox")).unwrap_or(text.len());
     // Behind a zero, another digit may say the same; an equation with one term may be scaled.
     let places: Vec<usize> = text[..until].char_indices().filter(|(_, c)| c.is_ascii_digit() && *c != '0').map(|(at, _)| at).collect();
+    // An improper fraction behind a whole number may be read as a product.
+    let is_mixed = text.find("\\frac").is_some_and(|at| text[..at].trim_end().ends_with(|c: char| c.is_ascii_digit()));
     let has_bare_zero = text.contains("= 0") && !text[..until].contains([' ', '+', '-']);
-    if places.is_empty() || has_bare_zero || text.contains("^0") || text.contains("{0}") {
+    if places.is_empty() || is_mixed || has_bare_zero || text.contains("^0") || text.contains("{0}") {
         return None;
     }
     let at = dice.pick(&places);

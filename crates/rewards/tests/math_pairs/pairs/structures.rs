@@ -105,7 +105,7 @@ fn plain_tuples(dice: &mut Dice) -> Group {
 }
 
 fn sized_brackets(dice: &mut Dice) -> Group {
-    const SIZES: [(&str, &str); 10] = [
+    const SIZES: [(&str, &str); 9] = [
         ("\\bigl", "\\bigr"),
         ("\\Bigl", "\\Bigr"),
         ("\\biggl", "\\biggr"),
@@ -114,7 +114,6 @@ fn sized_brackets(dice: &mut Dice) -> Group {
         ("\\Big", "\\Big"),
         ("\\bigg", "\\bigg"),
         ("\\left", "\\right"),
-        ("\\mathopen", "\\mathclose"),
         ("\\bigl", "\\bigr"),
     ];
     let (open, close) = dice.pick(&SIZES);
