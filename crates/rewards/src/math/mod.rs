@@ -6,11 +6,13 @@
 
 pub mod answer;
 mod compare;
+pub mod extract;
 mod number;
 pub mod parse;
 mod work;
 
 use compare::{Match, Matcher};
+use extract::{Extraction, Place, candidates};
 use number::{Decided, Paths};
 use parse::ParseError;
 use serde::{Deserialize, Serialize};
@@ -57,10 +59,83 @@ pub struct Comparison {
     pub reason: String,
     /// What decided.
     pub method: Method,
+    /// Where the answer stood in a response.
+    pub place: Option<Place>,
+}
+
+/// How responses are judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Where the answer is looked for.
+    pub extraction: Extraction,
+}
+
+/// What each path says on its own; `None` where it cannot decide.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    /// Exact arithmetic and canonical forms, without evaluation.
+    pub exact: Option<Verdict>,
+    /// Evaluation of every expression, without canonical forms.
+    pub numeric: Option<Verdict>,
+    /// The answer that was found.
+    pub answer: Option<String>,
+}
+
+impl Audit {
+    /// Whether both paths decided, and not the same: a defect of the verifier or of the error probability.
+    pub fn disagrees(&self) -> bool {
+        matches!((self.exact, self.numeric), (Some(exact), Some(numeric)) if exact != numeric)
+    }
 }
 
 /// Work of one judgement, in steps of about ten nanoseconds.
-const STEPS: u64 = 2_000_000;
+const STEPS: u64 = 1_200_000;
+
+/// Answers of one response that are judged where all must agree; more are not an answer.
+const MAX_ANSWERS: usize = 16;
+
+/// Judges a response: finds its answer, reads it and the gold answer, and compares them.
+///
+/// Total: any texts give a comparison after bounded work. Extraction is linear in the length of the response, and the comparison
+/// takes at most 1.2 million steps of about ten nanoseconds for each answer found.
+pub fn verify(gold: &str, response: &str, options: &Options) -> Comparison {
+    let found = candidates(response, &options.extraction);
+    let Some(last) = found.last() else {
+        // A gold answer that cannot be read is reported even so.
+        return match parse_gold(gold) {
+            Err(error) => unparsed(Verdict::UnparsedGold, format!("gold answer '{}': {error}", shorten(gold))),
+            Ok(_) => unparsed(Verdict::UnparsedPrediction, "no answer found".to_owned()),
+        };
+    };
+    let place = Some(last.place);
+    if found.len() > MAX_ANSWERS {
+        let reason = format!("found {} answers, at most {MAX_ANSWERS} may agree", found.len());
+        return Comparison { place, ..unparsed(Verdict::UnparsedPrediction, reason) };
+    }
+    let mut judged = None;
+    for answer in &found {
+        let comparison = compare_texts(gold, answer.text, true, Paths::Both);
+        let equal = comparison.verdict == Verdict::Equal;
+        judged = Some(Comparison { place, ..comparison });
+        if !equal {
+            break;
+        }
+    }
+    judged.unwrap_or_else(|| unparsed(Verdict::UnparsedPrediction, "no answer found".to_owned()))
+}
+
+/// Judges the last answer of a response by the exact and by the numeric path, each alone.
+pub fn audit(gold: &str, response: &str, options: &Options) -> Audit {
+    let Some(answer) = candidates(response, &options.extraction).pop() else {
+        return Audit { exact: None, numeric: None, answer: None };
+    };
+    let alone = |paths| {
+        let (comparison, open) = compare_readings(gold, answer.text, true, paths);
+        (!open).then_some(comparison.verdict)
+    };
+    Audit { exact: alone(Paths::ExactOnly), numeric: alone(Paths::NumericOnly), answer: Some(answer.text.to_owned()) }
+}
 
 /// Reads a gold answer, which may be wrapped in `$…$` or `\boxed{…}`.
 ///
@@ -85,40 +160,44 @@ pub fn compare_answers(gold: &str, prediction: &str) -> Comparison {
 }
 
 fn compare_texts(gold: &str, prediction: &str, tolerant: bool, paths: Paths) -> Comparison {
+    compare_readings(gold, prediction, tolerant, paths).0
+}
+
+/// The comparison, and whether it was left open.
+fn compare_readings(gold: &str, prediction: &str, tolerant: bool, paths: Paths) -> (Comparison, bool) {
     let mut work = Work::new(STEPS);
     let expected = match parse::parse(gold, &mut work) {
         Ok(readings) => readings,
-        Err(ParseError::Exhausted) => return timeout("reading the gold answer"),
-        Err(error) => return unparsed(Verdict::UnparsedGold, format!("gold answer '{}': {error}", shorten(gold))),
+        Err(ParseError::Exhausted) => return (timeout("reading the gold answer"), true),
+        Err(error) => return (unparsed(Verdict::UnparsedGold, format!("gold answer '{}': {error}", shorten(gold))), false),
     };
     let found = match parse::parse(prediction, &mut work) {
         Ok(readings) => readings,
-        Err(ParseError::Exhausted) => return timeout("reading the prediction"),
-        Err(error) => return unparsed(Verdict::UnparsedPrediction, format!("'{}': {error}", shorten(prediction))),
+        Err(ParseError::Exhausted) => return (timeout("reading the prediction"), true),
+        Err(error) => return (unparsed(Verdict::UnparsedPrediction, format!("'{}': {error}", shorten(prediction))), false),
     };
     let mut matcher = Matcher::new(work, paths, tolerant, seed(gold, prediction));
     let texts = || format!("expected {}, found {}", shown(&expected), shown(&found));
-    match matcher.readings(&expected, &found) {
-        Ok(Match { decided: Decided::Equal(method), .. }) => {
-            Comparison { verdict: Verdict::Equal, reason: format!("found {}", shown(&found)), method }
-        }
+    let (verdict, reason, method, open) = match matcher.readings(&expected, &found) {
+        Ok(Match { decided: Decided::Equal(method), .. }) => (Verdict::Equal, format!("found {}", shown(&found)), method, false),
         Ok(Match { decided: Decided::Different(method), note }) => {
             let why = note.map_or_else(String::new, |note| format!(": {note}"));
-            Comparison { verdict: Verdict::Different, reason: texts() + &why, method }
+            (Verdict::Different, texts() + &why, method, false)
         }
         Ok(Match { decided: Decided::Open(why), .. }) => {
-            Comparison { verdict: Verdict::Different, reason: format!("{}: not shown to be equal, {why}", texts()), method: Method::Numeric }
+            (Verdict::Different, format!("{}: not shown to be equal, {why}", texts()), Method::Numeric, true)
         }
-        Err(Exhausted) => timeout("comparing"),
-    }
+        Err(Exhausted) => return (timeout("comparing"), true),
+    };
+    (Comparison { verdict, reason, method, place: None }, open)
 }
 
 fn timeout(doing: &str) -> Comparison {
-    Comparison { verdict: Verdict::Timeout, reason: format!("the limit of work was met while {doing}"), method: Method::Text }
+    Comparison { verdict: Verdict::Timeout, reason: format!("the limit of work was met while {doing}"), method: Method::Text, place: None }
 }
 
 fn unparsed(verdict: Verdict, reason: String) -> Comparison {
-    Comparison { verdict, reason, method: Method::Text }
+    Comparison { verdict, reason, method: Method::Text, place: None }
 }
 
 /// The likeliest reading in short text.

@@ -32,3 +32,159 @@ fn exact_numbers() {
         (r"10^{20}+1", &["100000000000000000001"], &["100000000000000000000", "10^{20}"]),
     ]);
 }
+
+#[test]
+fn algebraic_numbers() {
+    table(&[
+        (r"\sqrt{6}", &[r"\sqrt2\sqrt3", r"\sqrt2 \cdot \sqrt3", "6^{1/2}", r"\frac{6}{\sqrt6}"], &[r"\sqrt5", "6", r"\sqrt2+\sqrt3", "2.449"]),
+        (r"\frac{\sqrt3+1}{2}", &[r"\frac{1}{\sqrt3-1}", r"\frac12+\frac{\sqrt3}{2}"], &[r"\frac{\sqrt3-1}{2}", r"\frac{1}{\sqrt3+1}"]),
+        (r"1+\sqrt2", &[r"\sqrt{3+2\sqrt2}", r"\frac{1}{\sqrt2-1}"], &[r"\sqrt{3-2\sqrt2}", r"\sqrt2-1"]),
+        ("1", &[r"\sqrt[3]{2+\sqrt5}+\sqrt[3]{2-\sqrt5}", r"-e^{i\pi}", r"\sin^2 1+\cos^2 1", "i^4"], &[r"\sqrt[3]{2+\sqrt5}", "i^2"]),
+        (r"3\sqrt[3]{2}", &[r"\sqrt[3]{54}", r"\frac{6}{\sqrt[3]{4}}"], &[r"\sqrt[3]{18}", r"3\sqrt2"]),
+        ("3+4i", &["4i+3", "3 + 4 i", r"(2+i)^2", r"\frac{25}{3-4i}"], &["3-4i", "4+3i", "5"]),
+        ("2+i", &[r"\sqrt{3+4i}"], &["2-i", r"\sqrt{3-4i}"]),
+        ("5", &["|3+4i|", r"\sqrt{25}", r"\lfloor 5.7 \rfloor", r"\lceil \sqrt{17} \rceil", r"\log_2 32"], &[r"\lceil 5.7 \rceil", "-5"]),
+        (r"2\pi", &[r"\pi+\pi", r"\frac{4\pi}{2}"], &[r"\pi", "6.283", r"\pi^2", "2"]),
+        (r"\frac{\sqrt3}{2}", &[r"\sin 60^\circ", r"\cos\frac{\pi}{6}", r"\sin\frac{2\pi}{3}", r"\frac{3}{2\sqrt3}"], &[r"\sin 30^\circ", "0.866"]),
+        (r"\frac{\pi}{4}", &[r"\arctan 1", r"\arctan\frac12+\arctan\frac13", r"45^\circ"], &["45", r"\arctan 2"]),
+        (r"\ln 6", &[r"\ln 2+\ln 3", r"-\ln\frac16"], &[r"\ln 5", "1.79"]),
+        (r"\frac{\sqrt5+1}{4}", &[r"\cos 36^\circ", r"\cos\frac{\pi}{5}"], &[r"\cos 72^\circ"]),
+        (r"\sqrt{-4}", &["2i"], &["2", "-2i"]),
+        ("-2", &[r"\sqrt[3]{-8}", "(-8)^{1/3}"], &["2"]),
+        (r"\binom{10}{3}", &["120", r"\frac{10!}{3!7!}", "C(10,7)"], &["720", "210"]),
+        (r"\sum_{k=1}^{10} k^2", &["385"], &["384", "55"]),
+    ]);
+}
+
+#[test]
+fn expressions_in_variables() {
+    table(&[
+        ("(x+1)^2", &["x^2+2x+1", "(1+x)(x+1)", "x(x+2)+1"], &["x^2+1", "x^2+2x", "(x-1)^2", "x^2-2x+1"]),
+        (r"\frac{1}{x}+\frac{1}{y}", &[r"\frac{x+y}{xy}"], &[r"\frac{2}{x+y}", r"\frac{1}{x+y}"]),
+        ("2^{n+1}", &[r"2\cdot 2^n", r"\frac{4^n \cdot 2}{2^n}"], &["2^n+1", "4^n", "2^{n-1}"]),
+        (r"\frac{n(n+1)}{2}", &[r"\binom{n+1}{2}", r"\sum_{k=1}^n k", r"\frac{n^2+n}{2}"], &[r"\frac{n(n-1)}{2}", r"\binom{n}{2}"]),
+        (r"\sin 2x", &[r"2\sin x\cos x"], &[r"2\sin x", r"\sin x\cos x"]),
+        (r"\sqrt{x^2}", &["|x|"], &["x", "-x"]),
+        (r"\sqrt{xy}", &[r"\sqrt x\sqrt y"], &[r"\sqrt{x+y}"]),
+        (r"\ln(x^2)", &[r"2\ln x"], &[r"\ln x"]),
+        ("(n+1)!", &[r"(n+1)\cdot n!"], &["n!+1", "n!"]),
+        (r"e^{2x}", &[r"(e^x)^2", r"e^x e^x"], &["e^{x^2}", "2e^x"]),
+        (r"\frac{x^2-1}{x-1}", &["x+1"], &["x-1"]),
+        ("x", &["x"], &["y", "2x"]),
+    ]);
+}
+
+#[test]
+fn decimals_may_be_rounded_only_by_the_gold() {
+    table(&[
+        ("3.14", &[r"\pi", "3.1416", "3.14", "3.145"], &["3.1", "22/7+0.01", "3.15"]),
+        (r"\pi", &[r"\pi"], &["3.14", "3.14159265"]),
+        ("0.5", &["1/2", r"50\%", "0.50"], &["5", "0.4"]),
+        (r"2.5\times 10^{-3}", &["0.0025", "1/400"], &["0.025"]),
+    ]);
+}
+
+#[test]
+fn units() {
+    table(&[
+        (r"5\text{ cm}", &["5", "5 cm", r"50\text{ mm}", "0.05 m"], &["5 kg", "6 cm", "50 cm"]),
+        (r"50\%", &["50", "1/2", "0.5", r"50\%"], &["5", "500"]),
+        (r"\$3.50", &["3.5", "350 cents", "3.50 dollars"], &["3.50 euros", "35"]),
+        (r"90^\circ", &["90", "90 degrees", r"\frac{\pi}{2} \text{ rad}"], &["9", r"180^\circ"]),
+        (r"\frac{\pi}{2}", &[r"90^\circ"], &["90", r"45^\circ"]),
+        ("12 apples", &["12", "12 pears"], &["11"]),
+        ("2 hours", &["120 minutes", "2"], &["2 minutes", "120"]),
+        ("5 km", &["5000 m"], &["5000", "5 m"]),
+    ]);
+}
+
+#[test]
+fn collections() {
+    table(&[
+        (r"\{1,2,3\}", &[r"\{3,2,1\}", r"\{1,1,2,3\}", "1, 2, 3", "1, 3 and 2"], &[r"\{1,2\}", r"\{1,2,4\}", r"\{1,2,3,4\}"]),
+        ("(1,2)", &["(1, 2)", "{(1,2)}", r"\left(1,2\right)", r"\bigl(1,2\bigr)", r"\begin{pmatrix}1\\2\end{pmatrix}"], &["(2,1)", "(1,2,3)", "[1,2]"]),
+        ("[1,2]", &["[1,2]", r"1 \le x \le 2", r"x \in [1,2]"], &["(1,2)", "[1,2)", "[1,3]"]),
+        (r"[3,\infty)", &[r"x \ge 3", r"3 \le x", r"2x \ge 6"], &["x > 3", r"(3,\infty)", r"x \le 3", r"(-\infty,3]"]),
+        (r"(-\infty,1)\cup(2,3]", &[r"(2,3]\cup(-\infty,1)", r"x<1 \text{ or } 2<x\le 3"], &[r"(-\infty,1)\cup(2,3)", r"(-\infty,1)"]),
+        (r"[1,3]", &[r"[1,2]\cup[2,3]", r"[1,2)\cup[2,3]"], &[r"[1,2)\cup(2,3]"]),
+        (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", &[r"\begin{bmatrix}1&2\\[2pt]3&\frac82\end{bmatrix}"], &[r"\begin{pmatrix}1&3\\2&4\end{pmatrix}"]),
+        (r"\pm 2", &["2, -2", r"\{-2,2\}", r"x = \pm 2", "x=2 or x=-2"], &["2", "-2"]),
+        (r"1\pm\sqrt2", &[r"1+\sqrt2, 1-\sqrt2"], &[r"1+\sqrt2"]),
+        (r"\emptyset", &[r"\{\}", "no solution"], &["0", r"\{0\}"]),
+        ("x=1, y=2", &["(1,2)", "y=2, x=1", "(x,y)=(1,2)"], &["(2,1)", "x=2,y=1"]),
+        (r"x \neq 3", &[r"(-\infty,3)\cup(3,\infty)", r"\mathbb{R}\setminus\{3\}"], &[r"x=3", r"x \neq 2"]),
+    ]);
+}
+
+#[test]
+fn relations() {
+    table(&[
+        ("5", &["x = 5", "x=5", "2+3=5"], &["x = 6", "x > 5", "x + y = 5"]),
+        ("x = 5", &["5", "x=5", "5 = x", "2x = 10"], &["y = 5", "4", "x = 4"]),
+        ("y = 2x+1", &["2x+1", "y = 1+2x", "2x - y + 1 = 0", "y-2x=1"], &["y = 2x", "y = x+1", "x = 2y+1"]),
+        ("2x+4y=6", &[r"y = \frac{3-x}{2}", "x+2y=3", "3 = x + 2y"], &["x+2y=4", "2x+4y"]),
+        ("y > 2x+1", &["2x - y < -1", "2x+1 < y"], &["y < 2x+1", r"y \ge 2x+1"]),
+        ("2 < x < 3", &["(2,3)", "3 > x > 2"], &[r"2 < x \le 3", "(2,4)"]),
+        ("3:4", &["6:8", "3/4"], &["4:3", "3:5"]),
+        (r"x \equiv 3 \pmod 5", &[r"x \equiv 8 \pmod 5"], &[r"x \equiv 3 \pmod 6", r"x \equiv 2 \pmod 5"]),
+        ("f(x) = x^2", &["x^2", "y = x^2"], &["x^3"]),
+        ("xy = 1", &[r"y = \frac1x"], &["y = x"]),
+    ]);
+}
+
+#[test]
+fn words_choices_times_and_bases() {
+    table(&[
+        ("B", &["(B)", r"\text{(B)}", "b"], &["A", "(C)", "2"]),
+        ("east", &["East", r"\text{east}", "the east"], &["west"]),
+        ("3:45 pm", &["15:45", "3:45 PM"], &["3:45 am", "3:46 pm"]),
+        ("1011_2", &["1011_2", "1011_{2}", "1011", "13_8", "11_{10}"], &["1011_3", "11", "1010_2", "1012_3"]),
+        ("11", &["11", "11_2"], &["1011_2", "12_3"]),
+        (r"\text{FF}_{16}", &["FF_{16}", "255_{10}"], &["255", "FE_{16}"]),
+        ("March 5, 2020", &["2020-03-05"], &["March 6, 2020", "2020-05-03"]),
+    ]);
+}
+
+#[test]
+fn hostile_answers_end_in_time() {
+    let deep = format!("{}1{}", "(".repeat(50_000), ")".repeat(50_000));
+    let fractions = format!("{}1{}", r"\frac{1}{1+".repeat(300), "}".repeat(300));
+    let digits = "7".repeat(1_000_000);
+    let list = (0..3_000).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let reversed = (0..3_000).rev().map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let roots = (2..200).map(|n| format!(r"\sqrt{{{n}}}")).collect::<Vec<_>>().join("+");
+    let nested = format!("{}2{}", r"\sqrt{2+".repeat(30), "}".repeat(30));
+    let sines = (1..200).map(|n| format!(r"\sin({n}x)")).collect::<Vec<_>>().join("+");
+    let texts: Vec<String> = [
+        "10^{10^{10}}", "9^{9^{9}}", "9^{9^{9^9}}", "1000000!", "(10^9)!", "((10!)!)!", r"\binom{10^9}{5\cdot 10^8}", "2^{3^{4^{5^6}}}",
+        r"\sum_{k=1}^{10^9} k", r"\sum_{k=1}^{1000}\sum_{j=1}^{1000} kj", r"\prod_{k=1}^{2000} (x+k)", "(x+y+z+w)^{60}", "(x+1)^{100000}",
+        r"\sin(10^{50})", r"e^{e^{e^e}}", r"\sqrt[1000000]{2}", r"2^{0.123456789123456789}", "1/(10^{-400})", r"\ln(\ln(\ln 2))",
+        r"\gcd(10^{300}, 3^{700})", "0^0", r"\frac{0}{0}", r"\tan(\pi/2)", r"\log_1 5", "x^{x^{x^x}}", r"\infty-\infty",
+    ]
+    .iter()
+    .map(|text| (*text).to_owned())
+    .chain([deep, fractions, digits, list, reversed, roots, nested, sines])
+    .collect();
+    let mut slow = Vec::new();
+    for (index, a) in texts.iter().enumerate() {
+        // Each against itself and a few others.
+        for b in [0, 1, 7, 12, 23].map(|step| &texts[(index + step) % texts.len()]) {
+            let start = std::time::Instant::now();
+            let found = verdict(a, b);
+            let taken = start.elapsed();
+            if taken.as_millis() > 50 {
+                slow.push(format!("{} | {}: {taken:?} {:?}", shorten(a), shorten(b), found.verdict));
+            }
+            if a == b {
+                assert_ne!(found.verdict, Verdict::UnparsedPrediction, "{a}");
+            }
+        }
+    }
+    assert!(slow.is_empty(), "{}", slow.join("\n"));
+    for text in ["9^{9^{9}}", "10^{10^{10}}", "9^{9^{9^9}}", "1000000!"] {
+        assert_eq!(verdict(text, text).verdict, Verdict::Equal, "{text}");
+    }
+    for (a, b) in [("10^{10^{10}}", "10^{10^{10}}+1"), ("9^{9^{9}}", "9^{9^{8}}"), ("1000000!", "1000001!"), ("(10^9)!", "5")] {
+        assert_ne!(verdict(a, b).verdict, Verdict::Equal, "{a} {b}");
+    }
+}

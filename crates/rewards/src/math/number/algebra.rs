@@ -172,7 +172,7 @@ impl<'w> Algebra<'w> {
         if a.is_zero() || b.is_zero() {
             return Ok(if a.is_zero() { b.clone() } else { a.clone() });
         }
-        self.work.pay(8 * (a.size() + b.size()))?;
+        self.work.pay(10 * (a.size() + b.size()))?;
         let sum = Poly::collect(a.terms().iter().chain(b.terms()).cloned().collect());
         if sum.terms().len() > MAX_TERMS { Err(Stop::TooBig) } else { Ok(sum) }
     }
@@ -191,7 +191,7 @@ impl<'w> Algebra<'w> {
         let mut terms = Vec::with_capacity(products);
         for (left, c) in a.terms() {
             for (right, d) in b.terms() {
-                self.work.pay(20 + 4 * words(c) * words(d))?;
+                self.work.pay(40 + 8 * words(c) * words(d))?;
                 let merged = merge(left, right).ok_or(Stop::TooBig)?;
                 terms.extend(self.reduce(merged, c * d)?.into_terms());
             }

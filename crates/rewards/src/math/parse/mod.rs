@@ -18,7 +18,6 @@ mod render;
 mod units;
 mod words;
 
-
 use std::borrow::Cow;
 
 use lex::{Kind, Token};

@@ -1,0 +1,234 @@
+//! The end of a text without marks: its last sentence, formula, expression.
+
+/// The sentence at the start of `text`; the next line if the first one is empty.
+pub(super) fn sentence(text: &str) -> &str {
+    let body = text.trim_start();
+    let line = body.lines().next().unwrap_or_default();
+    // A formula that spans lines is taken whole.
+    for (open, close) in [("$$", "$$"), ("\\[", "\\]")] {
+        if let Some(inside) = line.strip_prefix(open) {
+            if inside.contains(close) {
+                break;
+            }
+            // Not far, so that many open formulas stay linear work.
+            let inside = &body[open.len()..body.floor_char_boundary(2000)];
+            if let Some(end) = inside.find(close) {
+                return &body[..open.len() + end + close.len()];
+            }
+        }
+    }
+    let bytes = line.as_bytes();
+    let mut dollars = 0_usize;
+    for (at, c) in line.char_indices() {
+        let ends = match c {
+            '$' => {
+                dollars += usize::from(at == 0 || bytes[at - 1] != b'\\');
+                false
+            }
+            '。' => true,
+            '.' | '!' | '?' => {
+                let next = line[at + 1..].trim_start_matches(['*', '"', '_', ')']);
+                let spaced = next.is_empty() || next.starts_with(char::is_whitespace);
+                // `5!` is a factorial, `2.5!` is not.
+                let factorial = c == '!' && bytes[..at].last().is_some_and(u8::is_ascii_digit) && !is_decimal(&line[..at]);
+                spaced && !factorial && !abbreviated(&line[..at])
+            }
+            _ => false,
+        };
+        if ends && dollars.is_multiple_of(2) {
+            return &line[..at];
+        }
+    }
+    line
+}
+
+/// Whether a text ends with a decimal.
+fn is_decimal(text: &str) -> bool {
+    let whole = text.trim_end_matches(|c: char| c.is_ascii_digit());
+    whole.len() < text.len() && whole.ends_with('.') && whole[..whole.len() - 1].ends_with(|c: char| c.is_ascii_digit())
+}
+
+/// Whether a point behind this text belongs to an abbreviation: `p.m`, `sq`.
+fn abbreviated(before: &str) -> bool {
+    [".m", " sq", " cu", "a.k.a", "i.e", "e.g"].iter().any(|mark| before.ends_with(mark))
+}
+
+/// Takes off what announces or explains: bold type, a formula's dollars, "because …".
+pub(super) fn narrowed(sentence: &str) -> &str {
+    let body = without_type(sentence);
+    if let Some(formula) = only_formula(body) {
+        return formula;
+    }
+    const REASONS: [&str; 10] =
+        [", since ", ", because ", " because ", " since ", ", as ", ", which ", ", so ", ", where ", ", i.e", ", not "];
+    let end = REASONS.iter().filter_map(|reason| body.find(reason)).min().unwrap_or(body.len());
+    let body = without_type(&body[..end]);
+    // A point that was taken for part of a formula, as in "it costs $5 each."
+    let body = if body.ends_with("..") || body.ends_with(".m.") { body } else { body.strip_suffix('.').unwrap_or(body) };
+    if let Some(formula) = only_formula(body) {
+        return formula;
+    }
+    body.strip_prefix("option ").or_else(|| body.strip_prefix("choice ")).unwrap_or(body)
+}
+
+/// Takes off `**bold**` and white space. `**` inside stays: it may be a power.
+fn without_type(text: &str) -> &str {
+    let mut body = text.trim();
+    loop {
+        let before = body;
+        body = body.strip_prefix("**").unwrap_or(body).trim_start();
+        body = body.strip_suffix("**").unwrap_or(body).trim_end();
+        if body.starts_with('_') && body.ends_with('_') && body.len() > 1 {
+            body = &body[1..body.len() - 1];
+        }
+        if body == before {
+            return body;
+        }
+    }
+}
+
+/// The inside of a formula if the text is nothing else, but for words that hold no mathematics in front of it.
+fn only_formula(text: &str) -> Option<&str> {
+    for (open, close) in [("$$", "$$"), ("$", "$"), ("\\[", "\\]"), ("\\(", "\\)")] {
+        let Some(start) = text.find(open) else { continue };
+        let inside = &text[start + open.len()..];
+        let Some(end) = inside.find(close) else { continue };
+        let behind = &inside[end + close.len()..];
+        let wordy = text[..start].chars().all(|c| c.is_alphabetic() || c.is_whitespace() || matches!(c, ',' | '\'' | ':'));
+        let bare = behind.trim_matches(['.', ',', ' ', '*', '。', '!']).is_empty();
+        let spaced = inside[..end].starts_with(' ') && open == "$" && inside[end..].starts_with("$ ");
+        if wordy && bare && !inside[..end].trim().is_empty() && !spaced {
+            return Some(&inside[..end]);
+        }
+    }
+    None
+}
+
+/// The last formula of a text, if only words without digits end the text behind it.
+pub(super) fn last_formula(text: &str) -> Option<&str> {
+    let trimmed = text.trim_end();
+    let candidates = [("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$")];
+    // The mark that closes last.
+    let (end, open, close) =
+        candidates.iter().filter_map(|&(open, close)| Some((trimmed.rfind(close)?, open, close))).max_by_key(|found| found.0)?;
+    let (end, open, close) =
+        if close == "$" && end > 0 && trimmed[..end].ends_with('$') { (end - 1, "$$", "$$") } else { (end, open, close) };
+    let behind = &trimmed[end + close.len()..];
+    if behind.contains(|c: char| c.is_ascii_digit()) || behind.contains('\n') || trimmed[..end].ends_with('\\') {
+        return None;
+    }
+    let start = trimmed[..end].rfind(open)?;
+    let inside = &trimmed[start + open.len()..end];
+    let escaped = open == "$" && trimmed[..start].ends_with('\\');
+    (!escaped && !inside.contains("\n\n")).then_some(inside)
+}
+
+/// The last line if it is bare, else the last expression in it, else (a line of words) the line.
+pub(super) fn last_expression(text: &str) -> Option<&str> {
+    let line = text.lines().rev().map(without_type).find(|line| !line.is_empty())?;
+    let line = line.trim_start_matches(['-', '*', '#']).trim_start();
+    let line = if line.is_empty() { text.lines().rev().map(str::trim).find(|line| !line.is_empty())? } else { negative(text, line) };
+    let pieces = pieces(line);
+    let wordy = pieces.iter().filter(|piece| !piece.mathematics && piece.text.chars().count() > 2 && !is_joint(piece.text)).count();
+    let first_is_word = pieces.first().is_some_and(|piece| !piece.mathematics);
+    // `18 eggs` or `5 cm` is bare; a sentence begins with a word.
+    if wordy == 0 || (!first_is_word && wordy <= 2) {
+        return Some(line);
+    }
+    last_run(line, &pieces).or(Some(line))
+}
+
+/// A list's dash in front of a line is no sign, but `-3` is.
+fn negative<'a>(text: &'a str, line: &'a str) -> &'a str {
+    let start = line.as_ptr() as usize - text.as_ptr() as usize;
+    if text[..start].ends_with('-') && line.starts_with(|c: char| !c.is_whitespace()) { &text[start - 1..start + line.len()] } else { line }
+}
+
+struct Piece<'a> {
+    text: &'a str,
+    start: usize,
+    mathematics: bool,
+}
+
+/// Splits a line at white space and between Chinese and other characters.
+fn pieces(line: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut start = None;
+    let mut han_before = false;
+    for (at, c) in line.char_indices().chain([(line.len(), ' ')]) {
+        let han =
+            !c.is_ascii() && (c.is_alphabetic() && !('\u{370}'..='\u{3ff}').contains(&c) || matches!(c, '，' | '。' | '、' | '：' | '！'));
+        if let Some(begin) = start
+            && (c.is_whitespace() || han != han_before)
+        {
+            let text = &line[begin..at];
+            pieces.push(Piece { text, start: begin, mathematics: is_mathematics(text) });
+            start = None;
+        }
+        if start.is_none() && !c.is_whitespace() {
+            start = Some(at);
+        }
+        han_before = han;
+    }
+    pieces
+}
+
+/// Whether a piece between spaces looks like part of a formula: no run of three letters but behind a backslash.
+fn is_mathematics(piece: &str) -> bool {
+    let mut letters = 0;
+    let mut command = false;
+    for c in piece.trim_matches(['.', ',', ';', ':', '!', '?', '"', '\'']).chars() {
+        if c == '\\' {
+            command = true;
+            letters = 0;
+        } else if c.is_alphabetic() && !('\u{370}'..='\u{3ff}').contains(&c) {
+            letters += 1;
+            if (letters > 1 || !c.is_ascii()) && !command {
+                return false;
+            }
+        } else {
+            command = false;
+            letters = 0;
+        }
+    }
+    true
+}
+
+fn is_joint(piece: &str) -> bool {
+    matches!(piece, "and" | "or")
+}
+
+/// The last run of pieces that look like mathematics and hold a digit or a relation; `and` may stand between two such runs that relate
+/// something.
+fn last_run<'a>(line: &'a str, pieces: &[Piece<'_>]) -> Option<&'a str> {
+    let mut end = pieces.len();
+    while end > 0 {
+        if !pieces[end - 1].mathematics {
+            end -= 1;
+            continue;
+        }
+        let mut start = end;
+        while start > 0 {
+            let joined = start > 1 && is_joint(pieces[start - 1].text) && pieces[start - 2].mathematics;
+            let closed = pieces[start - 1].text.ends_with([',', ';', '.', ':']) && start < end && !pieces[start - 1].text.contains('=');
+            if !(pieces[start - 1].mathematics && !closed || joined) {
+                break;
+            }
+            start -= 1;
+        }
+        // "a 5" begins with an article.
+        if end - start > 1
+            && matches!(pieces[start].text, "a" | "A" | "I")
+            && pieces[start + 1].text.starts_with(|c: char| c.is_ascii_digit() || c == '$')
+        {
+            start += 1;
+        }
+        let last = &pieces[end - 1];
+        let run = &line[pieces[start].start..last.start + last.text.len()];
+        if run.contains(|c: char| c.is_ascii_digit() || matches!(c, '=' | '√' | 'π')) {
+            return Some(run.trim_end_matches(['.', ',', ';', ':', '!', '?']));
+        }
+        end = start.min(end - 1);
+    }
+    None
+}

@@ -1,0 +1,164 @@
+use std::time::Instant;
+
+use super::*;
+
+fn check(text: &str, expected: Option<(&str, Place)>) {
+    let found = candidates(text, &Extraction::default());
+    assert_eq!(found.last().map(|found| (found.text, found.place)), expected, "{text}");
+}
+
+#[test]
+fn the_strongest_mark_wins() {
+    check("<answer>1</answer> no, <answer> 2 </answer> \\boxed{3}", Some(("2", Place::Tag)));
+    check("<answer>so \\boxed{4}</answer>", Some(("4", Place::Tag)));
+    check("<answer>The answer is 4.5.</answer>", Some(("4.5", Place::Tag)));
+    check("\\boxed{1} then \\boxed{\\frac{3}{4}}.", Some(("\\frac{3}{4}", Place::Boxed)));
+    check("\\boxed{1} then \\boxed{2", Some(("1", Place::Boxed)));
+    check("48/2=24\n#### 72\n", Some(("72", Place::Hashes)));
+    check("So the answer is 3.5. Done", Some(("3.5", Place::Phrase)));
+    check("所以答案是12。", Some(("12", Place::Phrase)));
+    check("<think>7</think>\n9 eggs\n", Some(("9 eggs", Place::Rest)));
+    check("the value is $7$ metres", Some(("7", Place::Math)));
+}
+
+#[test]
+fn unfinished_reasoning_and_empty_tags_hold_no_answer() {
+    check("<think>the answer is 7", None);
+    check("<think>a</think> the answer is 7 <think> wait", None);
+    check("<think>so $x = 7$", None);
+    check("<answer></answer>", None);
+    check("<answer> </answer> \\boxed{3}", None);
+    check(" \n ", None);
+}
+
+#[test]
+fn boxes_of_all_kinds_are_read() {
+    for (text, inside) in [
+        ("$\\boxed{\\text{(B)}}$", "\\text{(B)}"),
+        ("\\fbox{12}", "12"),
+        ("\\framebox{x^{2}}", "x^{2}"),
+        ("$\\boxed 5$.", "5"),
+        ("\\boxed5", "5"),
+        ("\\boxed {7}", "7"),
+        ("\\boxed{\\{1, 2\\}}", "\\{1, 2\\}"),
+        ("\\boxed{[1, 2\\}]}", "[1, 2\\}]"),
+        ("\\boxed{\\boxed{3}}", "\\boxed{3}"),
+        ("{{ \\boxed{8}", "8"),
+        ("}} \\boxed{8} }", "8"),
+        ("\\boxed{4} and \\boxed{}", "4"),
+    ] {
+        check(text, Some((inside, Place::Boxed)));
+    }
+}
+
+#[test]
+fn phrases_give_the_answer_of_their_sentence() {
+    for (text, inside) in [
+        ("The answer is $x$.", "x"),
+        ("**Answer:** 5", "5"),
+        ("**Final Answer**: 5", "5"),
+        ("### Final answer\n\nThe final answer is:\n\n$$\n\\frac{1}{2}\n$$", "\\frac{1}{2}"),
+        ("Answer:\n12", "12"),
+        ("The answer to the question is 42.", "42"),
+        ("the answer is 5, because 2 + 3 = 5", "5"),
+        ("the answer is therefore 12.5!", "12.5"),
+        ("the answer is: **$\\frac{1}{2}$**.", "\\frac{1}{2}"),
+        ("The answer is (B).", "(B)"),
+        ("The correct answer is option C.", "C"),
+        ("The answer is 3:45 p.m. today. Yes", "3:45 p.m. today"),
+        ("The answer is $3.50 per person.", "$3.50 per person"),
+        ("ANSWER: 9", "9"),
+        ("My answers are 3 and 4.", "3 and 4"),
+        ("答案为：三分之二", "三分之二"),
+        ("答案：$12$", "12"),
+        ("**答案**：5", "5"),
+        ("first the answer is 1. No, the answer is 2.", "2"),
+        ("The answer is 5!", "5!"),
+        ("Answer: x^{2} + 1", "x^{2} + 1"),
+    ] {
+        check(text, Some((inside, Place::Phrase)));
+    }
+}
+
+#[test]
+fn the_end_without_marks_gives_its_last_expression() {
+    for (text, inside, place) in [
+        ("So she has 18 eggs left.", "18", Place::Rest),
+        ("Therefore, x = 5.", "x = 5", Place::Rest),
+        ("Therefore x = 5 and y = 3.", "x = 5 and y = 3", Place::Rest),
+        ("3 + 4 = 7\n\n-3", "-3", Place::Rest),
+        ("- 7", "7", Place::Rest),
+        ("He pays $12.50 in total.", "$12.50", Place::Rest),
+        ("She has $5 and he has $6.", "$6", Place::Rest),
+        ("所以她还剩18个鸡蛋。", "18", Place::Rest),
+        ("This leaves a 5.", "5", Place::Rest),
+        ("yes", "yes", Place::Rest),
+        ("x^2 + 1", "x^2 + 1", Place::Rest),
+        ("Thus\n\\[ x = 5. \\]", "x = 5.", Place::Math),
+        ("so \\(a+b\\) is it", "a+b", Place::Math),
+        ("Thus $x = 4$.\n\nIn total 12 apples.", "12", Place::Rest),
+    ] {
+        check(text, Some((inside, place)));
+    }
+}
+
+#[test]
+fn order_and_number_of_answers_are_choices() {
+    let text = "\\boxed{1} \\boxed{2} #### 3";
+    let all = Extraction { several: Several::AllAgree, ..Extraction::default() };
+    let texts = |extraction: &Extraction| candidates(text, extraction).iter().map(|found| found.text).collect::<Vec<_>>();
+    assert_eq!(texts(&all), ["1", "2"]);
+    assert_eq!(texts(&Extraction { order: vec![Place::Hashes, Place::Boxed], several: Several::Last }), ["3"]);
+    assert_eq!(texts(&Extraction { order: vec![Place::Tag], several: Several::Last }), [""; 0]);
+    let tags = candidates("<answer>1</answer><answer>so \\boxed{2}</answer>", &all);
+    assert_eq!(tags.iter().map(|found| found.text).collect::<Vec<_>>(), ["1", "2"]);
+}
+
+/// Texts full of marks that lead nowhere: ten times the text takes about ten times the time.
+#[test]
+fn extraction_is_linear_in_hostile_text() {
+    let marks = [
+        "\\boxed{",
+        "<answer>",
+        "</answer>",
+        "####",
+        "the answer is ",
+        "answer to ",
+        "$",
+        "$$",
+        "\\[",
+        "{",
+        "}",
+        "\\(",
+        "a ",
+        "1 ",
+        "答案",
+        "答案是",
+        "\\boxed 1",
+        "<think>",
+        "</think>",
+        "**",
+        "-",
+        "\\",
+        "answer is \\[",
+        "x = 1, ",
+        "and ",
+        "answer is $$\n",
+    ];
+    for mark in marks {
+        let seconds = |len: usize| {
+            let text = mark.repeat(len / mark.len());
+            let best = (0..3).map(|_| {
+                let start = Instant::now();
+                for order in [Place::Tag, Place::Boxed, Place::Hashes, Place::Phrase, Place::Math, Place::Rest] {
+                    let _ = candidates(&text, &Extraction { order: vec![order], several: Several::AllAgree });
+                }
+                start.elapsed().as_secs_f64()
+            });
+            best.fold(f64::INFINITY, f64::min)
+        };
+        let (short, long) = (seconds(20_000), seconds(200_000));
+        assert!(long < 40.0 * short + 0.002, "{mark:?}: {short} s for 20k characters, {long} s for 200k");
+        assert!(long < 0.05, "{mark:?}: {long} s");
+    }
+}
