@@ -211,7 +211,7 @@ fn rewritten(text: &str, dice: &mut Dice) -> Vec<String> {
             found.push(tight(text));
         }
     }
-    if !text.ends_with('.') {
+    if !text.ends_with(['.', ',']) {
         found.push(format!("{{{text}}}"));
     }
     if is_expression(text) {
