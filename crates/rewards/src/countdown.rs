@@ -4,9 +4,8 @@ use std::fmt;
 
 use ruminate_core::{Outcome, Verdict};
 
-use crate::Rational;
 use crate::accuracy::shorten;
-use crate::value::strip_wrappers;
+use crate::rational::Rational;
 
 /// Bounds on the work for one expression; every real one is far below.
 const MAX_TOKENS: usize = 200;
@@ -75,6 +74,48 @@ fn reaches(numbers: &[Rational], target: Rational) -> bool {
         }
     }
     false
+}
+
+/// Takes off marks that surround a whole answer: `$…$`, `\(…\)`, `\[…\]`, `**…**`, `\boxed{…}`.
+fn strip_wrappers(text: &str) -> &str {
+    const PAIRS: [(&str, &str); 6] = [("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("**", "**"), ("`", "`")];
+    let mut body = text.trim();
+    loop {
+        let trimmed = body.trim_end_matches(['.', '。']).trim();
+        let inner = PAIRS
+            .iter()
+            .find_map(|(open, close)| trimmed.strip_prefix(open)?.strip_suffix(close))
+            .or_else(|| ["\\boxed{", "\\fbox{"].iter().find_map(|open| whole_group(trimmed, open)));
+        match inner {
+            Some(inner) => body = inner.trim(),
+            None => return body,
+        }
+    }
+}
+
+/// The inside of `open … }` if that group is the whole text.
+fn whole_group<'a>(text: &'a str, open: &str) -> Option<&'a str> {
+    let rest = text.strip_prefix(open)?;
+    let end = closing_brace(rest)?;
+    (end + 1 == rest.len()).then_some(&rest[..end])
+}
+
+/// Byte index of the `}` that closes a group which is already open at the start of `text`.
+fn closing_brace(text: &str) -> Option<usize> {
+    let mut depth = 1_usize;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'{' => depth += 1,
+            b'}' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Which rule on the use of numbers is broken, if any.

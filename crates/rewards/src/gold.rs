@@ -2,19 +2,22 @@
 
 use ruminate_core::{Gold, Problem, ProblemId};
 
-use crate::value::{MAX_ANSWER_BYTES, Value};
-use crate::{reachable, value};
+use crate::math::parse::ParseError;
+use crate::math::{MAX_ANSWER_BYTES, parse_gold};
+use crate::reachable;
 
 /// Why a gold answer cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GoldError {
-    /// The text holds no value.
-    #[error("problem {id}: gold answer '{text}' holds no value")]
-    NoValue {
+    /// The text cannot be read as an answer.
+    #[error("problem {id}: gold answer '{text}' cannot be read: {source}")]
+    Unreadable {
         /// The problem.
         id: ProblemId,
         /// The gold answer.
         text: String,
+        /// What was expected, and where.
+        source: ParseError,
     },
     /// The text is too long to be an answer.
     #[error("problem {id}: gold answer has {found} bytes, expected at most {expected}")]
@@ -25,14 +28,6 @@ pub enum GoldError {
         found: usize,
         /// Longest allowed length in bytes.
         expected: usize,
-    },
-    /// A brace opens or closes alone.
-    #[error("problem {id}: braces of gold answer '{text}' do not match")]
-    Braces {
-        /// The problem.
-        id: ProblemId,
-        /// The gold answer.
-        text: String,
     },
     /// No expression over the numbers gives the target.
     #[error("problem {id}: no expression over {numbers:?} gives {target}")]
@@ -65,11 +60,8 @@ pub fn check_gold(problem: &Problem) -> Result<(), GoldError> {
             if text.len() > MAX_ANSWER_BYTES {
                 return Err(GoldError::TooLong { id: id(), found: text.len(), expected: MAX_ANSWER_BYTES });
             }
-            if Value::parse(text).is_none() {
-                return Err(GoldError::NoValue { id: id(), text: text.clone() });
-            }
-            if !braces_match(text) {
-                return Err(GoldError::Braces { id: id(), text: text.clone() });
+            if let Err(source) = parse_gold(text) {
+                return Err(GoldError::Unreadable { id: id(), text: text.clone(), source });
             }
         }
         Gold::Countdown { numbers, target } => {
@@ -85,22 +77,6 @@ pub fn check_gold(problem: &Problem) -> Result<(), GoldError> {
         }
     }
     Ok(())
-}
-
-fn braces_match(text: &str) -> bool {
-    // Escaped braces, as in `\{1,2\}`, are set brackets and pair up by themselves.
-    let text = text.replace("\\{", "").replace("\\}", "");
-    let mut rest = text.as_str();
-    while let Some(at) = rest.find(['{', '}']) {
-        if rest[at..].starts_with('}') {
-            return false;
-        }
-        match value::closing_brace(&rest[at + 1..]) {
-            Some(end) => rest = &rest[at + 1 + end + 1..],
-            None => return false,
-        }
-    }
-    true
 }
 
 #[cfg(test)]
@@ -130,9 +106,10 @@ mod tests {
 
     #[test]
     fn broken_gold_is_named() {
-        assert_eq!(value("  "), Err("problem set/7: gold answer '  ' holds no value".into()));
-        assert_eq!(value(r"\frac{1}{2"), Err(r"problem set/7: braces of gold answer '\frac{1}{2' do not match".into()));
-        assert_eq!(value("1}"), Err("problem set/7: braces of gold answer '1}' do not match".into()));
+        for text in ["  ", r"\frac{1}{2", "1}", "$$"] {
+            let error = value(text).unwrap_err();
+            assert!(error.starts_with(&format!("problem set/7: gold answer '{text}' cannot be read: expected ")), "{error}");
+        }
         assert_eq!(value(&"1".repeat(2001)), Err("problem set/7: gold answer has 2001 bytes, expected at most 2000".into()));
         let impossible = Gold::Countdown { numbers: vec![1, 1], target: 7 };
         assert_eq!(check(impossible), Err("problem set/7: no expression over [1, 1] gives 7".into()));

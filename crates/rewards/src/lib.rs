@@ -17,15 +17,12 @@ pub mod math;
 mod mix;
 mod rational;
 mod reflection;
-mod value;
 
 pub use accuracy::grade_accuracy;
 pub use countdown::reachable;
-pub use extract::{Extracted, Place, final_answer};
+pub use extract::final_answer;
 pub use format::grade_format;
 pub use gold::{GoldError, check_gold};
 pub use language::{chain_of_thought, language_share};
 pub use mix::{RewardMix, grade};
-pub use rational::Rational;
 pub use reflection::reflection_words;
-pub use value::{Value, same_value};

@@ -6,7 +6,9 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use ruminate_core::{Gold, Language, Problem, ProblemId};
-use ruminate_rewards::{Value as GoldValue, check_gold, final_answer};
+use ruminate_rewards::check_gold;
+use ruminate_rewards::math::extract::{Extraction, Place, Several, candidates};
+use ruminate_rewards::math::is_number;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -124,7 +126,7 @@ impl Row<'_> {
             ProblemForm::Gsm8k => {
                 let solution = self.text("answer")?;
                 let answer = solution.rsplit_once("####").map(|(_, answer)| answer.trim());
-                match answer.filter(|answer| matches!(GoldValue::parse(answer), Some(GoldValue::Number(_)))) {
+                match answer.filter(|answer| is_number(answer)) {
                     Some(answer) => self.build(self.text("question")?, value(answer), Some("id")),
                     None => Err(self.field_error("answer", "text that ends in '#### N' with a number N")),
                 }
@@ -191,7 +193,8 @@ impl Row<'_> {
     }
 
     fn boxed(&self, field: &str) -> Result<String, TaskError> {
-        let found = final_answer(self.text(field)?).filter(|found| found.place == ruminate_rewards::Place::Boxed);
+        let boxed = Extraction { order: vec![Place::Boxed], several: Several::Last };
+        let found = candidates(self.text(field)?, &boxed).pop();
         found.map(|found| found.text.to_owned()).ok_or_else(|| self.field_error(field, "text with the answer in \\boxed{}"))
     }
 

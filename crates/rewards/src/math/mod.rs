@@ -18,7 +18,7 @@ use parse::ParseError;
 use serde::{Deserialize, Serialize};
 use work::{Exhausted, Work};
 
-use answer::Answer;
+use answer::{Answer, Expr};
 
 /// How a judgement ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -92,6 +92,9 @@ impl Audit {
 /// Work of one judgement, in steps of about ten nanoseconds.
 const STEPS: u64 = 1_200_000;
 
+/// Longest answer, in bytes, that is read. Longer ones are not answers.
+pub(crate) const MAX_ANSWER_BYTES: usize = 2000;
+
 /// Answers of one response that are judged where all must agree; more are not an answer.
 const MAX_ANSWERS: usize = 16;
 
@@ -117,7 +120,8 @@ pub fn verify(gold: &str, response: &str, options: &Options) -> Comparison {
     for answer in &found {
         let comparison = compare_texts(gold, answer.text, true, Paths::Both);
         let equal = comparison.verdict == Verdict::Equal;
-        judged = Some(Comparison { place, ..comparison });
+        let reason = format!("{} {}", comparison.reason, last.place.as_str());
+        judged = Some(Comparison { place, reason, ..comparison });
         if !equal {
             break;
         }
@@ -142,7 +146,22 @@ pub fn audit(gold: &str, response: &str, options: &Options) -> Audit {
 /// # Errors
 /// What in the text cannot be read, so that such data are found before training.
 pub fn parse_gold(text: &str) -> Result<Vec<Answer>, ParseError> {
+    if text.len() > MAX_ANSWER_BYTES {
+        return Err(ParseError::Exhausted);
+    }
     parse::parse(text, &mut Work::new(STEPS))
+}
+
+/// Whether a text is a number, with or without a unit: the form that answers of GSM8K have.
+pub fn is_number(text: &str) -> bool {
+    let number = |expr: &Expr| match expr {
+        Expr::Negative(inside) => matches!(inside.as_ref(), Expr::Number(_)),
+        other => matches!(other, Expr::Number(_)),
+    };
+    parse_gold(text).is_ok_and(|readings| match readings.first() {
+        Some(Answer::Expr(value) | Answer::Quantity { value, .. }) => number(value),
+        _ => false,
+    })
 }
 
 /// Whether two answers are the same, for majority votes: symmetric, with decimals taken as the exact numbers that they write.
@@ -165,6 +184,12 @@ fn compare_texts(gold: &str, prediction: &str, tolerant: bool, paths: Paths) -> 
 
 /// The comparison, and whether it was left open.
 fn compare_readings(gold: &str, prediction: &str, tolerant: bool, paths: Paths) -> (Comparison, bool) {
+    let too_long = |text: &str| (text.len() > MAX_ANSWER_BYTES).then(|| format!("answer has {} bytes, at most {MAX_ANSWER_BYTES} are read", text.len()));
+    for (text, verdict) in [(gold, Verdict::UnparsedGold), (prediction, Verdict::UnparsedPrediction)] {
+        if let Some(reason) = too_long(text) {
+            return (unparsed(verdict, reason), false);
+        }
+    }
     let mut work = Work::new(STEPS);
     let expected = match parse::parse(gold, &mut work) {
         Ok(readings) => readings,
@@ -181,11 +206,11 @@ fn compare_readings(gold: &str, prediction: &str, tolerant: bool, paths: Paths) 
     let (verdict, reason, method, open) = match matcher.readings(&expected, &found) {
         Ok(Match { decided: Decided::Equal(method), .. }) => (Verdict::Equal, format!("found {}", shown(&found)), method, false),
         Ok(Match { decided: Decided::Different(method), note }) => {
-            let why = note.map_or_else(String::new, |note| format!(": {note}"));
+            let why = note.map_or_else(String::new, |note| format!(" ({note})"));
             (Verdict::Different, texts() + &why, method, false)
         }
         Ok(Match { decided: Decided::Open(why), .. }) => {
-            (Verdict::Different, format!("{}: not shown to be equal, {why}", texts()), Method::Numeric, true)
+            (Verdict::Different, format!("{} (not shown to be equal: {why})", texts()), Method::Numeric, true)
         }
         Err(Exhausted) => return (timeout("comparing"), true),
     };

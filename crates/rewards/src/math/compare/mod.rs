@@ -46,9 +46,15 @@ impl Matcher {
             readings.iter().any(is)
         };
         let other_ends = ends(gold, true) && ends(found, false) || ends(gold, false) && ends(found, true);
-        for expected in gold {
-            for answer in found {
-                if other_ends && matches!((expected, answer), (Answer::Tuple(_), Answer::Tuple(_))) {
+        for (index, expected) in gold.iter().enumerate() {
+            for (at, answer) in found.iter().enumerate() {
+                // A letter that is more likely a variable is no unit that may be left out.
+                let plain = |answer: &Answer| matches!(answer, Answer::Expr(_));
+                let unlikely_unit = |answer: &Answer, index: usize| index > 0 && matches!(answer, Answer::Quantity { .. });
+                if unlikely_unit(expected, index) && plain(answer) || unlikely_unit(answer, at) && plain(expected) {
+                    continue;
+                }
+                if other_ends && (matches!(expected, Answer::Tuple(_)) || matches!(answer, Answer::Tuple(_))) {
                     continue;
                 }
                 self.note = None;

@@ -43,6 +43,15 @@ impl Matcher {
             // A list or set of one is its element.
             (A::List(parts) | A::Set(parts) | A::Tuple(parts), other) if parts.len() == 1 => return self.answers(&parts[0], other),
             (other, A::List(parts) | A::Set(parts) | A::Tuple(parts)) if parts.len() == 1 => return self.answers(other, &parts[0]),
+            (
+                A::Interval { low, high, low_closed, high_closed },
+                A::Interval { low: other_low, high: other_high, low_closed: other_low_closed, high_closed: other_high_closed },
+            ) => {
+                let span = |low: &Expr, high: &Expr, low_closed: bool, high_closed: bool| Span { low: low.clone(), high: high.clone(), low_closed, high_closed };
+                let expected = span(low, high, *low_closed, *high_closed);
+                let answer = span(other_low, other_high, *other_low_closed, *other_high_closed);
+                return self.same_spans(&[expected], &[answer]);
+            }
             _ => {}
         }
         let Some(expected) = self.region(gold)? else { return Ok(self.other_kind()) };
@@ -83,10 +92,17 @@ impl Matcher {
         self.judge.work.pay(5)?;
         let spans = match answer {
             Answer::Interval { low, high, low_closed, high_closed } => {
+                // Ends in the wrong order are no interval, and above all not the empty set.
+                if self.judge.order(low, high)? == Some(Ordering::Greater) {
+                    return Ok(None);
+                }
                 vec![Span { low: low.clone(), high: high.clone(), low_closed: *low_closed, high_closed: *high_closed }]
             }
             Answer::Tuple(parts) => match parts.as_slice() {
                 [Answer::Expr(low), Answer::Expr(high)] => {
+                    if self.judge.order(low, high)? == Some(Ordering::Greater) {
+                        return Ok(None);
+                    }
                     vec![Span { low: low.clone(), high: high.clone(), low_closed: false, high_closed: false }]
                 }
                 _ => return Ok(None),

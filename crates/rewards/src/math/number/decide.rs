@@ -166,10 +166,12 @@ impl Judge {
     /// Expressions in variables: equal if they agree at several random points of their common domain.
     fn same_function(&mut self, a: &Expr, b: &Expr, variables: &Variables, decimal_log: bool) -> Result<Decided, Exhausted> {
         let real_only = !mentions_i(a) && !mentions_i(b);
+        let points = if has_kinks(a) || has_kinks(b) { 2 * POINTS } else { POINTS };
+        let spread = spread(a).max(spread(b));
         let mut agreeing = 0;
         let mut too_big = false;
         for attempt in 0..TRIES {
-            let point = Point { values: self.random_point(variables, attempt), decimal_log };
+            let point = Point { values: self.random_point(variables, attempt, spread), decimal_log };
             let bits = if attempt == 0 { PRECISIONS[0] } else { PRECISIONS[1] };
             match self.gap(a, b, &point, bits, real_only) {
                 Ok(gap) if !gap.may_be_zero() => return Ok(Decided::Different(Method::Numeric)),
@@ -178,7 +180,7 @@ impl Judge {
                 Err(Stop::TooBig) => too_big = true,
                 Err(Stop::Exhausted) => return Err(Exhausted),
             }
-            if agreeing == POINTS {
+            if agreeing == points {
                 return Ok(Decided::Equal(Method::Numeric));
             }
         }
@@ -192,19 +194,28 @@ impl Judge {
         field.subtract(&a, &b)
     }
 
-    fn random_point(&self, variables: &Variables, attempt: usize) -> Vec<(String, RBig)> {
+    /// `spread` is log2 of a size beyond all numbers in the expressions, so that both sides of every kink are met.
+    fn random_point(&self, variables: &Variables, attempt: usize, spread: u32) -> Vec<(String, RBig)> {
         let mut state = self.seed ^ (attempt as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let value = |integer: bool, state: &mut u64| {
             let bits = splitmix(state);
             if integer {
                 return RBig::from(1 + bits % (6 + attempt as u64));
             }
-            // 40 random bits in (1/8, 17/8), smaller in every third attempt; the first points are positive.
-            let size = (1_u64 << 37) + (bits >> 23);
-            let scale = UBig::from(1_u64 << (40 + 2 * (attempt % 3)));
-            let negative = attempt >= 2 && splitmix(state) & 1 == 1;
+            // 40 random bits in (1/8, 17/8), a quarter of that, and beyond all numbers that occur.
+            let size = UBig::from((1_u64 << 37) + (bits >> 23));
+            let (up, down) = match attempt % 4 {
+                0 => (0, 40),
+                2 => (0, 42),
+                _ => (spread + 1, 40),
+            };
+            let negative = match attempt {
+                0..=2 => false,
+                3 | 4 => true,
+                _ => splitmix(state) & 1 == 1,
+            };
             let sign = if negative { Sign::Negative } else { Sign::Positive };
-            RBig::from_parts(IBig::from_parts(sign, UBig::from(size)), scale)
+            RBig::from_parts(IBig::from_parts(sign, size << up as usize), UBig::ONE << down)
         };
         variables.iter().map(|(name, integer)| (name.clone(), value(*integer, &mut state))).collect()
     }
@@ -299,7 +310,7 @@ impl Judge {
         }
         let variables = variables(&[a, b]);
         for attempt in 0..TRIES {
-            let point = Point { values: self.random_point(&variables, attempt), decimal_log: false };
+            let point = Point { values: self.random_point(&variables, attempt, 0), decimal_log: false };
             let mut field = Field::new(PRECISIONS[1], true, &mut self.work);
             let signs = field.evaluate(a, &point).and_then(|a| Ok((a.sign(), field.evaluate(b, &point)?.sign())));
             match signs {
@@ -317,7 +328,7 @@ impl Judge {
         let mut first: Option<(Ball, Ball)> = None;
         let mut agreeing = 0;
         for attempt in 0..TRIES {
-            let point = Point { values: self.random_point(&variables, attempt), decimal_log: false };
+            let point = Point { values: self.random_point(&variables, attempt, 0), decimal_log: false };
             let mut field = Field::new(PRECISIONS[1], true, &mut self.work);
             let values = field.evaluate(a, &point).and_then(|a| Ok((a, field.evaluate(b, &point)?)));
             let (x, y) = match values {
@@ -544,6 +555,30 @@ pub(crate) fn any(expr: &Expr, test: &impl Fn(&Expr) -> bool) -> bool {
             Expr::Negative(inside) | Expr::PlusMinus(inside) | Expr::MinusPlus(inside) => any(inside, test),
             Expr::Series { low, high, body, .. } => any(low, test) || any(high, test) || any(body, test),
         }
+}
+
+/// Whether the expression may follow different formulas in different places.
+fn has_kinks(expr: &Expr) -> bool {
+    use Function as F;
+    any(expr, &|part| match part {
+        Expr::Apply(function, _) => matches!(function, F::Abs | F::Floor | F::Ceiling | F::Min | F::Max | F::Mod | F::Gcd | F::Lcm),
+        Expr::Root { .. } => true,
+        Expr::Power(_, exponent) => matches!(exponent.as_ref(), Expr::Quotient(..)),
+        _ => false,
+    })
+}
+
+/// log2 of a size beyond the numbers of the expression, at most 12.
+fn spread(expr: &Expr) -> u32 {
+    let largest = std::cell::Cell::new(0);
+    any(expr, &|part| {
+        if let Expr::Number(number) = part {
+            let size = number.value.to_f64_fast().abs().min(4_096.0);
+            largest.set(largest.get().max(size.log2().ceil().max(0.0) as u32));
+        }
+        false
+    });
+    largest.get()
 }
 
 fn mentions_log(expr: &Expr) -> bool {

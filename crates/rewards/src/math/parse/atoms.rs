@@ -324,14 +324,12 @@ impl Parser<'_, '_> {
 
     /// A function, a constant, a variable, or several letters side by side.
     fn name(&mut self) -> Result<Expr, ParseError> {
-        if let Some(function) = self.word_at(self.at).and_then(words::function) {
-            self.advance()?;
-            return self.applied(function);
-        }
         if let Kind::Name(name) = *self.kind() {
-            let name = name.to_owned();
             self.advance()?;
-            return self.indexed(&name);
+            return match words::function(name) {
+                Some(function) => self.applied(function),
+                None => self.indexed(name),
+            };
         }
         let Kind::Word(word) = self.kind() else { return Err(self.error(AN_ATOM)) };
         let word = word.to_string();
@@ -348,12 +346,27 @@ impl Parser<'_, '_> {
                 self.advance()?;
                 return self.applied(Function::Binomial);
             }
-            "f" | "g" | "h" if self.sign_at(self.at + 1) == Some('(') && !self.spaced(self.at + 1) => {
-                self.advance()?;
-                let arguments = self.call()?;
-                return Ok(Expr::Apply(Function::Other(word), arguments));
+            "f" | "g" | "h" => {
+                if let Some((mark, len)) = self.call_ahead() {
+                    self.at += len;
+                    let arguments = self.call()?;
+                    return Ok(Expr::Apply(Function::Other(word + mark), arguments));
+                }
+            }
+            "log" | "Log" if !self.spaced(self.at + 1) && self.sign_at(self.at + 2) == Some('(') => {
+                if let Some(base) = self.small(self.at + 1) {
+                    // `log2(8)`
+                    self.at += 2;
+                    let mut arguments = self.call()?;
+                    arguments.insert(0, Expr::whole(base));
+                    return Ok(Expr::Apply(Function::LogBase, arguments));
+                }
             }
             _ => {}
+        }
+        if let Some(function) = words::function(&word) {
+            self.advance()?;
+            return self.applied(function);
         }
         if let Some(value) = words::number(&word) {
             self.advance()?;
@@ -378,12 +391,26 @@ impl Parser<'_, '_> {
         }
     }
 
+    /// What stands between the letter of a function and its bracket: primes, or the mark of an inverse; and the tokens of both.
+    fn call_ahead(&self) -> Option<(&'static str, usize)> {
+        let opens = |at: usize| self.sign_at(at) == Some('(') && !self.spaced(at);
+        let primes = (1..4).take_while(|&count| self.sign_at(self.at + count) == Some('\'')).count();
+        if opens(self.at + 1 + primes) {
+            return Some((["", "'", "''", "'\''"][primes], 1 + primes));
+        }
+        let inverse = [Kind::Sign('^'), Kind::Sign('{'), Kind::Sign('-'), Kind::Number(Cow::Borrowed("1")), Kind::Sign('}')];
+        let inverted = inverse.iter().zip(self.at + 1..).all(|(kind, at)| self.kind_at(at) == kind);
+        (inverted && opens(self.at + 6)).then_some(("^{-1}", 6))
+    }
+
     /// `twenty-one`, `two hundred five`.
     fn number_words(&mut self, first: u64) -> Result<Expr, ParseError> {
         let mut count = words::Count::new(first);
         loop {
             let hyphen = usize::from(self.sign() == Some('-') && !self.spaced(self.at));
-            let at = self.at + hyphen;
+            // "one hundred and five", but not "one and five".
+            let and = usize::from(count.value() >= 100 && matches!(self.word_at(self.at), Some("and")));
+            let at = self.at + hyphen + and;
             let Some(next) = self.word_at(at).and_then(words::number) else { break };
             if !count.add(next) {
                 break;
@@ -502,6 +529,7 @@ impl Parser<'_, '_> {
         if arguments.len() != words::arity(&function).unwrap_or(arguments.len()) {
             return Err(self.error("as many arguments as the function takes"));
         }
+        let base = if function == Function::LogBase { Some(Expr::whole(10)) } else { base };
         if let Some(base) = base {
             arguments.insert(0, base);
             function = Function::LogBase;

@@ -43,7 +43,8 @@ impl Parser<'_, '_> {
         while opened > 0 && matches!(self.sign_at(at), Some(')' | '}' | '⟧')) {
             at += 1;
         }
-        let Some((base, end)) = self.base_at(at) else { return Ok(None) };
+        let prefixed = if opened == 0 { self.prefixed(first, last) } else { None };
+        let Some((base, end)) = self.base_at(at).or(prefixed.map(|base| (base, at))) else { return Ok(None) };
         if !(2..=36).contains(&base) || !self.is_boundary(end) {
             return Ok(None);
         }
@@ -55,6 +56,10 @@ impl Parser<'_, '_> {
             }
             upright &= self.upright(at);
         }
+        if prefixed.is_some() {
+            text.drain(..2);
+            upright = true;
+        }
         if !is_numeral(&text, base, upright) {
             return Ok(None);
         }
@@ -65,6 +70,20 @@ impl Parser<'_, '_> {
         };
         self.at = end;
         Ok(Some(Answer::Based { value, base, negative }))
+    }
+
+    /// The base of `0xFF`, `0b101`, `0o17`.
+    fn prefixed(&self, first: usize, last: usize) -> Option<u32> {
+        let (Kind::Number(zero), Kind::Word(mark)) = (self.kind_at(first), self.kind_at(first + 1)) else { return None };
+        if zero != "0" || self.spaced(first + 1) || (mark.len() == 1 && last < first + 3) || self.spaced(first + 2) && mark.len() == 1 {
+            return None;
+        }
+        match mark.as_bytes()[0] {
+            b'x' => Some(16),
+            b'b' if mark.len() == 1 => Some(2),
+            b'o' if mark.len() == 1 => Some(8),
+            _ => None,
+        }
     }
 
     /// A base that is written at a token, and the place behind it.

@@ -86,6 +86,15 @@ impl Parser<'_, '_> {
             Kind::Sign('*') => Some(Between::Times),
             Kind::Sign('/') if !self.unit_at(self.at + 1) => Some(Between::Over),
             Kind::Word(word) if matches!(&**word, "times" | "over") => Some(if word == "times" { Between::Times } else { Between::Over }),
+            // `4 x 5`
+            Kind::Word(word)
+                if word == "x"
+                    && self.spaced(self.at)
+                    && self.spaced(self.at + 1)
+                    && matches!((self.kind_at(self.at.wrapping_sub(1)), self.kind_at(self.at + 1)), (Kind::Number(_), Kind::Number(_))) =>
+            {
+                Some(Between::Times)
+            }
             Kind::Word(word) if word == "mod" => Some(Between::Modulo),
             Kind::Name("mod") => Some(Between::Modulo),
             _ if self.starts_factor(self.at) => Some(Between::Nothing),

@@ -90,7 +90,7 @@ impl Parser<'_, '_> {
 
     fn is_joint(&self, at: usize) -> bool {
         match self.kind_at(at) {
-            Kind::Sign(',' | ';' | '∨' | '∧') => true,
+            Kind::Sign(',' | ';' | '∨' | '∧' | '∪') => true,
             Kind::Word(word) => words::is_joint(word),
             Kind::Han(run) => commands::HAN_JOINTS.contains(run),
             _ => false,
@@ -172,7 +172,8 @@ impl Parser<'_, '_> {
         let mut parts = vec![self.part()?];
         loop {
             match self.kind() {
-                Kind::Sign('∪') => {
+                // `x < 1 \cup x > 3` joins relations, not the numbers between them.
+                Kind::Sign('∪') if !matches!(parts.last(), Some(Answer::Expr(expr)) if !matches!(expr, Expr::Symbol(_))) => {
                     self.advance()?;
                     parts.push(self.part()?);
                 }

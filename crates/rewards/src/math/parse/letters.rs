@@ -11,6 +11,11 @@ impl Parser<'_, '_> {
             return Ok(Some(choice));
         }
         let Some((text, end)) = self.words_ahead() else { return Ok(None) };
+        let related = |at: usize| matches!(self.sign_at(at), Some('=' | '<' | '>' | '≤' | '≥' | '≠' | '∈' | '≈' | '≡'));
+        // `AB = 9` is about a length; `answer = 9` stays words.
+        if text.bytes().all(|b| b.is_ascii_uppercase()) && text.len() < 4 && (related(end) || self.at.checked_sub(1).is_some_and(related)) {
+            return Ok(None);
+        }
         self.work.pay(text.len() as u64)?;
         self.at = end;
         let lower = text.to_lowercase();

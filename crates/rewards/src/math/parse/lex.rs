@@ -352,7 +352,9 @@ impl<'a> Lexer<'a> {
             }
         }
         self.at += len;
-        self.push(Kind::Han(&rest[..len]), at);
+        let run = &rest[..len];
+        let sign = commands::HAN_SIGNS.iter().find(|&&(word, _)| word == run).map(|&(_, sign)| sign);
+        self.push(sign.map_or(Kind::Han(run), Kind::Sign), at);
         Ok(())
     }
 

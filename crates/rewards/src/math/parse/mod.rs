@@ -325,15 +325,24 @@ fn merge_thousands<'a>(tokens: &[Token<'a>], flipped: bool, seen: &mut u8, work:
     while let Some(token) = tokens.get(at) {
         work.pay(2)?;
         match token.kind {
-            Kind::Sign('(' | '[' | '⦃' | '{' | '⟨') => depth += 1,
-            Kind::Sign(')' | ']' | '⦄' | '}' | '⟩') => depth -= 1,
+            Kind::Sign('(' | '[' | '⦃' | '⟨') => depth += 1,
+            Kind::Sign(')' | ']' | '⦄' | '⟩') => depth -= 1,
+            // Braces of plain text make a set; those of LaTeX follow a command or a sign.
+            Kind::Sign('{') if at == 0 => depth += 1,
             _ => {}
         }
         let glued = out.last().is_none_or(|last| token.spaced || !matches!(last.kind, Kind::Sign('.') | Kind::Number(_)));
         let end = if glued { thousands(tokens, at) } else { at };
         if end > at {
-            *seen |= Fork::Thousands.bit();
-            if flipped == (depth > 0) {
+            // `1,000` is no list; `(1,234)` is no number.
+            let certain = tokens[at + 1..end].iter().any(|token| matches!(&token.kind, Kind::Number(digits) if digits.starts_with('0')));
+            let alone = depth > 0
+                && tokens.get(end).is_some_and(|next| matches!(next.kind, Kind::Sign(')' | ']' | '⦄' | '⟩')))
+                && out.last().is_some_and(|last| matches!(last.kind, Kind::Sign('(' | '[' | '⦃' | '⟨')));
+            if !certain && !alone {
+                *seen |= Fork::Thousands.bit();
+            }
+            if certain || (!alone && flipped == (depth > 0)) {
                 let joined: String =
                     tokens[at..end].iter().map(|token| if let Kind::Number(digits) = &token.kind { digits } else { "" }).collect();
                 work.pay(joined.len() as u64)?;

@@ -152,10 +152,10 @@ impl Parser<'_, '_> {
             }
         }
         let (half, len) = self.half(at);
-        let half = half.or(late);
         if !colon && half.is_none() {
             return None;
         }
+        let half = half.or(late);
         time(hour, minute, second, half).map(|answer| (answer, at + len))
     }
 

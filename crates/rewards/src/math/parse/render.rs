@@ -77,7 +77,10 @@ fn quantity(f: &mut fmt::Formatter<'_>, value: &Expr, unit: &Unit) -> fmt::Resul
     let gap = if matches!(unit.name.as_str(), "%" | "°") { "" } else { " " };
     match unit.name.as_str() {
         "$" | "€" | "£" | "¥" | "₹" => write!(f, "{}{value}", unit.name),
-        _ => write!(f, "{value}{gap}{}", unit.name),
+        name => {
+            within(f, value, Tightness::Product)?;
+            write!(f, "{gap}{name}")
+        }
     }
 }
 

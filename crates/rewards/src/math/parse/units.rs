@@ -214,6 +214,9 @@ impl Parser<'_, '_> {
                 }
                 let upright = self.upright(at);
                 let known = known(word).is_some();
+                if matches!(&**word, "sq" | "cu" | "square" | "cubic") {
+                    return matches!(self.kind_at(at + 1), Kind::Word(_) | Kind::Sign('.'));
+                }
                 if word.len() == 1 {
                     return known && (upright || (self.single_letter(at) != (self.flipped & Fork::Units.bit() != 0)));
                 }
@@ -295,6 +298,9 @@ impl Parser<'_, '_> {
 
     /// A sign or name of a currency in front of a number.
     fn currency_at(&self, at: usize) -> Option<(Unit, usize)> {
+        if self.word_at(at) == Some("US") && self.sign_at(at + 1) == Some('$') {
+            return Some((known("$")?, 2));
+        }
         let name = match self.kind_at(at) {
             Kind::Sign(sign @ ('$' | '€' | '£' | '¥' | '₹')) => sign.to_string(),
             Kind::Word(word) if matches!(&**word, "USD" | "EUR" | "GBP" | "CNY" | "RMB" | "INR" | "Rs") => word.to_string(),

@@ -329,5 +329,10 @@ pub(super) fn plain_words(text: &str) -> Option<String> {
     // Greek letters alone are mathematics.
     let latin = plain.chars().any(|c| c.is_alphabetic() && !('\u{370}'..='\u{3ff}').contains(&c));
     let joined = plain.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ");
-    (worded && latin && joined.chars().count() > 1 || joined.chars().all(super::commands::is_han) && !joined.is_empty()).then_some(joined)
+    if joined.chars().any(super::commands::is_han) {
+        // Chinese words with a numeral are words only where they name a day or a rank.
+        let named = ["星期", "周", "礼拜", "第"].iter().any(|start| joined.starts_with(start));
+        return (named && joined.chars().count() < 8).then_some(joined);
+    }
+    (worded && latin && joined.chars().count() > 1).then_some(joined)
 }
