@@ -29,11 +29,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(folder) = argument {
         let answers =
             pairs::read_answers(folder.as_ref()).ok_or("expected math500, math_train and gsm8k_test as .jsonl.gz in the folder")?;
-        set.extend(pairs::from_answers(&answers, SEED, set.len()));
+        set.extend(pairs::from_answers(&answers, SEED));
     }
-    for pair in &set {
+    for (id, pair) in set.iter().enumerate() {
         let line = serde_json::json!({
-            "id": pair.id, "family": pair.family, "gold": pair.gold, "response": pair.response, "answer": pair.answer, "equal": pair.equal,
+            "id": id, "family": pair.family, "gold": pair.gold, "response": pair.response, "answer": pair.answer, "equal": pair.equal,
         });
         writeln!(out, "{line}")?;
     }

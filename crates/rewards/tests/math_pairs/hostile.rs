@@ -129,7 +129,10 @@ fn many_parts() -> Vec<Text> {
         ("30 plus minus signs", "1 \\pm ".repeat(30) + "1"),
         ("a chain of 20,000", numbers(20_000, " < ")),
         ("60 roots", (2..62).map(|i| format!("\\sqrt{{{i}}}")).collect::<Vec<_>>().join(" + ")),
-        ("one over 12 roots", format!("\\frac{{1}}{{{}}}", [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37].map(|i| format!("\\sqrt{{{i}}}")).join(" + "))),
+        (
+            "one over 12 roots",
+            format!("\\frac{{1}}{{{}}}", [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37].map(|i| format!("\\sqrt{{{i}}}")).join(" + ")),
+        ),
         ("a sum of 300 fractions", (1..300).map(|i| format!("\\frac{{1}}{{{}}}", i * i + 1)).collect::<Vec<_>>().join(" + ")),
         ("40 ambiguous tuples", vec!["(1,234)"; 40].join(", ")),
     ]
@@ -145,7 +148,10 @@ fn hard_to_decide() -> Vec<Text> {
         ("a power of a sum of 30", "(a+b+c+d+e+f+g+h)^{30}"),
         ("a rational function of high degree", "\\frac{(x+1)^{200}(x+2)^{200}}{(x+3)^{200}(y+4)^{200}}"),
         ("nested functions", "\\sin(\\cos(\\tan(\\ln(\\sqrt{x^{x^{x}} + y^{y^{y}}}))))"),
-        ("a polynomial of many variables", "(1+a)(1+b)(1+c)(1+d)(1+f)(1+g)(1+h)(1+j)(1+k)(1+l)(1+m)(1+n)(1+o)(1+p)(1+q)(1+r)(1+s)(1+t)(1+u)(1+v)"),
+        (
+            "a polynomial of many variables",
+            "(1+a)(1+b)(1+c)(1+d)(1+f)(1+g)(1+h)(1+j)(1+k)(1+l)(1+m)(1+n)(1+o)(1+p)(1+q)(1+r)(1+s)(1+t)(1+u)(1+v)",
+        ),
     ]
     .map(|(name, text)| (name, text.to_owned()))
     .to_vec()

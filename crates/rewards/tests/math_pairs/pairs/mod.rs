@@ -25,8 +25,6 @@ pub(crate) use real::read_answers;
 /// A reference answer, a response, and whether the response is right.
 #[derive(Clone, Debug)]
 pub(crate) struct Pair {
-    /// Number within the set.
-    pub(crate) id: usize,
     /// What it tests.
     pub(crate) family: &'static str,
     /// The reference answer.
@@ -102,9 +100,9 @@ pub(crate) fn built(seed: u64) -> Vec<Pair> {
     set.pairs
 }
 
-/// Pairs made of real answers, numbered from `first_id`.
-pub(crate) fn from_answers(answers: &[String], seed: u64, first_id: usize) -> Vec<Pair> {
-    let mut set = Set { first_id, ..Set::default() };
+/// Pairs made of real answers.
+pub(crate) fn from_answers(answers: &[String], seed: u64) -> Vec<Pair> {
+    let mut set = Set::default();
     for answer in answers {
         let mut dice = Dice::new(seed, answer);
         for (name, wrap, group) in real::groups(answer, answers, &mut dice) {
@@ -117,7 +115,6 @@ pub(crate) fn from_answers(answers: &[String], seed: u64, first_id: usize) -> Ve
 /// Pairs so far, each once.
 #[derive(Default)]
 struct Set {
-    first_id: usize,
     pairs: Vec<Pair>,
     seen: HashSet<(String, String)>,
 }
@@ -135,8 +132,7 @@ impl Set {
                     continue;
                 }
                 let response = wrapped(wrap, &answer, dice);
-                let id = self.first_id + self.pairs.len();
-                self.pairs.push(Pair { id, family, gold: group.gold.clone(), response, answer, equal });
+                self.pairs.push(Pair { family, gold: group.gold.clone(), response, answer, equal });
             }
         }
     }
