@@ -68,8 +68,13 @@ def peer_pairs():
 
 
 def peer_cases(folder):
-    """Math-Verify's own parametrised tests: `{gold, response, expected, equal, where}` for each, where `equal` is its verdict."""
+    """Math-Verify's own parametrised tests: `{gold, response, expected, equal, plain, where}` for each.
+
+    `equal` is its verdict with the options of the test, `plain` the one without options.
+    """
     import logging
+
+    from math_verify import parse, verify
 
     logging.disable(logging.CRITICAL)
     tables = []
@@ -99,8 +104,9 @@ def peer_cases(folder):
                 equal = bool(expected)
             except AssertionError:
                 equal = not expected
-            where = f"{test.__module__}.{test.__name__}"
-            print(json.dumps({"gold": values["gold"], "response": values["pred"], "expected": bool(expected), "equal": equal, "where": where}))
+            plain = bool(verify(parse(values["gold"]), parse(values["pred"])))
+            case = {"gold": values["gold"], "response": values["pred"], "expected": bool(expected)}
+            print(json.dumps({**case, "equal": equal, "plain": plain, "where": f"{test.__module__}.{test.__name__}"}))
 
 
 # --- This side ---
@@ -226,8 +232,14 @@ def report(results, profile):
         some, other = sample.get(family, [0, 0, 0]), theirs.get(family, [0, 0, 0])
         text.append(f"| {family} | {n} | {negatives} + {positives} | {some[0]} | {some[1]} + {some[2]} | {other[1]} + {other[2]} |")
     if results["cases"]:
-        n, our_right, peer_right = results["cases"]
-        text += ["", "## Math-Verify's own test cases", "", f"Of {n} cases with a gold answer and a prediction: Ruminate {our_right} right, Math-Verify {peer_right}."]
+        n, our_right, peer_right, plain_right = results["cases"]
+        text += [
+            "",
+            "## Math-Verify's own test cases",
+            "",
+            f"Of {n} cases with a gold answer and a prediction, by what Math-Verify's tests expect: Ruminate {our_right} right;",
+            f"Math-Verify {peer_right} with the options that each test sets, {plain_right} without options.",
+        ]
     if results["hostile"]:
         rows = results["hostile"]
         slow = sum(seconds > 1 for _, _, seconds, _ in rows)
@@ -291,6 +303,7 @@ def main():
                 len(cases),
                 sum(case["expected"] == equal for case, equal in zip(cases, our_cases)),
                 sum(case["expected"] == case["equal"] for case in cases),
+                sum(case["expected"] == case["plain"] for case in cases),
             ),
             "hostile": [] if options.no_hostile else hostile(python, options.profile),
         }
