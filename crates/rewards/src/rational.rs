@@ -5,14 +5,14 @@ use std::ops::Neg;
 
 /// A fraction in lowest terms with a positive denominator. Every operation is checked: `None` means overflow or division by zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Rational {
+pub(crate) struct Rational {
     numerator: i128,
     denominator: i128,
 }
 
 impl Rational {
     /// `numerator / denominator` in lowest terms.
-    pub fn new(numerator: i128, denominator: i128) -> Option<Self> {
+    pub(crate) fn new(numerator: i128, denominator: i128) -> Option<Self> {
         // `i128::MIN` has no absolute value; no honest answer comes near it.
         if denominator == 0 || numerator == i128::MIN || denominator == i128::MIN {
             return None;
@@ -23,29 +23,29 @@ impl Rational {
     }
 
     /// A whole number.
-    pub fn integer(value: i64) -> Self {
+    pub(crate) fn integer(value: i64) -> Self {
         Self { numerator: i128::from(value), denominator: 1 }
     }
 
     /// The sum.
-    pub fn checked_add(self, other: Self) -> Option<Self> {
+    pub(crate) fn checked_add(self, other: Self) -> Option<Self> {
         let left = self.numerator.checked_mul(other.denominator)?;
         let right = other.numerator.checked_mul(self.denominator)?;
         Self::new(left.checked_add(right)?, self.denominator.checked_mul(other.denominator)?)
     }
 
     /// The difference.
-    pub fn checked_sub(self, other: Self) -> Option<Self> {
+    pub(crate) fn checked_sub(self, other: Self) -> Option<Self> {
         self.checked_add(-other)
     }
 
     /// The product.
-    pub fn checked_mul(self, other: Self) -> Option<Self> {
+    pub(crate) fn checked_mul(self, other: Self) -> Option<Self> {
         Self::new(self.numerator.checked_mul(other.numerator)?, self.denominator.checked_mul(other.denominator)?)
     }
 
     /// The quotient.
-    pub fn checked_div(self, other: Self) -> Option<Self> {
+    pub(crate) fn checked_div(self, other: Self) -> Option<Self> {
         Self::new(self.numerator.checked_mul(other.denominator)?, self.denominator.checked_mul(other.numerator)?)
     }
 }

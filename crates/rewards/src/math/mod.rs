@@ -184,7 +184,9 @@ fn compare_texts(gold: &str, prediction: &str, tolerant: bool, paths: Paths) -> 
 
 /// The comparison, and whether it was left open.
 fn compare_readings(gold: &str, prediction: &str, tolerant: bool, paths: Paths) -> (Comparison, bool) {
-    let too_long = |text: &str| (text.len() > MAX_ANSWER_BYTES).then(|| format!("answer has {} bytes, at most {MAX_ANSWER_BYTES} are read", text.len()));
+    let too_long = |text: &str| {
+        (text.len() > MAX_ANSWER_BYTES).then(|| format!("answer has {} bytes, at most {MAX_ANSWER_BYTES} are read", text.len()))
+    };
     for (text, verdict) in [(gold, Verdict::UnparsedGold), (prediction, Verdict::UnparsedPrediction)] {
         if let Some(reason) = too_long(text) {
             return (unparsed(verdict, reason), false);
@@ -238,11 +240,12 @@ fn shorten(text: &str) -> String {
 
 /// The same for both orders: a hash of the texts (Fowler, Noll and Vo, FNV-1a).
 fn seed(a: &str, b: &str) -> u64 {
-    let hash = |text: &str| {
-        text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
-    };
+    let hash =
+        |text: &str| text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     hash(a).wrapping_add(hash(b))
 }
 
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod tests;

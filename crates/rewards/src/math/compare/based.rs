@@ -86,11 +86,13 @@ impl Matcher {
             Answer::Expr(expr) => is_name(expr, &letter.to_string()),
             Answer::Words(words) => words.chars().eq(letter.to_lowercase()),
             Answer::List(parts) | Answer::Set(parts) | Answer::Tuple(parts) => match parts.as_slice() {
-                [only] => return if matches!(only, Answer::Choice(second) if second == letter) {
-                    Decided::Equal(Method::Text)
-                } else {
-                    Decided::Different(Method::Text)
-                },
+                [only] => {
+                    return if matches!(only, Answer::Choice(second) if second == letter) {
+                        Decided::Equal(Method::Text)
+                    } else {
+                        Decided::Different(Method::Text)
+                    };
+                }
                 _ => false,
             },
             _ => false,

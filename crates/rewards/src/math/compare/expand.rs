@@ -47,12 +47,9 @@ fn turned(answer: &Answer, plus: bool) -> Answer {
         Answer::Union(parts) => Answer::Union(all(parts)),
         Answer::Difference(a, b) => Answer::Difference(Box::new(turned(a, plus)), Box::new(turned(b, plus))),
         Answer::Relation { terms, operators } => Answer::Relation { terms: all(terms), operators: operators.clone() },
-        Answer::Interval { low, high, low_closed, high_closed } => Answer::Interval {
-            low: with_sign(low, plus),
-            high: with_sign(high, plus),
-            low_closed: *low_closed,
-            high_closed: *high_closed,
-        },
+        Answer::Interval { low, high, low_closed, high_closed } => {
+            Answer::Interval { low: with_sign(low, plus), high: with_sign(high, plus), low_closed: *low_closed, high_closed: *high_closed }
+        }
         Answer::Matrix(rows) => Answer::Matrix(rows.iter().map(|row| row.iter().map(|cell| with_sign(cell, plus)).collect()).collect()),
         other => other.clone(),
     }

@@ -32,6 +32,43 @@ pub(crate) struct Match {
     pub(crate) note: Option<&'static str>,
 }
 
+/// What all readings of two texts together say about single pairs of them.
+struct Context {
+    /// Square brackets, or half-open ones, stand on the one side, and the other side may be an interval too.
+    brackets: bool,
+    /// Both are most likely times of day.
+    times: bool,
+}
+
+impl Context {
+    fn of(gold: &[Answer], found: &[Answer]) -> Self {
+        let closed = |readings: &[Answer]| {
+            let is = |answer: &Answer| matches!(answer, Answer::Interval { low_closed, high_closed, .. } if *low_closed || *high_closed);
+            readings.iter().any(is)
+        };
+        let set = |readings: &[Answer]| readings.iter().any(|answer| matches!(answer, Answer::Interval { .. } | Answer::Relation { .. }));
+        let time = |readings: &[Answer]| matches!(readings.first(), Some(Answer::Time { .. }));
+        Self {
+            brackets: closed(gold) && !closed(found) && set(found) || closed(found) && !closed(gold) && set(gold),
+            times: time(gold) && time(found),
+        }
+    }
+
+    /// Whether a pair of readings makes no sense, with the places of the readings in their lists.
+    fn excludes(&self, (gold, index): (&Answer, usize), (found, at): (&Answer, usize)) -> bool {
+        // A letter that is more likely a variable is no unit that may be left out.
+        let unlikely_unit = |answer: &Answer, index: usize, other: &Answer| {
+            index > 0 && matches!(answer, Answer::Quantity { .. }) && matches!(other, Answer::Expr(_))
+        };
+        // [1, 2] against (1, 2) or 1 < x < 2 is a closed interval against an open one, not a list against a pair.
+        let tuple = matches!(gold, Answer::Tuple(_)) || matches!(found, Answer::Tuple(_));
+        unlikely_unit(gold, index, found)
+            || unlikely_unit(found, at, gold)
+            || self.brackets && tuple
+            || self.times && !matches!((gold, found), (Answer::Time { .. }, Answer::Time { .. }))
+    }
+}
+
 impl Matcher {
     pub(crate) fn new(work: Work, paths: Paths, tolerant: bool, seed: u64) -> Self {
         Self { judge: Judge::new(work, paths, seed), tolerant, note: None }
@@ -40,21 +77,10 @@ impl Matcher {
     /// Equal if any reading of the one equals any reading of the other. The first readings decide about the reason otherwise.
     pub(crate) fn readings(&mut self, gold: &[Answer], found: &[Answer]) -> Result<Match, Exhausted> {
         let mut first: Option<Match> = None;
-        // [1, 2] against (1, 2) is a closed interval against an open one, not a list against a pair.
-        let ends = |readings: &[Answer], closed: bool| {
-            let is = |answer: &Answer| matches!(answer, Answer::Interval { low_closed, high_closed, .. } if *low_closed == closed && *high_closed == closed);
-            readings.iter().any(is)
-        };
-        let other_ends = ends(gold, true) && ends(found, false) || ends(gold, false) && ends(found, true);
+        let context = Context::of(gold, found);
         for (index, expected) in gold.iter().enumerate() {
             for (at, answer) in found.iter().enumerate() {
-                // A letter that is more likely a variable is no unit that may be left out.
-                let plain = |answer: &Answer| matches!(answer, Answer::Expr(_));
-                let unlikely_unit = |answer: &Answer, index: usize| index > 0 && matches!(answer, Answer::Quantity { .. });
-                if unlikely_unit(expected, index) && plain(answer) || unlikely_unit(answer, at) && plain(expected) {
-                    continue;
-                }
-                if other_ends && (matches!(expected, Answer::Tuple(_)) || matches!(answer, Answer::Tuple(_))) {
+                if context.excludes((expected, index), (answer, at)) {
                     continue;
                 }
                 self.note = None;
@@ -196,7 +222,8 @@ impl Matcher {
         let width = |rows: &[Vec<Expr>]| rows.first().map_or(0, Vec::len);
         let vector = |rows: &[Vec<Expr>]| rows.len() == 1 || width(rows) == 1;
         let same_shape = gold.len() == found.len() && width(gold) == width(found);
-        if !same_shape && !(vector(gold) && vector(found)) {
+        let vectors = vector(gold) && vector(found);
+        if !(same_shape || vectors) {
             self.note = Some("a matrix of another shape");
             return Ok(Decided::Different(Method::Exact));
         }
@@ -284,4 +311,3 @@ fn is_name(expr: &Expr, words: &str) -> bool {
     let mut name = String::new();
     spell(expr, &mut name) && name.to_lowercase() == words.to_lowercase().replace(' ', "")
 }
-

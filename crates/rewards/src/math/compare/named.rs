@@ -125,7 +125,9 @@ fn mentions(answer: &Answer, name: &str) -> bool {
     };
     match answer {
         Answer::Expr(expr) | Answer::Quantity { value: expr, .. } => inside(expr),
-        Answer::Tuple(parts) | Answer::List(parts) | Answer::Set(parts) | Answer::Union(parts) => parts.iter().any(|part| mentions(part, name)),
+        Answer::Tuple(parts) | Answer::List(parts) | Answer::Set(parts) | Answer::Union(parts) => {
+            parts.iter().any(|part| mentions(part, name))
+        }
         _ => false,
     }
 }

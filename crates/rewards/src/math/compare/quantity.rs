@@ -5,7 +5,7 @@ use dashu_ratio::RBig;
 use super::Matcher;
 use crate::math::Method;
 use crate::math::answer::{Answer, Constant, Dimension, Expr, Number, Unit};
-use crate::math::number::{Decided, any};
+use crate::math::number::{Decided, any, variables};
 use crate::math::work::Exhausted;
 
 impl Matcher {
@@ -50,6 +50,11 @@ impl Matcher {
 
     /// A value with a unit against one without.
     fn with_and_without(&mut self, expected: &Expr, value: &Expr, unit: &Unit, gold_has_it: bool) -> Result<Decided, Exhausted> {
+        // πr²h has a height, not hours: a letter behind variables is no unit that may be left out.
+        let with_unit = if gold_has_it { expected } else { value };
+        if unit.name.chars().count() == 1 && !variables(&[with_unit]).is_empty() {
+            return Ok(self.other_kind());
+        }
         let plain = self.leaf(expected, value)?;
         let Some(dimension) = unit.dimension.filter(|_| !plain.is_equal()) else { return Ok(plain) };
         if dimension.percent == 1 {

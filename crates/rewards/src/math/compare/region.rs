@@ -47,7 +47,12 @@ impl Matcher {
                 A::Interval { low, high, low_closed, high_closed },
                 A::Interval { low: other_low, high: other_high, low_closed: other_low_closed, high_closed: other_high_closed },
             ) => {
-                let span = |low: &Expr, high: &Expr, low_closed: bool, high_closed: bool| Span { low: low.clone(), high: high.clone(), low_closed, high_closed };
+                let span = |low: &Expr, high: &Expr, low_closed: bool, high_closed: bool| Span {
+                    low: low.clone(),
+                    high: high.clone(),
+                    low_closed,
+                    high_closed,
+                };
                 let expected = span(low, high, *low_closed, *high_closed);
                 let answer = span(other_low, other_high, *other_low_closed, *other_high_closed);
                 return self.same_spans(&[expected], &[answer]);
@@ -70,9 +75,8 @@ impl Matcher {
         }
         let mut worst = Method::Exact;
         for (expected, span) in gold.iter().zip(found) {
-            let flags = |span: &Span| {
-                (span.low_closed && infinity(&span.low).is_none(), span.high_closed && infinity(&span.high).is_none())
-            };
+            let flags =
+                |span: &Span| (span.low_closed && infinity(&span.low).is_none(), span.high_closed && infinity(&span.high).is_none());
             if flags(expected) != flags(span) {
                 self.note = Some("an end belongs to one and not to the other");
                 return Ok(Decided::Different(Method::Exact));
@@ -192,9 +196,7 @@ impl Matcher {
         } else {
             let gap = super::relation::gap(left, right);
             match self.judge.linear_root(&gap, name)? {
-                Some((negative, value)) => {
-                    (Expr::Number(crate::math::answer::Number { value, decimals: None }), negative)
-                }
+                Some((negative, value)) => (Expr::Number(crate::math::answer::Number { value, decimals: None }), negative),
                 None => return Ok(None),
             }
         };
@@ -295,9 +297,7 @@ impl Matcher {
         let mut common = Vec::new();
         for left in a {
             for right in b {
-                let (Some(low), Some(high)) =
-                    (self.judge.order(&left.low, &right.low)?, self.judge.order(&left.high, &right.high)?)
-                else {
+                let (Some(low), Some(high)) = (self.judge.order(&left.low, &right.low)?, self.judge.order(&left.high, &right.high)?) else {
                     return Ok(None);
                 };
                 let (low_end, low_closed) = match low {

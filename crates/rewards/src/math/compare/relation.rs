@@ -44,10 +44,7 @@ impl Matcher {
     /// Two answers of which at least one is a relation.
     pub(super) fn relations(&mut self, gold: &Answer, found: &Answer) -> Result<Decided, Exhausted> {
         match (gold, found) {
-            (
-                Answer::Relation { terms, operators },
-                Answer::Relation { terms: other_terms, operators: other_operators },
-            ) => {
+            (Answer::Relation { terms, operators }, Answer::Relation { terms: other_terms, operators: other_operators }) => {
                 let all = |operators: &[Operator], wanted| operators.iter().all(|operator| *operator == wanted);
                 if all(operators, Operator::Ratio) && all(other_operators, Operator::Ratio) {
                     return self.ratios(terms, other_terms);
@@ -92,10 +89,12 @@ impl Matcher {
                 }
             }
             // 2 + 3 = 5 says 5, if it is true.
-            ([first, .., last], _) if operators.iter().all(|operator| *operator == Operator::Equal) && is_constant(first) => {
-                if self.answers(first, last)?.is_equal() {
-                    return oriented(self, last);
-                }
+            ([first, .., last], _)
+                if operators.iter().all(|operator| *operator == Operator::Equal)
+                    && is_constant(first)
+                    && self.answers(first, last)?.is_equal() =>
+            {
+                return oriented(self, last);
             }
             _ => {}
         }
@@ -112,6 +111,11 @@ impl Matcher {
         }
         let (Some(a), Some(b)) = (exprs(gold), exprs(found)) else { return Ok(Decided::Different(Method::Exact)) };
         let product = |x: &Expr, y: &Expr| Expr::Product(vec![x.clone(), y.clone()]);
+        let zero = |expr: &Expr| matches!(expr, Expr::Number(number) if number.value.is_zero());
+        if a.iter().chain(&b).any(|part| zero(part)) {
+            // 5:0 is in proportion to 9:0, but nobody means that.
+            return self.ordered(gold, found);
+        }
         let mut worst = Method::Exact;
         for index in 1..a.len() {
             match self.judge.same(&product(a[0], b[index]), &product(b[0], a[index]))? {

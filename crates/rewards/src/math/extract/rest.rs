@@ -1,5 +1,7 @@
 //! The end of a text without marks: its last sentence, formula, expression.
 
+use crate::math::parse::month;
+
 /// The sentence at the start of `text`; the next line if the first one is empty.
 pub(super) fn sentence(text: &str) -> &str {
     let body = text.trim_start();
@@ -117,7 +119,9 @@ pub(super) fn last_formula(text: &str) -> Option<&str> {
     if behind.contains(|c: char| c.is_ascii_digit()) || behind.contains('\n') || trimmed[..end].ends_with('\\') {
         return None;
     }
-    let start = trimmed[..end].rfind(open)?;
+    // `\\\\[2pt]` between the rows of a matrix opens nothing.
+    let start =
+        trimmed[..end].rmatch_indices(open).map(|(at, _)| at).find(|&at| !trimmed[..at].ends_with('\\') || open.starts_with('$'))?;
     let inside = &trimmed[start + open.len()..end];
     let escaped = open == "$" && trimmed[..start].ends_with('\\');
     (!escaped && !inside.contains("\n\n")).then_some(inside)
@@ -132,7 +136,8 @@ pub(super) fn last_expression(text: &str) -> Option<&str> {
     let wordy = pieces.iter().filter(|piece| !piece.mathematics && piece.text.chars().count() > 2 && !is_joint(piece.text)).count();
     let first_is_word = pieces.first().is_some_and(|piece| !piece.mathematics);
     // `18 eggs` or `5 cm` is bare; a sentence begins with a word.
-    if wordy == 0 || (!first_is_word && wordy <= 2) {
+    let dated = line.split_whitespace().next().and_then(month).is_some();
+    if wordy == 0 || (!first_is_word && wordy <= 2) || (dated && wordy <= 2) {
         return Some(line);
     }
     last_run(line, &pieces).or(Some(line))

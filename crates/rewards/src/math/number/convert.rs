@@ -115,9 +115,7 @@ impl Algebra<'_> {
     /// Real and imaginary part of a number in which nothing but i is not real.
     pub(super) fn real_and_imaginary(&mut self, value: &Fraction) -> Result<Option<(Fraction, Fraction)>, Stop> {
         let i = self.intern(Atom::Imaginary)?;
-        let real = |algebra: &Self, id| {
-            matches!(algebra.atom(id), Atom::Base { .. } | Atom::Pi | Atom::E | Atom::Imaginary)
-        };
+        let real = |algebra: &Self, id| matches!(algebra.atom(id), Atom::Base { .. } | Atom::Pi | Atom::E | Atom::Imaginary);
         let mut terms = value.top.terms().iter().chain(value.bottom.terms()).flat_map(|(monomial, _)| monomial);
         if !terms.all(|&(id, _)| real(self, id)) {
             return Ok(None);

@@ -416,7 +416,9 @@ fn without_negative_powers(algebra: &mut Algebra<'_>, fraction: &Fraction) -> Re
     for &(id, exponent) in fraction.top.terms().iter().flat_map(|(monomial, _)| monomial) {
         if exponent.top() < 0 && algebra.depends_on_variables(id) {
             match lowest.iter_mut().find(|(own, _)| *own == id) {
-                Some((_, low)) if i128::from(exponent.top()) * i128::from(low.bottom()) < i128::from(low.top()) * i128::from(exponent.bottom()) => {
+                Some((_, low))
+                    if i128::from(exponent.top()) * i128::from(low.bottom()) < i128::from(low.top()) * i128::from(exponent.bottom()) =>
+                {
                     *low = exponent;
                 }
                 Some(_) => {}
@@ -433,9 +435,8 @@ fn without_negative_powers(algebra: &mut Algebra<'_>, fraction: &Fraction) -> Re
 
 /// The constant factor of one product of variables: that of `wanted`, or of the first.
 fn group_of(algebra: &Algebra<'_>, poly: &Poly, wanted: Option<&Monomial>) -> Option<(Monomial, Poly)> {
-    let split = |monomial: &Monomial| -> (Monomial, Monomial) {
-        monomial.iter().copied().partition(|&(id, _)| algebra.depends_on_variables(id))
-    };
+    let split =
+        |monomial: &Monomial| -> (Monomial, Monomial) { monomial.iter().copied().partition(|&(id, _)| algebra.depends_on_variables(id)) };
     let lead = match wanted {
         Some(lead) => lead.clone(),
         None => split(&poly.terms().last()?.0).0,

@@ -142,9 +142,7 @@ impl Separation {
             Expr::Sum(parts) => fold(parts, work, Self::minus)?,
             Expr::Product(parts) => fold(parts, work, times)?,
             Expr::Quotient(top, bottom) => match (Self::of(top, work)?, Self::of(bottom, work)?) {
-                (Some(a), Some(b)) => {
-                    Some(Self { upper: a.upper + b.lower, lower: a.lower + b.upper, degree: a.degree * b.degree })
-                }
+                (Some(a), Some(b)) => Some(Self { upper: a.upper + b.lower, lower: a.lower + b.upper, degree: a.degree * b.degree }),
                 _ => None,
             },
             Expr::Root { degree, radicand } => match (degree.as_ref(), Self::of(radicand, work)?) {
@@ -152,8 +150,7 @@ impl Separation {
                     let k = degree.value.to_f64_fast();
                     (degree.value.is_int() && (2.0..=64.0).contains(&k)).then(|| {
                         let (u, l) = (inside.upper, inside.lower);
-                        let (upper, lower) =
-                            if u >= l { ((u + (k - 1.0) * l) / k, l) } else { (u, ((k - 1.0) * u + l) / k) };
+                        let (upper, lower) = if u >= l { ((u + (k - 1.0) * l) / k, l) } else { (u, ((k - 1.0) * u + l) / k) };
                         Self { upper, lower, degree: inside.degree * k }
                     })
                 }

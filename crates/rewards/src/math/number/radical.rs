@@ -239,7 +239,7 @@ impl Algebra<'_> {
         while divisor <= LARGEST_TRIAL && divisor * divisor <= rest {
             self.work.pay(1)?;
             let mut multiplicity = 0;
-            while rest % divisor == 0 {
+            while rest.is_multiple_of(divisor) {
                 rest /= divisor;
                 multiplicity += 1;
             }

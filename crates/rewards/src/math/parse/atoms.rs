@@ -495,9 +495,6 @@ impl Parser<'_, '_> {
         let mut raised = None;
         let mut base = None;
         while let Some(mark @ ('^' | '_')) = self.sign() {
-            if self.degree_mark().is_some() {
-                break;
-            }
             self.advance()?;
             if mark == '_' && base.is_none() && matches!(function, Function::Log | Function::Ln) {
                 base = Some(match self.kind() {

@@ -161,6 +161,7 @@ impl Parser<'_, '_> {
                     && words::is_mathematics(word)
             }
             Kind::Name(name) => !matches!(*name, "mod" | "pmod"),
+            Kind::Number(_) => self.number_multiplies(at),
             Kind::Sign('(') => {
                 !matches!(self.word_at(at + 1), Some("mod" | "base")) && self.groups.get(at).is_some_and(|g| !g.is_some_and(|g| g.parts))
             }
@@ -168,6 +169,16 @@ impl Parser<'_, '_> {
             Kind::Sign('|') => self.bars == 0,
             Kind::Sign(sign) => matches!(sign, '{' | '⟦' | '⌊' | '⌈' | '√' | '∛' | '∜' | '∞' | '∑' | '∏' | '∠' | '△'),
             Kind::Command(name) => !matches!(*name, "choose" | "over"),
+            _ => false,
+        }
+    }
+
+    /// Whether a number is a factor without an operator: behind a factorial, a bracket or a power, as in `5!7!` and `2^3 5^2`.
+    fn number_multiplies(&self, at: usize) -> bool {
+        let Some(before) = at.checked_sub(1) else { return false };
+        match self.kind_at(before) {
+            Kind::Sign('!' | ')' | '}') => true,
+            Kind::Number(_) => before > 0 && self.sign_at(before - 1) == Some('^') && self.spaced(at),
             _ => false,
         }
     }
@@ -188,13 +199,11 @@ impl Parser<'_, '_> {
             if marks > 3 {
                 self.grow()?;
             }
-            if let Some(len) = self.degree_mark() {
+            if self.sign() == Some('°') {
                 if self.arguments == 0 {
                     return Ok(base);
                 }
-                for _ in 0..len {
-                    self.advance()?;
-                }
+                self.advance()?;
                 let turn = Expr::quotient(Expr::Constant(Constant::Pi), Expr::whole(180));
                 base = Expr::Product(vec![base, turn]);
                 continue;
@@ -236,23 +245,12 @@ impl Parser<'_, '_> {
             return Ok(if sign == '-' { Expr::negative(inner) } else { inner });
         }
         let exponent = self.deeper(Self::atom)?;
-        if self.sign() == Some('^') && self.degree_mark().is_none() {
+        if self.sign() == Some('^') {
             self.advance()?;
             let higher = self.deeper(Self::exponent)?;
             return Ok(Expr::power(exponent, higher));
         }
         Ok(exponent)
-    }
-
-    /// The number of tokens of a degree sign: `°`, `^\circ`, `^{\circ}`.
-    pub(super) fn degree_mark(&self) -> Option<usize> {
-        match (self.sign(), self.sign_at(self.at + 1), self.sign_at(self.at + 2), self.sign_at(self.at + 3)) {
-            (Some('°'), ..) => Some(1),
-            (Some('^'), Some('°'), ..) => Some(2),
-            (Some('^'), Some('{' | '⟦'), Some('°'), Some('}' | '⟧')) => Some(4),
-            (Some('^'), Some('{'), Some('°'), None) => None,
-            _ => None,
-        }
     }
 
     /// Takes the ending of `5th` or `21^{st}`.

@@ -416,7 +416,8 @@ impl Parser<'_, '_> {
             return if mixed { Err(self.error("two ends of an interval")) } else { Ok(Answer::Tuple(parts)) };
         };
         let infinite = is_infinite(&low) || is_infinite(&high);
-        let interval = mixed || infinite || in_sets || (opener != '⟨' && self.fork(Fork::Brackets) == (opener == '('));
+        let turned = !mixed && value(&low).zip(value(&high)).is_some_and(|(low, high)| low >= high);
+        let interval = mixed || infinite || in_sets || !turned && (opener != '⟨' && self.fork(Fork::Brackets) == (opener == '('));
         if interval {
             return Ok(Answer::Interval { low, high, low_closed: opener == '[', high_closed: closer == Some(']') });
         }
@@ -490,6 +491,16 @@ fn is_infinite(end: &Expr) -> bool {
         Expr::Negative(inner) => is_infinite(inner),
         _ => false,
     }
+}
+
+/// The value of a plain number or fraction, roughly.
+fn value(end: &Expr) -> Option<f64> {
+    Some(match end {
+        Expr::Number(number) => number.value.to_f64().value(),
+        Expr::Negative(inner) => -value(inner)?,
+        Expr::Quotient(numerator, denominator) => value(numerator)? / value(denominator)?,
+        _ => return None,
+    })
 }
 
 /// The only part, or all of them joined.

@@ -59,7 +59,35 @@ pub(super) fn tokens<'a>(text: &'a str, work: &mut Work) -> Result<Vec<Token<'a>
         lexer.step(work)?;
     }
     lexer.push(Kind::End, text.len());
-    Ok(lexer.out)
+    Ok(lowered(lexer.out))
+}
+
+/// Degrees and primes are raised in LaTeX, not elsewhere: `^\circ`, `^{\circ}` and `^\prime` become the plain signs.
+fn lowered(tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
+    let sign = |at: usize| match tokens.get(at).map(|token| &token.kind) {
+        Some(Kind::Sign(sign)) => Some(*sign),
+        _ => None,
+    };
+    let mark = |at: usize| matches!(sign(at), Some('°' | '\'' | '"'));
+    let mut dropped = Vec::new();
+    for at in 0..tokens.len() {
+        if sign(at) != Some('^') {
+            continue;
+        }
+        if mark(at + 1) {
+            dropped.push(at);
+        } else if matches!(sign(at + 1), Some('{' | '⟦')) && mark(at + 2) {
+            let close = if mark(at + 3) { at + 4 } else { at + 3 };
+            if matches!(sign(close), Some('}' | '⟧')) {
+                dropped.extend([at, at + 1, close]);
+            }
+        }
+    }
+    if dropped.is_empty() {
+        return tokens;
+    }
+    let mut next = dropped.into_iter().peekable();
+    tokens.into_iter().enumerate().filter(|(at, _)| next.next_if_eq(at).is_none()).map(|(_, token)| token).collect()
 }
 
 struct Lexer<'a> {

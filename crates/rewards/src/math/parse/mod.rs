@@ -20,6 +20,8 @@ mod words;
 
 use std::borrow::Cow;
 
+pub(super) use words::month;
+
 use lex::{Kind, Token};
 
 use crate::math::answer::Answer;

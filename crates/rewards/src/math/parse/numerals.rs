@@ -145,7 +145,8 @@ pub(super) fn scan<'a>(text: &'a str) -> (Kind<'a>, usize) {
 
 /// A separator of thousands and three digits that follow: the lengths of both.
 fn group(text: &str) -> Option<(usize, usize)> {
-    const SEPARATORS: [&str; 11] = ["{,}", "\\,", ",\\!", "{,\\!}", "\\ ", "\\;", "\\:", "~", "\u{a0}", "\u{202f}", "\u{2009}"];
+    const SEPARATORS: [&str; 13] =
+        ["{,} ", "{,}", "\\,", ",\\! ", ",\\!", "{,\\!}", "\\ ", "\\;", "\\:", "~", "\u{a0}", "\u{202f}", "\u{2009}"];
     let separator = SEPARATORS
         .iter()
         .find(|separator| text.starts_with(**separator))

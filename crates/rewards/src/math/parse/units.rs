@@ -208,6 +208,7 @@ impl Parser<'_, '_> {
         match self.kind_at(at) {
             Kind::Sign('%' | '‰' | '°' | '$' | '€' | '£' | '¥' | '₹' | '"') => true,
             Kind::Han(_) => true,
+            Kind::Word(word) if word == "per" => self.word_at(at + 1) == Some("cent"),
             Kind::Word(word) => {
                 if words::is_joint(word) || words::is_operator(word) || words::relation(word).is_some() && &**word != "in" {
                     return false;
@@ -258,7 +259,7 @@ impl Parser<'_, '_> {
         if unit.is_none() {
             self.note_letter_unit();
         }
-        if self.unit_at(self.at) || self.degree_mark().is_some() || self.sign() == Some('\'') {
+        if self.unit_at(self.at) || self.sign() == Some('\'') {
             let found = self.unit()?;
             // `$5 dollars`
             unit = Some(match unit {
@@ -376,11 +377,13 @@ impl Parser<'_, '_> {
     }
 
     fn unit_factor(&mut self) -> Result<Unit, ParseError> {
-        if let Some(len) = self.degree_mark() {
-            for _ in 0..len {
-                self.advance()?;
-            }
+        if self.eat('°')? {
             return self.temperature().map(|found| found.unwrap_or_else(degree));
+        }
+        if self.word_at(self.at) == Some("per") && self.word_at(self.at + 1) == Some("cent") {
+            self.advance()?;
+            self.advance()?;
+            return known("%").ok_or_else(|| self.error("a unit"));
         }
         let mut power = 1_i8;
         if let Some(word) = self.word_at(self.at) {
@@ -420,7 +423,7 @@ impl Parser<'_, '_> {
             }
             _ => {}
         }
-        if self.sign() == Some('^') && self.degree_mark().is_none() {
+        if self.sign() == Some('^') {
             self.advance()?;
             let braced = self.eat('{')?;
             let negative = self.eat('-')?;
@@ -486,7 +489,7 @@ impl Parser<'_, '_> {
             if let Some(sign @ ('+' | '-')) = self.sign() {
                 self.advance()?;
                 let part = self.deeper(Self::product)?;
-                if self.unit_at(self.at) || self.degree_mark().is_some() {
+                if self.unit_at(self.at) {
                     let next = self.unit()?;
                     if next != *unit {
                         return Err(self.error("the same unit in all terms"));

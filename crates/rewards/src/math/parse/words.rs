@@ -152,7 +152,7 @@ const QUALIFIERS: [&str; 44] = [
 
 /// Whether a word can say what was counted.
 pub(super) fn is_countable(word: &str) -> bool {
-    !QUALIFIERS.contains(&word) && function(word).is_none() && number(word).is_none() && scale(word).is_none()
+    !QUALIFIERS.contains(&word) && !is_command(word) && function(word).is_none() && number(word).is_none() && scale(word).is_none()
 }
 
 /// Short words that are never a product of letters.
@@ -187,7 +187,12 @@ pub(super) fn is_prose(word: &str) -> bool {
 
 /// Whether a run of letters can be read as names of mathematics.
 pub(super) fn is_mathematics(word: &str) -> bool {
-    !is_prose(word) || matches!(word, "sqrt" | "cbrt" | "root" | "frac")
+    !is_prose(word) || is_command(word) || (word.len() <= 2 && !matches!(word, "of" | "if" | "is"))
+}
+
+/// Names of commands in plain text: `sqrt(2)`.
+fn is_command(word: &str) -> bool {
+    matches!(word, "sqrt" | "cbrt" | "root" | "frac")
 }
 
 /// The length of the first name in a run of letters: `sinx` begins with `sin`, `xy` with `x`.
@@ -283,7 +288,7 @@ pub(super) fn scale(word: &str) -> Option<u64> {
 }
 
 /// The month that a word names, 1 to 12.
-pub(super) fn month(word: &str) -> Option<u32> {
+pub(in crate::math) fn month(word: &str) -> Option<u32> {
     const MONTHS: [&str; 12] =
         ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"];
     if word.len() < 3 {
