@@ -5,7 +5,8 @@
 use std::path::Path;
 
 use ruminate_core::{Gold, Language, Outcome};
-use ruminate_rewards::{Value, grade_accuracy};
+use ruminate_rewards::grade_accuracy;
+use ruminate_rewards::math::is_number;
 use ruminate_tasks::load_jsonl;
 
 fn main() {
@@ -20,9 +21,10 @@ fn main() {
         let (mut numbers, mut texts, mut lost) = (0, 0, Vec::new());
         for problem in &problems {
             let Gold::Value { text } = &problem.gold else { continue };
-            match Value::parse(text) {
-                Some(Value::Number(_)) => numbers += 1,
-                _ => texts += 1,
+            if is_number(text) {
+                numbers += 1;
+            } else {
+                texts += 1;
             }
             // The gold answer itself must earn the reward, however it is presented.
             for response in
@@ -34,7 +36,7 @@ fn main() {
                 }
             }
         }
-        println!("{file}: {} problems, {numbers} gold numbers, {texts} gold texts, {} presentations lost", problems.len(), lost.len());
+        println!("{file}: {} problems, {numbers} gold numbers, {texts} other gold answers, {} presentations lost", problems.len(), lost.len());
         for line in lost.iter().take(20) {
             println!("    {line}");
         }

@@ -72,7 +72,8 @@ fn errors_name_file_and_line() {
         r#"{"problem":"a","solution":"no box"}"#,
         r#"FILE:1: expected field 'solution' with text with the answer in \boxed{}, found "no box""#,
     );
-    check(r#"{"problem":"a","answer":"$$"}"#, "FILE:1: problem set/1: gold answer '$$' holds no value");
+    let unreadable = load(r#"{"problem":"a","answer":"$$"}"#, None).unwrap_err();
+    assert!(unreadable.starts_with("FILE:1: problem set/1: gold answer '$$' cannot be read: expected "), "{unreadable}");
     check(r#"{"nums":[1,1],"target":7}"#, "FILE:1: problem set/1: no expression over [1, 1] gives 7");
     check(
         "{\"problem\":\"a\",\"answer\":1,\"id\":5}\n{\"problem\":\"b\",\"answer\":2,\"id\":5}",

@@ -221,7 +221,10 @@ fn last_run<'a>(line: &'a str, pieces: &[Piece<'_>]) -> Option<&'a str> {
             }
             start -= 1;
         }
-        // "a 5" begins with an article.
+        // "a 5" begins with an article, and "5 a day" ends with one.
+        while end - start > 1 && end < pieces.len() && matches!(pieces[end - 1].text, "a" | "A" | "I") {
+            end -= 1;
+        }
         if end - start > 1
             && matches!(pieces[start].text, "a" | "A" | "I")
             && pieces[start + 1].text.starts_with(|c: char| c.is_ascii_digit() || c == '$')

@@ -569,12 +569,12 @@ fn has_kinks(expr: &Expr) -> bool {
     })
 }
 
-/// log2 of a size beyond the numbers of the expression, at most 12.
+/// log2 of a size beyond the numbers of the expression, at most 40.
 fn spread(expr: &Expr) -> u32 {
     let largest = std::cell::Cell::new(0);
     any(expr, &|part| {
         if let Expr::Number(number) = part {
-            let size = number.value.to_f64_fast().abs().min(4_096.0);
+            let size = number.value.to_f64_fast().abs().min(1e12);
             largest.set(largest.get().max(size.log2().ceil().max(0.0) as u32));
         }
         false

@@ -23,8 +23,8 @@ impl Parser<'_, '_> {
         // Brackets, groups and overlines around the digits.
         let mut opened = 0;
         while matches!(self.kind_at(at), Kind::Sign('(' | '{' | '⟦') | Kind::Command("overline")) && opened < 4 {
+            opened += usize::from(self.sign_at(at).is_some());
             at += 1;
-            opened += 1;
         }
         let first = at;
         let mut len = 0_usize;
@@ -40,11 +40,21 @@ impl Parser<'_, '_> {
         }
         self.work.pay(len as u64)?;
         let last = at;
+        let wrapped = opened > 0;
         while opened > 0 && matches!(self.sign_at(at), Some(')' | '}' | '⟧')) {
             at += 1;
+            opened -= 1;
         }
-        let prefixed = if opened == 0 { self.prefixed(first, last) } else { None };
-        let Some((base, end)) = self.base_at(at).or(prefixed.map(|base| (base, at))) else { return Ok(None) };
+        let prefixed = if wrapped { None } else { self.prefixed(first, last) };
+        let Some((base, mut end)) = self.base_at(at).or(prefixed.map(|base| (base, at))) else { return Ok(None) };
+        // `-(12_7)`
+        while opened > 0 && matches!(self.sign_at(end), Some(')' | '}' | '⟧')) {
+            end += 1;
+            opened -= 1;
+        }
+        if opened > 0 {
+            return Ok(None);
+        }
         if !(2..=36).contains(&base) || !self.is_boundary(end) {
             return Ok(None);
         }

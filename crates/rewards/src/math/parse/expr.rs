@@ -84,7 +84,9 @@ impl Parser<'_, '_> {
     fn between(&self) -> Option<Between> {
         match self.kind() {
             Kind::Sign('*') => Some(Between::Times),
-            Kind::Sign('/') if !self.unit_at(self.at + 1) => Some(Between::Over),
+            Kind::Sign('/') if !(self.unit_at(self.at + 1) && self.word_at(self.at + 1).is_none_or(|word| word.len() > 1)) => {
+                Some(Between::Over)
+            }
             Kind::Word(word) if matches!(&**word, "times" | "over") => Some(if word == "times" { Between::Times } else { Between::Over }),
             // `4 x 5`
             Kind::Word(word)
@@ -189,6 +191,7 @@ impl Parser<'_, '_> {
             return Ok(mixed);
         }
         let base = self.deeper(Self::atom)?;
+        self.symbols |= matches!(base, Expr::Symbol(_));
         self.behind(base)
     }
 

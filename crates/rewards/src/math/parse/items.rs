@@ -81,11 +81,15 @@ impl Parser<'_, '_> {
         if self.at == start {
             return Ok(false);
         }
-        if matches!(self.kind(), Kind::End | Kind::Sign('.')) {
-            self.at = start;
-            return Ok(false);
+        match self.kind() {
+            Kind::End | Kind::Sign('.') => {
+                self.at = start;
+                Ok(false)
+            }
+            // `{5,}`: a comma that ends a group.
+            Kind::Sign('}' | '⟧') => Ok(false),
+            _ => Ok(true),
         }
-        Ok(true)
     }
 
     fn is_joint(&self, at: usize) -> bool {
@@ -351,7 +355,7 @@ impl Parser<'_, '_> {
             return Ok(None);
         }
         self.advance()?;
-        if opener == '{' && group.parts && !self.fork(Fork::Brackets) {
+        if opener == '{' && matches!(content, Answer::List(_)) && !self.fork(Fork::Brackets) {
             return Ok(Some(Answer::Set(parts_of(content))));
         }
         Ok(Some(content))

@@ -150,8 +150,20 @@ fn reading<'a>(text: &'a str, tokens: &[Token<'a>], flipped: u8, work: &mut Work
         Ok(merged) => merged,
         Err(Exhausted) => return (Err(ParseError::Exhausted), seen),
     };
-    let mut parser =
-        Parser { text, groups: groups(&merged), tokens: merged, at: 0, flipped, seen, depth: 0, bars: 0, arguments: 0, chain: 0, work };
+    let mut parser = Parser {
+        text,
+        groups: groups(&merged),
+        tokens: merged,
+        at: 0,
+        flipped,
+        seen,
+        depth: 0,
+        bars: 0,
+        arguments: 0,
+        symbols: false,
+        chain: 0,
+        work,
+    };
     let answer = parser.whole();
     (answer, parser.seen)
 }
@@ -170,6 +182,8 @@ struct Parser<'a, 'w> {
     bars: u32,
     /// Open arguments of functions: degrees count as numbers there.
     arguments: u32,
+    /// Whether the quantity that is read holds a variable: a letter behind it is then no unit.
+    symbols: bool,
     /// Trees that grew on the left by a loop, which the depth does not count.
     chain: u32,
     work: &'w mut Work,

@@ -27,7 +27,10 @@ impl Parser<'_, '_> {
         };
         let Some((answer, end)) = found.filter(|&(_, end)| self.is_boundary(end)) else { return Ok(None) };
         // Without am, pm or seconds it could be a ratio.
-        if matches!(answer, Answer::Time { half: false, .. }) && self.sign_at(self.at + 1) == Some(':') && self.fork(Fork::Colon) {
+        if matches!(answer, Answer::Time { half: false, minute: 1.., .. })
+            && self.sign_at(self.at + 1) == Some(':')
+            && self.fork(Fork::Colon)
+        {
             return Ok(None);
         }
         self.at = end;

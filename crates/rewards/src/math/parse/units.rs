@@ -219,7 +219,7 @@ impl Parser<'_, '_> {
                     return matches!(self.kind_at(at + 1), Kind::Word(_) | Kind::Sign('.'));
                 }
                 if word.len() == 1 {
-                    return known && (upright || (self.single_letter(at) != (self.flipped & Fork::Units.bit() != 0)));
+                    return known && (upright || (self.single_letter(at) && self.flipped & Fork::Units.bit() == 0));
                 }
                 if &**word == "in" {
                     return self.is_boundary(at + 1) || upright || self.sign_at(at + 1) == Some('^');
@@ -238,6 +238,7 @@ impl Parser<'_, '_> {
     fn single_letter(&self, at: usize) -> bool {
         let numeric = at.checked_sub(1).is_some_and(|at| matches!(self.kind_at(at), Kind::Number(_) | Kind::Sign('}' | '/' | '*')));
         numeric
+            && !self.symbols
             && (self.spaced(at) || matches!(self.sign_at(at.saturating_sub(1)), Some('/' | '*')))
             && (self.is_boundary(at + 1) || matches!(self.sign_at(at + 1), Some('^' | '/')))
     }
@@ -245,6 +246,7 @@ impl Parser<'_, '_> {
     /// An expression with or without a unit.
     pub(super) fn quantity(&mut self) -> Result<Answer, ParseError> {
         self.skip_hedges()?;
+        self.symbols = false;
         let negative = self.sign() == Some('-') && self.currency_at(self.at + 1).is_some();
         let prefix = self.currency_at(self.at + usize::from(negative));
         let mut unit = None;
@@ -384,6 +386,11 @@ impl Parser<'_, '_> {
             self.advance()?;
             self.advance()?;
             return known("%").ok_or_else(|| self.error("a unit"));
+        }
+        if self.sign() == Some('\'') && self.sign_at(self.at + 1) == Some('\'') {
+            // Two primes are a double one.
+            self.advance()?;
+            self.tokens[self.at].kind = Kind::Sign('"');
         }
         let mut power = 1_i8;
         if let Some(word) = self.word_at(self.at) {
