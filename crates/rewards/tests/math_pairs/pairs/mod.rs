@@ -15,6 +15,7 @@ mod quantities;
 mod real;
 mod seeds;
 mod structures;
+mod subtle;
 mod truncated;
 
 use std::collections::HashSet;
@@ -72,7 +73,7 @@ type Family = (&'static str, Wrap, usize, fn(&mut Dice) -> Group);
 /// The stress set without real answers.
 pub(crate) fn built(seed: u64) -> Vec<Pair> {
     let mut set = Set::default();
-    let tables: [&[Family]; 7] = [
+    let tables: [&[Family]; 8] = [
         &numbers::FAMILIES,
         &functions::FAMILIES,
         &quantities::FAMILIES,
@@ -80,6 +81,7 @@ pub(crate) fn built(seed: u64) -> Vec<Pair> {
         &structures::FAMILIES,
         &language::FAMILIES,
         &truncated::FAMILIES,
+        &subtle::FAMILIES,
     ];
     for &(name, wrap, n_pairs, make) in tables.into_iter().flatten().chain(&extraction::FAMILIES) {
         let mut dice = Dice::new(seed, name);

@@ -310,7 +310,7 @@ fn ratios(dice: &mut Dice) -> Group {
         format!("{}:{b}", a + 1),
         format!("{}:{b}", a * k),
         format!("{a}:{b}:{k}"),
-        a.to_string(),
+        format!("{a}:{b} + 1"),
     ];
     Group::new(format!("{a}:{b}"), equal, different)
 }

@@ -214,7 +214,7 @@ fn rewritten(text: &str, dice: &mut Dice) -> Vec<String> {
     if !text.ends_with(['.', ',']) {
         found.push(format!("{{{text}}}"));
     }
-    if is_expression(text) {
+    if is_expression(text) && !text.ends_with('.') {
         found.push(format!("\\left({text}\\right)"));
         if let Some((first, rest)) = split_sum(text)
             && !first.starts_with('-')

@@ -4,9 +4,10 @@ use super::dice::Dice;
 use super::latex::{frac, radicand, sum};
 use super::{Family, Group, Wrap};
 
-pub(super) const FAMILIES: [Family; 4] = [
+pub(super) const FAMILIES: [Family; 5] = [
     ("truncated", Wrap::Math, 300, truncated),
     ("truncated in plain text", Wrap::Plain, 80, plain),
+    ("random prefixes", Wrap::Math, 300, prefixes),
     ("longer than the gold", Wrap::Math, 160, longer),
     ("cut off in the middle", Wrap::Whole, 60, cut_off),
 ];
@@ -121,6 +122,39 @@ fn plain(dice: &mut Dice) -> Group {
         3 => (format!("{a}.{b}{c}"), vec![format!("{a}.{b}"), a.to_string(), format!("{a}.{}", b / 10)]),
         _ => (format!("{a}^{b}"), vec![a.to_string(), format!("{a}^"), format!("{a}^{}", b / 10)]),
     };
+    Group::new(gold.clone(), vec![gold], cuts)
+}
+
+/// Gold answers in which every digit and letter counts, cut at any place that drops one.
+fn prefixes(dice: &mut Dice) -> Group {
+    let (a, b, c, d) = (dice.int(11, 99), dice.int(101, 999), dice.int(2, 9), dice.int(11, 99));
+    let r = radicand(dice, 30);
+    let x = dice.pick(&["x", "y", "t"]);
+    let gold = dice.pick(&[
+        format!("\\frac{{{a}}}{{{b}}}"),
+        format!("\\frac{{{a} + {c}\\sqrt{{{r}}}}}{{{b}}}"),
+        format!("{b}{x}^{c} - {a}{x} + {d}"),
+        format!("({a}, -{b}, {d})"),
+        format!("\\left( {a}, \\frac{{{c}}}{{{b}}} \\right)"),
+        format!("\\{{{c}, {a}, {b}\\}}"),
+        format!("[{c}, {a}) \\cup ({b}, \\infty)"),
+        format!("\\begin{{pmatrix}} {a} & {c} \\\\ {b} & {d} \\end{{pmatrix}}"),
+        format!("{a} + {b}i"),
+        format!("{a} \\cdot {c}^{{{d}}}"),
+        format!("\\sqrt[3]{{{b}}} + {a}"),
+        format!("y = -\\frac{{{a}}}{{{c}}} x + {d}"),
+        format!("{c} \\le x < {a}"),
+        format!("\\log_{{{c}}} {b} + {a}"),
+        format!("\\binom{{{a}}}{{{c}}} - {d}"),
+        format!("{a}\\pi - {b}\\sqrt{{{r}}}"),
+        format!("{b}.{a}{c}"),
+        format!("{a}{b}{d}"),
+    ]);
+    let all = gold.clone();
+    let counts = |text: &str| text.chars().any(|c| c.is_ascii_digit()) || text.contains("infty");
+    let cuts = (1..all.len()).filter(|&at| counts(&all[at..])).map(|at| all[..at].trim_end().to_owned());
+    // A cut may leave one brace that closes the box: only texts with balanced braces stand in a box.
+    let cuts = cuts.filter(|text| text.matches('{').count() == text.matches('}').count() && !text.ends_with('\\')).collect();
     Group::new(gold.clone(), vec![gold], cuts)
 }
 
