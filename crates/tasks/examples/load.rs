@@ -36,7 +36,11 @@ fn main() {
                 }
             }
         }
-        println!("{file}: {} problems, {numbers} gold numbers, {texts} other gold answers, {} presentations lost", problems.len(), lost.len());
+        println!(
+            "{file}: {} problems, {numbers} gold numbers, {texts} other gold answers, {} presentations lost",
+            problems.len(),
+            lost.len()
+        );
         for line in lost.iter().take(20) {
             println!("    {line}");
         }

@@ -210,9 +210,18 @@ fn hostile_answers_end_in_time() {
     for (index, a) in texts.iter().enumerate() {
         // Each against itself and a few others.
         for b in [0, 1, 7, 12, 23].map(|step| &texts[(index + step) % texts.len()]) {
-            let start = std::time::Instant::now();
-            let found = verdict(a, b);
-            let taken = start.elapsed();
+            let timed = || {
+                let start = std::time::Instant::now();
+                let found = verdict(a, b);
+                (start.elapsed(), found)
+            };
+            let (mut taken, found) = timed();
+            // A busy machine stops any thread for that long: only what is slow again and again is slow.
+            for _ in 0..4 {
+                if taken.as_millis() > 50 {
+                    taken = taken.min(timed().0);
+                }
+            }
             if taken.as_millis() > 50 {
                 slow.push(format!("{} | {}: {taken:?} {:?}", shorten(a), shorten(b), found.verdict));
             }
@@ -227,5 +236,82 @@ fn hostile_answers_end_in_time() {
     }
     for (a, b) in [("10^{10^{10}}", "10^{10^{10}}+1"), ("9^{9^{9}}", "9^{9^{8}}"), ("1000000!", "1000001!"), ("(10^9)!", "5")] {
         assert_ne!(verdict(a, b).verdict, Verdict::Equal, "{a} {b}");
+    }
+}
+
+#[test]
+fn responses_give_all_verdicts() {
+    let options = Options::default();
+    let last = "First $x = 3$, so \\boxed{3}. No: \\boxed{\\frac{6}{8}}.";
+    for (gold, response, expected) in [
+        (r"\frac34", last, Verdict::Equal),
+        (r"$\boxed{\frac34}$", "<think>7</think> The answer is $0.75$.", Verdict::Equal),
+        ("7", last, Verdict::Different),
+        ("7", "<think>it is 7", Verdict::UnparsedPrediction),
+        ("7", r"\boxed{7 +}", Verdict::UnparsedPrediction),
+        (r"\frac{7}{", r"\boxed{7}", Verdict::UnparsedGold),
+        (r"\frac{7}{", "<think>", Verdict::UnparsedGold),
+        (r"\sum_{i=1}^{900}\sum_{j=1}^{900} ij", r"\boxed{5+x^{x}}", Verdict::Timeout),
+    ] {
+        let found = verify(gold, response, &options);
+        assert_eq!(found.verdict, expected, "{gold} {response}: {}", found.reason);
+        assert!(!found.reason.contains('\n'));
+    }
+    let all = Options { extraction: Extraction { several: extract::Several::AllAgree, ..Extraction::default() } };
+    assert_eq!(verify(r"\frac34", last, &all).verdict, Verdict::Different);
+    assert_eq!(verify("3", r"\boxed{3}, that is \boxed{3.0}", &all).verdict, Verdict::Equal);
+    assert_eq!(verify("1/2", r"\boxed{0.7}", &options).reason, r"expected 1/2, found 0.7 in \boxed");
+}
+
+#[test]
+fn the_audit_keeps_the_paths_apart() {
+    let check = |gold: &str, answer: &str| audit(gold, &format!("\\boxed{{{answer}}}"), &Options::default());
+    let both = check(r"\sqrt6", r"\sqrt2\sqrt3");
+    assert_eq!((both.exact, both.numeric), (Some(Verdict::Equal), Some(Verdict::Equal)));
+    let numeric = check(r"\sin 2x", r"2\sin x\cos x");
+    assert_eq!((numeric.exact, numeric.numeric), (None, Some(Verdict::Equal)));
+    let exact = check("f(2)", "f(2)");
+    assert_eq!((exact.exact, exact.numeric), (Some(Verdict::Equal), None));
+    assert!(!numeric.disagrees() && !exact.disagrees());
+    let apart = Audit { exact: Some(Verdict::Equal), numeric: Some(Verdict::Different), answer: None };
+    assert!(apart.disagrees());
+}
+
+#[test]
+fn votes_take_decimals_as_they_are() {
+    assert!(same_answer("0.5", "1/2"));
+    assert!(!same_answer("0.33", "1/3") && !same_answer("1/3", "0.33"));
+    assert!(!same_answer("", ""));
+}
+
+#[test]
+fn numbers_are_told_from_other_answers() {
+    for (text, expected) in [("72", true), ("-1,200", true), (r"\$3.50", true), ("x", false), ("(1,2)", false), ("yes", false), ("", false)]
+    {
+        assert_eq!(is_number(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn the_method_says_what_decided() {
+    for (gold, prediction, expected, method) in [
+        ("3/4", "0.75", Verdict::Equal, Method::Exact),
+        (r"\sqrt6", r"\sqrt2\sqrt3", Verdict::Equal, Method::Exact),
+        // Proven by the root separation bound, not by a canonical form.
+        ("1", r"\sqrt[3]{2+\sqrt5}+\sqrt[3]{2-\sqrt5}", Verdict::Equal, Method::Exact),
+        (r"\sqrt{2+\sqrt2}\sqrt{2-\sqrt2}", r"\sqrt2", Verdict::Equal, Method::Exact),
+        ("(x+1)^2", "x^2+2x+1", Verdict::Equal, Method::Symbolic),
+        (r"\tan x", r"\frac{\sin x}{\cos x}", Verdict::Equal, Method::Symbolic),
+        (r"\frac{\pi}{4}", r"\arctan 1", Verdict::Equal, Method::Numeric),
+        // Only logarithms tell these apart.
+        ("9^{9^{9}}", "9^{9^{9}+1}", Verdict::Different, Method::Exact),
+        ("1000000!", "2^{10}", Verdict::Different, Method::Numeric),
+        // e^(π√163) is an integer but for its 31st digit.
+        (r"e^{\pi\sqrt{163}}", "262537412640768744", Verdict::Different, Method::Numeric),
+        ("B", "(B)", Verdict::Equal, Method::Exact),
+        ("East", "the east", Verdict::Equal, Method::Text),
+    ] {
+        let found = compare_answers(gold, prediction);
+        assert_eq!((found.verdict, found.method), (expected, method), "{gold} {prediction}: {}", found.reason);
     }
 }

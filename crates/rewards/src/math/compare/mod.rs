@@ -309,5 +309,5 @@ fn is_name(expr: &Expr, words: &str) -> bool {
         }
     }
     let mut name = String::new();
-    spell(expr, &mut name) && name.to_lowercase() == words.to_lowercase().replace(' ', "")
+    spell(expr, &mut name) && name.to_lowercase() == plain_words(words).concat()
 }

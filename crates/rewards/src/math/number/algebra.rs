@@ -172,7 +172,7 @@ impl<'w> Algebra<'w> {
         if a.is_zero() || b.is_zero() {
             return Ok(if a.is_zero() { b.clone() } else { a.clone() });
         }
-        self.work.pay(10 * (a.size() + b.size()))?;
+        self.work.pay(20 + 10 * (a.size() + b.size()))?;
         let sum = Poly::collect(a.terms().iter().chain(b.terms()).cloned().collect());
         if sum.terms().len() > MAX_TERMS { Err(Stop::TooBig) } else { Ok(sum) }
     }
@@ -180,7 +180,7 @@ impl<'w> Algebra<'w> {
     pub(super) fn multiply_polys(&mut self, a: &Poly, b: &Poly) -> Result<Poly, Stop> {
         for (one, other) in [(a, b), (b, a)] {
             if let Some(factor) = one.as_constant() {
-                self.work.pay(4 + other.terms().len() as u64 * 8 * words(&factor) + other.size() * words(&factor))?;
+                self.work.pay(20 + other.terms().len() as u64 * 8 * words(&factor) + other.size() * words(&factor))?;
                 return Ok(other.clone().scaled(&factor));
             }
         }

@@ -115,7 +115,7 @@ impl<'w> Field<'w> {
     /// Pays for `operations` products of full length.
     fn pay(&mut self, operations: u64) -> Result<(), Stop> {
         let words = (self.bits / 64 + 2) as u64;
-        Ok(self.work.pay(operations * (10 + words * words / 2))?)
+        Ok(self.work.pay(10 + operations * (10 + words * words / 2))?)
     }
 
     fn real_size(&self, value: &IBig) -> f64 {
@@ -147,7 +147,7 @@ impl<'w> Field<'w> {
     }
 
     pub(crate) fn add(&mut self, a: &Ball, b: &Ball) -> Result<Ball, Stop> {
-        self.work.pay(4)?;
+        self.work.pay(10)?;
         let ball = Ball { re: &a.re + &b.re, im: &a.im + &b.im, radius: up(a.radius + b.radius), real: a.real && b.real };
         self.checked(ball)
     }

@@ -24,7 +24,7 @@ pub(crate) struct Setting {
 impl Algebra<'_> {
     /// The canonical form of an expression.
     pub(crate) fn convert(&mut self, expr: &Expr, setting: &Setting) -> Result<Fraction, Stop> {
-        self.work.pay(4)?;
+        self.work.pay(12)?;
         match expr {
             Expr::Number(number) => Ok(Fraction::constant(number.value.clone())),
             Expr::Symbol(name) => match setting.bound.iter().rev().find(|(bound, _)| bound == name) {

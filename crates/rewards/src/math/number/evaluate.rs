@@ -29,7 +29,7 @@ impl Point {
 impl Field<'_> {
     /// The value of `expr` at `point`.
     pub(crate) fn evaluate(&mut self, expr: &Expr, point: &Point) -> Result<Ball, Stop> {
-        self.work.pay(4)?;
+        self.work.pay(10)?;
         match expr {
             Expr::Number(number) => self.number(&number.value),
             Expr::Symbol(name) => match point.value(name) {
