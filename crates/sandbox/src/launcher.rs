@@ -22,8 +22,9 @@ pub(crate) use supervisor::outer_ids;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
-use rustix::process::WaitOptions;
+use rustix::process::{DumpableBehavior, Pid, PidfdFlags, WaitOptions};
 
 use crate::sys::{self, Fork};
 use crate::wire::{self, Handles, Report, Request};
@@ -45,8 +46,9 @@ pub fn serve_launcher() -> i32 {
 fn serve(pool: BorrowedFd<'_>) -> io::Result<()> {
     let _reserved = reserve_low_descriptors()?;
     // Nobody may look into the memory of the launcher, where other jobs' requests were.
-    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
-    while let Some(handles) = wire::receive_job(pool)? {
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    let mut supervisors: Vec<(Pid, OwnedFd)> = Vec::new();
+    while let Some(handles) = next_job(pool, &mut supervisors)? {
         match sys::fork_into(0, None)? {
             Fork::Child => {
                 let report = handles.report.as_fd().try_clone_to_owned();
@@ -55,13 +57,33 @@ fn serve(pool: BorrowedFd<'_>) -> io::Result<()> {
                 drop(report.map(|report| wire::send_json(report.as_fd(), &last_word)));
                 sys::exit_now(0);
             }
-            Fork::Parent(_) => drop(handles),
+            Fork::Parent(pid) => supervisors.push((pid, rustix::process::pidfd_open(pid, PidfdFlags::empty())?)),
         }
-        while let Ok(Some(_)) = rustix::process::wait(WaitOptions::NOHANG) {}
     }
     // The supervisors see the end of the pool too, and remove what is theirs.
     while rustix::io::retry_on_intr(|| rustix::process::wait(WaitOptions::empty())).is_ok() {}
     Ok(())
+}
+
+/// Waits for a job, and reaps supervisors that have ended; `None` when the pool is gone.
+fn next_job(pool: BorrowedFd<'_>, supervisors: &mut Vec<(Pid, OwnedFd)>) -> io::Result<Option<Handles<OwnedFd>>> {
+    loop {
+        let mut fds: Vec<PollFd<'_>> = vec![PollFd::from_borrowed_fd(pool, PollFlags::IN)];
+        fds.extend(supervisors.iter().map(|(_, fd)| PollFd::new(fd, PollFlags::IN)));
+        rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, None))?;
+        let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+        let mut ended = ready[1..].iter();
+        supervisors.retain(|&(pid, _)| {
+            let gone = ended.next() == Some(&true);
+            if gone {
+                let _ = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(pid), WaitOptions::empty()));
+            }
+            !gone
+        });
+        if ready[0] {
+            return wire::receive_job(pool);
+        }
+    }
 }
 
 /// Descriptors 0 to 3 are given to programs. If a descriptor that is still needed had one of these numbers, it would be overwritten.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::{RecvFlags, SendFlags, Shutdown};
 
 use crate::error::{ChannelError, SandboxError};
 use crate::run::{Ending, Finished};
@@ -18,7 +18,7 @@ const PIECE: usize = 64 * 1024;
 /// A running program. It is killed, with everything that it started, when this is dropped.
 #[derive(Debug)]
 pub struct Process {
-    /// Socket to the supervisor: any byte stops the job, and the report comes from it.
+    /// Socket to the supervisor: the end of our side stops the job, and the report comes from it.
     pub(crate) report: OwnedFd,
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
@@ -224,8 +224,9 @@ impl Process {
     }
 
     fn kill(&self) {
-        // If the supervisor is gone, so is the job.
-        drop(wire::send(self.report.as_fd(), b"stop", &[]));
+        // An end of file in place of a message: one that nobody reads would make the kernel throw away the report. If the supervisor is
+        // gone, so is the job.
+        let _ = rustix::net::shutdown(&self.report, Shutdown::Write);
     }
 
     /// Waits until something happens: reads output, takes note of the end.

@@ -1,6 +1,6 @@
 //! Which system calls a program may make.
 //!
-//! Three filters lie over each other; the strictest answer counts.
+//! Three filters lie over each other; the answer that the kernel ranks highest counts (seccomp(2): kill, error, report, allow).
 //! - *allowed*: what programs, compilers and virtual machines need. Everything else does not exist (`ENOSYS`), as on an older kernel:
 //!   C libraries and virtual machines are used to that and go another way.
 //! - *refused*: calls that harmless programs try, answered as if for want of rights (`EACCES`).
@@ -121,7 +121,8 @@ fn broken(error: impl std::fmt::Display) -> io::Error {
 
 pub(super) fn build() -> io::Result<Filters> {
     let errno = |number: i32| SeccompAction::Errno(number.unsigned_abs());
-    let mut allowed = always(&[ALLOWED, ALLOWED_OLD]);
+    // For the kernel an error is stricter than a report, so this filter must let forbidden calls pass for the other to report them.
+    let mut allowed = always(&[ALLOWED, ALLOWED_OLD, FORBIDDEN, FORBIDDEN_OLD]);
     let differs = |request: &u64| SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, *request);
     let conditions = TERMINAL_INJECTION.iter().map(differs).collect::<Result<Vec<_>, _>>().map_err(broken)?;
     allowed.insert(libc::SYS_ioctl, vec![SeccompRule::new(conditions).map_err(broken)?]);
@@ -164,15 +165,7 @@ fn compile(rules: Rules, otherwise: SeccompAction, matched: SeccompAction) -> io
 impl Filters {
     /// Installs the filter of forbidden calls. They are reported on the descriptor; without one, they kill the process that makes them.
     pub(super) fn install_forbidden(&self) -> io::Result<Option<OwnedFd>> {
-        let mut notifying = self.forbidden.clone();
-        // The library has no action for reports: it takes the place of the one that kills. The check of the architecture, which
-        // comes first, goes on killing.
-        let kill = u32::from(SeccompAction::KillProcess);
-        let is_kill = |code: u16, k: u32| u32::from(code) == libc::BPF_RET | libc::BPF_K && k == kill;
-        for instruction in notifying.iter_mut().filter(|instruction| is_kill(instruction.code, instruction.k)).skip(1) {
-            instruction.k = libc::SECCOMP_RET_USER_NOTIF;
-        }
-        match sys::install_notifying_filter(&notifying) {
+        match sys::install_notifying_filter(&self.notifying()) {
             Ok(listener) => Ok(Some(listener)),
             // Something around us listens already, and there can be only one listener: forbidden calls are deadly without a name.
             Err(error) if error.raw_os_error() == Some(libc::EBUSY) => {
@@ -181,6 +174,19 @@ impl Filters {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// The filter of forbidden calls, with a report in place of death.
+    fn notifying(&self) -> BpfProgram {
+        let mut notifying = self.forbidden.clone();
+        // The library has no action for reports: it takes the place of the one that kills. The check of the architecture, which
+        // comes first, goes on killing.
+        let kill = u32::from(SeccompAction::KillProcess);
+        let is_kill = |code: u16, k: u32| u32::from(code) == libc::BPF_RET | libc::BPF_K && k == kill;
+        for instruction in notifying.iter_mut().filter(|instruction| is_kill(instruction.code, instruction.k)).skip(1) {
+            instruction.k = libc::SECCOMP_RET_USER_NOTIF;
+        }
+        notifying
     }
 
     /// Installs the other two filters.
@@ -226,6 +232,8 @@ mod tests {
     #[test]
     fn filters_can_be_built_and_forbidden_calls_have_names() {
         let filters = build().unwrap();
+        let kills = filters.notifying().iter().filter(|instruction| instruction.k == u32::from(SeccompAction::KillProcess)).count();
+        assert_eq!(kills, 1, "the check of the architecture");
         assert!(filters.allowed.len() > ALLOWED.len() && filters.allowed.len() < 4096);
         assert_eq!(name_of(libc::SYS_ptrace), "ptrace");
         assert_eq!(name_of(libc::SYS_clone), "clone with a new namespace");

@@ -159,13 +159,16 @@ fn set_resource_limits(request: &Request) -> Result<(), Failure> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "limits are checked: at most a year")]
     let cpu_seconds = limits.cpu_seconds.ceil() as u64;
     const STACK: u64 = 64 << 20;
+    // Counted in the user namespace of the job alone (Linux 5.14); the first process is ours. Where a control group counts too, it comes
+    // first, since it remembers that it refused.
+    let processes = u64::from(limits.processes) + 1;
+    let processes = if request.without.contains(&Layer::CgroupPids) { processes } else { processes * 2 };
     let mut all = vec![
         // SIGXCPU at the limit; SIGKILL for those that ignore it.
         (Resource::Cpu, cpu_seconds, cpu_seconds + 1),
         (Resource::Fsize, limits.disk_bytes(), limits.disk_bytes()),
         (Resource::Nofile, limits.open_files.into(), limits.open_files.into()),
-        // Counted in the user namespace of the job alone (Linux 5.14); the first process is ours.
-        (Resource::Nproc, u64::from(limits.processes) + 1, u64::from(limits.processes) + 1),
+        (Resource::Nproc, processes, processes),
         (Resource::Core, 0, 0),
         (Resource::Stack, STACK, STACK),
         (Resource::Memlock, 64 << 10, 64 << 10),

@@ -8,6 +8,9 @@ use ruminate_sandbox::{BuildError, Finished, Language, Limits, Sandbox, SandboxC
 /// Argument that makes the test program a launcher.
 pub(crate) const LAUNCHER_ARGUMENT: &str = "--serve-launcher";
 
+/// Argument that makes it a trainer that will be killed.
+pub(crate) const VICTIM_ARGUMENT: &str = "--victim";
+
 /// A configuration with this program as the launcher.
 pub(crate) fn config() -> SandboxConfig {
     SandboxConfig::new(std::env::current_exe().unwrap(), [LAUNCHER_ARGUMENT])
