@@ -36,11 +36,11 @@ fn human_eval_checks_the_entry_point() {
 
 #[test]
 fn mbpp_of_both_editions() {
-    let full = json!({"task_id": 2, "text": "Add one.", "code": "", "test_setup_code": "y = 1", "test_list": ["assert f(y) == 2", "assert f(2) == 3"], "challenge_test_list": []});
+    let full = json!({"task_id": 2, "text": "Add one.", "code": "def g(x):\n    return x\ndef f(x): return g(x) + 1", "test_setup_code": "y = 1", "test_list": ["assert f(y) == 2", "assert f(2) == 3"], "challenge_test_list": []});
     let found = problem(full).unwrap();
     assert_eq!(found.id.0, "set/2");
     assert_eq!(found.question, "Add one.\n\nThe program must pass these tests:\n\n```python\nassert f(y) == 2\nassert f(2) == 3\n```");
-    assert_eq!(task(&found).setup.as_deref(), Some("y = 1"));
+    assert_eq!((task(&found).setup.as_deref(), task(&found).entry_point.as_deref()), (Some("y = 1"), Some("f")));
     assert_eq!(task(&found).tests, [assertion("assert f(y) == 2"), assertion("assert f(2) == 3")]);
     let sanitized =
         json!({"task_id": 2, "prompt": "Add one.", "test_imports": ["import math", "import re"], "test_list": ["assert f(1) == 2"]});

@@ -361,11 +361,12 @@ def short(value):
 
 
 def bind(names, program, entry_point):
-    """What the test's free names stand for: modules of the library, or functions and objects of the program. Builtins are never the program's."""
+    """What the test's free names stand for: modules of the library, or functions and objects of the program. Builtins are never the
+    program's, unless the task is about a function of that name."""
     scope = {"__name__": "tests"}
     known = set(program["names"])
     for name, is_module in names.items():
-        if hasattr(builtins, name):
+        if hasattr(builtins, name) and name != entry_point:
             continue
         if is_module and name != entry_point and name in sys.stdlib_module_names:
             scope[name] = importlib.import_module(name)
