@@ -50,7 +50,7 @@ impl GradeArgs {
         let path = self.file.as_deref().context("expected a file")?;
         let lines = Lines::open(path)?;
         match self.kind {
-            Some(kind) => grade_lines(&Grader::new(self.sandbox.settings()?), kind, lines),
+            Some(kind) => grade_lines(&Grader::new(self.sandbox.settings()), kind, lines),
             None => report(lines),
         }
     }
@@ -59,7 +59,7 @@ impl GradeArgs {
         if !address.ip().is_loopback() {
             eprintln!("warning: {address} can be reached from other machines, and whoever reaches it can run programs in the sandbox");
         }
-        let grader = Grader::new(self.sandbox.settings()?);
+        let grader = Grader::new(self.sandbox.settings());
         serve::serve(address, grader, |bound| print(&format!("serving verdicts at http://{bound}/grade/{{{}}}", Kind::ALL.map(Kind::name).join(","))))
     }
 }

@@ -32,13 +32,13 @@ impl SandboxCommand {
     /// Does it. Exit status 1 if programs would be refused or an attack got through.
     pub(crate) fn run(&self) -> Result<()> {
         let Action::Doctor(args) = &self.action;
-        let report = ruminate_sandbox::doctor(args.sandbox.settings()?.config()?)?;
+        let report = ruminate_sandbox::doctor(args.sandbox.settings().config()?)?;
         if args.json {
             print_json(&report)?;
         } else {
             print(&report.to_string())?;
         }
-        if !report.is_fit() {
+        if !report.is_healthy() {
             bail!("programs would not be isolated well enough; see above");
         }
         Ok(())

@@ -11,6 +11,8 @@ use ruminate_train::presets::GrpoPreset;
 use ruminate_train::schedule::ScheduleConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::sandbox::SandboxSettings;
+
 /// A whole run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct RunConfig {
@@ -23,6 +25,9 @@ pub(crate) struct RunConfig {
     /// How each policy is evaluated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) evaluation: Option<EvaluationConfig>,
+    /// How model-written programs are run.
+    #[serde(skip_serializing_if = "SandboxSettings::is_default")]
+    pub(crate) sandbox: SandboxSettings,
     /// The stages, each after those that it needs.
     #[serde(rename = "stage")]
     pub(crate) stages: Vec<StageConfig>,

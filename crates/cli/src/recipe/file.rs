@@ -21,6 +21,8 @@ pub(super) struct RecipeFile {
     pub(super) inputs: Table,
     /// How each policy is evaluated; without it none is.
     pub(super) evaluation: Option<Table>,
+    /// How model-written programs are run.
+    pub(super) sandbox: Option<Table>,
     /// The stages, in any order.
     #[serde(default)]
     pub(super) stage: Vec<Table>,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ruminate_rewards::RewardMix;
+use ruminate_rewards::{RewardMix, RewardOptions, Weights};
 use ruminate_tasks::synthetic::{SyntheticKind, SyntheticLanguage};
 use ruminate_tasks::synthetic::corpus::CorpusMix;
 use ruminate_train::presets::{self, GrpoPreset};
@@ -16,6 +16,7 @@ use super::error::{Problem, RecipeError};
 use super::fields::field_names;
 use super::file::{DataFile, EvaluationFile, GrpoFile, LoadFile, PretrainFile, RecipeFile, StageHead, SyntheticFile};
 use super::source::{Part, Source};
+use crate::sandbox::SandboxSettings;
 use crate::shapes;
 
 /// The preset's key that a recipe writes as `max_new_tokens`, the name that evaluation and the command line use too.
@@ -51,7 +52,11 @@ pub(super) fn resolve(source: &Source) -> Result<RunConfig, RecipeError> {
         Some(table) => Some(resolve_evaluation(source, table, first_grpo)?),
         None => None,
     };
-    Ok(RunConfig { name: file.name, seed: file.seed, inputs: source.inputs.clone(), evaluation, stages })
+    let sandbox = match &file.sandbox {
+        Some(table) => source.read_table(table, &Part::root().below("sandbox", "sandbox"))?,
+        None => SandboxSettings::default(),
+    };
+    Ok(RunConfig { name: file.name, seed: file.seed, inputs: source.inputs.clone(), evaluation, sandbox, stages })
 }
 
 fn resolve_stage(source: &Source, table: &Table, at: &Part) -> Result<StageConfig, RecipeError> {
@@ -168,13 +173,35 @@ fn resolve_grpo(source: &Source, body: &Table, part: &Part) -> Result<GrpoConfig
     Ok(config)
 }
 
-/// Weights that a recipe leaves out are 0: `{ accuracy = 1.0 }` is the accuracy reward alone.
+/// Weights that a recipe leaves out are 0: `{ accuracy = 1.0 }` is the accuracy reward alone. `kinds` has weights for kinds of
+/// problems, `options` the settings of rewards that have some.
 fn resolve_rewards(source: &Source, table: &Table, part: &Part) -> Result<RewardMix, RecipeError> {
     let at = part.key("rewards");
-    let mut whole: Table = field_names::<RewardMix>().into_iter().map(|key| (key, Value::Float(0.0))).collect();
-    source.check_keys(table, &at, &field_names::<RewardMix>())?;
-    whole.extend(table.clone());
-    source.read_known(&whole, &at)
+    let known: Vec<String> = field_names::<Weights>().into_iter().chain(["kinds", "options"].map(str::to_owned)).collect();
+    source.check_keys(table, &at, &known)?;
+    let mut weights = table.clone();
+    let sub_table = |value: Option<Value>, key: &str| match value {
+        None => Ok(Table::new()),
+        Some(Value::Table(table)) => Ok(table),
+        Some(other) => Err(source.error(&at, Some(key), Problem::value(key, format!("expected a table, found {}", other.type_str())))),
+    };
+    let kinds = sub_table(weights.remove("kinds"), "kinds")?;
+    let options = sub_table(weights.remove("options"), "options")?;
+    let resolve_kind = |(kind, value): (String, Value)| {
+        let part = at.key("kinds").key(&kind);
+        let table = sub_table(Some(value), "kinds")?;
+        Ok((kind, source.read_table::<Weights>(&table, &part)?))
+    };
+    let options: RewardOptions = source.read_table(&options, &at.key("options"))?;
+    if !(options.repetition.max_penalty <= 0.0 && options.repetition.max_penalty.is_finite()) {
+        let message = format!("expected max_penalty to be at most 0, found {}", options.repetition.max_penalty);
+        return Err(source.error(&at.key("options"), Some("repetition"), Problem::value("repetition", message)));
+    }
+    Ok(RewardMix {
+        weights: source.read_known(&weights, &at)?,
+        kinds: kinds.into_iter().map(resolve_kind).collect::<Result<_, RecipeError>>()?,
+        options,
+    })
 }
 
 fn resolve_settings(source: &Source, part: &Part, file: &GrpoFile, changes: Table) -> Result<GrpoPreset, RecipeError> {
