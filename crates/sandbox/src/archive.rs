@@ -96,14 +96,7 @@ pub(crate) fn pack(folder: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     Ok(archive)
 }
 
-fn pack_below(
-    folder: &Path,
-    prefix: &str,
-    depth: usize,
-    max_bytes: u64,
-    n_files: &mut usize,
-    archive: &mut Vec<u8>,
-) -> io::Result<()> {
+fn pack_below(folder: &Path, prefix: &str, depth: usize, max_bytes: u64, n_files: &mut usize, archive: &mut Vec<u8>) -> io::Result<()> {
     let mut items = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
     items.sort_by_key(fs::DirEntry::file_name);
     for item in items {

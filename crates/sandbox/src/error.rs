@@ -8,7 +8,10 @@ use crate::run::Finished;
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// Layers that are part of the minimum are missing and were not accepted by name.
-    #[error("the sandbox is below its minimum on this machine:{}\naccept what may be missing by name, or run where it is there", list(missing))]
+    #[error(
+        "the sandbox is below its minimum on this machine:{}\naccept what may be missing by name, or run where it is there",
+        list(missing)
+    )]
     BelowMinimum {
         /// Each missing layer and why.
         missing: Vec<(Layer, String)>,

@@ -110,7 +110,11 @@ mod tests {
         for (text, public, main) in [
             ("public class Main { public static void main(String[] args) {} }", Some("Main"), "Main"),
             ("// public class No {}\n/* class No2 */ class A {} public final class B { static void main(String[] a) {} }", Some("B"), "B"),
-            ("class Helper { String s = \"public class X { void main\"; char c = '\"'; } class Run { public static void main(String[] a){} }", None, "Run"),
+            (
+                "class Helper { String s = \"public class X { void main\"; char c = '\"'; } class Run { public static void main(String[] a){} }",
+                None,
+                "Run",
+            ),
             ("class Outer { public class Inner { void main() {} } }", None, "Outer"),
             ("package a.b;\npublic class C { public static void main(String... a) {} }", Some("C"), "a.b.C"),
             ("", None, "Main"),

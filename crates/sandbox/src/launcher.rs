@@ -24,7 +24,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{DumpableBehavior, Pid, PidfdFlags, WaitOptions};
+use rustix::process::{Pid, PidfdFlags, WaitOptions};
 
 use crate::sys::{self, Fork};
 use crate::wire::{self, Handles, Report, Request};
@@ -45,8 +45,6 @@ pub fn serve_launcher() -> i32 {
 
 fn serve(pool: BorrowedFd<'_>) -> io::Result<()> {
     let _reserved = reserve_low_descriptors()?;
-    // Nobody may look into the memory of the launcher, where other jobs' requests were.
-    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let mut supervisors: Vec<(Pid, OwnedFd)> = Vec::new();
     while let Some(handles) = next_job(pool, &mut supervisors)? {
         match sys::fork_into(0, None)? {

@@ -8,6 +8,7 @@
 
 mod archive;
 mod cgroup;
+mod doctor;
 mod error;
 mod java;
 mod language;
@@ -22,6 +23,7 @@ mod sys;
 mod toolchain;
 mod wire;
 
+pub use doctor::{AttackReport, Report, ToolchainReport, doctor};
 pub use error::{BuildError, ChannelError, MissingToolchain, SandboxError};
 pub use language::{Language, UnknownLanguage};
 pub use launcher::serve_launcher;

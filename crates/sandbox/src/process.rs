@@ -79,8 +79,7 @@ impl Process {
     /// # Errors
     /// The program has ended or closed its channel, or was launched without one; or the frame is longer than 4 GiB.
     pub fn send(&mut self, frame: &[u8]) -> Result<(), ChannelError> {
-        let len = u32::try_from(frame.len())
-            .map_err(|_| ChannelError::TooLong { found: frame.len() as u64, most: u32::MAX as usize })?;
+        let len = u32::try_from(frame.len()).map_err(|_| ChannelError::TooLong { found: frame.len() as u64, most: u32::MAX as usize })?;
         let message = [&len.to_le_bytes(), frame].concat();
         let mut rest = message.as_slice();
         while !rest.is_empty() {
@@ -173,9 +172,7 @@ impl Process {
 
     fn why_ended(&self) -> ChannelError {
         match &self.state {
-            State::Broken { step, message } => {
-                ChannelError::Sandbox(SandboxError::Setup { step: step.clone(), message: message.clone() })
-            }
+            State::Broken { step, message } => ChannelError::Sandbox(SandboxError::Setup { step: step.clone(), message: message.clone() }),
             State::Running | State::Ended { .. } => ChannelError::Ended,
         }
     }
@@ -239,7 +236,8 @@ impl Process {
             (Wanted::Send, Some(channel)) => fds.push(PollFd::new(channel, PollFlags::OUT)),
             _ => {}
         }
-        let timeout = time.map(|time| Timespec { tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX), tv_nsec: time.subsec_nanos().into() });
+        let timeout =
+            time.map(|time| Timespec { tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX), tv_nsec: time.subsec_nanos().into() });
         match rustix::event::poll(&mut fds, timeout.as_ref()) {
             Ok(_) => {}
             Err(Errno::INTR) => return Ok(()),

@@ -40,7 +40,9 @@ pub(crate) fn environment(language: Language) -> Vec<(String, String)> {
         }
         // io_uring would be tried otherwise, and it is forbidden.
         Language::JavaScript | Language::TypeScript => all.push(("UV_USE_IO_URING", "0")),
-        Language::Go => all.extend([("GO111MODULE", "off"), ("CGO_ENABLED", "0"), ("GOFLAGS", "-buildvcs=false"), ("GOTOOLCHAIN", "local")]),
+        Language::Go => {
+            all.extend([("GO111MODULE", "off"), ("CGO_ENABLED", "0"), ("GOFLAGS", "-buildvcs=false"), ("GOTOOLCHAIN", "local")]);
+        }
         _ => {}
     }
     all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
@@ -105,7 +107,8 @@ pub(crate) fn compilation(tools: &Toolchain, source: &Source, limits: &Limits) -
         Language::TypeScript => {
             let declarations = format!("{WORK_FOLDER}/{NODE_DECLARATIONS}");
             // Not strict: programs are judged by what they do; and versions differ in what they are by default.
-            let options = ["--outDir", &out, "--rootDir", PROGRAM_FOLDER, "--target", "es2022", "--module", "commonjs", "--strict", "false"];
+            let options =
+                ["--outDir", &out, "--rootDir", PROGRAM_FOLDER, "--target", "es2022", "--module", "commonjs", "--strict", "false"];
             let mut arguments = vec![tools.path.display().to_string()];
             arguments.extend(owned(&options));
             arguments.extend(owned(&["--esModuleInterop", "--skipLibCheck", "--types", "", "--pretty", "false", &declarations, &input]));
@@ -129,9 +132,7 @@ pub(crate) fn invocation(tools: &Toolchain, main: &str, arguments: &[String], li
     let interpreter = tools.path.clone();
     let companion = || tools.companion.clone().unwrap_or_default();
     let (program, mut all) = match tools.language {
-        Language::Python => {
-            (PathBuf::from(PYTHON_ENVIRONMENT).join("bin").join("python3"), vec!["-B".to_owned(), "-s".to_owned(), path])
-        }
+        Language::Python => (PathBuf::from(PYTHON_ENVIRONMENT).join("bin").join("python3"), vec!["-B".to_owned(), "-s".to_owned(), path]),
         Language::Bash => (interpreter, vec!["--noprofile".to_owned(), "--norc".to_owned(), path]),
         Language::Php => (interpreter, vec![format!("-dmemory_limit={}M", limits.mebibytes), "-ddisplay_errors=stderr".to_owned(), path]),
         Language::JavaScript => (interpreter, node_options(limits, path)),

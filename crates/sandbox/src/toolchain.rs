@@ -132,7 +132,8 @@ fn python() -> Result<Toolchain, String> {
         return Err(format!("`python3` gave an unexpected answer: {answer:?}"));
     };
     let path = fs::canonicalize(path).map_err(|error| format!("{path}: {error}"))?;
-    let mut shown: Vec<&Path> = [prefix, exec_prefix].map(|prefix| if Path::new(prefix).components().count() > 1 { Path::new(prefix) } else { &path }).into();
+    let mut shown: Vec<&Path> =
+        [prefix, exec_prefix].map(|prefix| if Path::new(prefix).components().count() > 1 { Path::new(prefix) } else { &path }).into();
     shown.extend(packages.iter().map(Path::new));
     let mut view = view(&shown);
     // A virtual environment that sees the packages of the machine, but not what they run at the start of every interpreter: that
@@ -211,7 +212,8 @@ fn go() -> Result<Toolchain, String> {
     let path = root.join("bin").join("go");
     let version = first_line(&ask(&path, &["version"])?);
     // Distributions put sources and caches behind links.
-    let behind: Vec<PathBuf> = ["src", "pkg", "test", "misc", "api"].iter().filter_map(|name| fs::canonicalize(root.join(name)).ok()).collect();
+    let behind: Vec<PathBuf> =
+        ["src", "pkg", "test", "misc", "api"].iter().filter_map(|name| fs::canonicalize(root.join(name)).ok()).collect();
     let more: Vec<&Path> = std::iter::once(root.as_path()).chain(behind.iter().map(PathBuf::as_path)).collect();
     Ok(Toolchain { language: Language::Go, view: view(&more), path, version, companion: None })
 }

@@ -104,8 +104,16 @@ impl<Fd> Handles<Fd> {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Report {
     /// The job could not be started as asked.
-    Failed { step: String, message: String },
-    Done { end: End, seconds: f64, cpu_seconds: f64, peak_bytes: Option<u64> },
+    Failed {
+        step: String,
+        message: String,
+    },
+    Done {
+        end: End,
+        seconds: f64,
+        cpu_seconds: f64,
+        peak_bytes: Option<u64>,
+    },
     Detected(Detected),
 }
 

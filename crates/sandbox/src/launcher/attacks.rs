@@ -116,7 +116,8 @@ fn processes() -> bool {
 }
 
 fn network() -> bool {
-    let refused = |error: io::Error| matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::NetworkUnreachable | ErrorKind::Unsupported);
+    let refused =
+        |error: io::Error| matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::NetworkUnreachable | ErrorKind::Unsupported);
     let address = ([192, 0, 2, 1], 80).into();
     let tcp = TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_err_and(refused);
     let udp = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.send_to(b"x", address)).is_err_and(|_| true);

@@ -79,14 +79,13 @@ const ALLOWED_OLD: Calls = calls! { SYS_renameat };
 const REFUSED: Calls = calls! { SYS_socket };
 
 const FORBIDDEN: Calls = calls! {
-    SYS_ptrace SYS_process_vm_readv SYS_process_vm_writev SYS_pidfd_getfd SYS_kcmp
+    SYS_ptrace SYS_process_vm_readv SYS_process_vm_writev SYS_pidfd_getfd
     SYS_mount SYS_umount2 SYS_pivot_root SYS_chroot SYS_move_mount SYS_open_tree SYS_fsopen SYS_fsconfig SYS_fsmount SYS_fspick
     SYS_mount_setattr SYS_unshare SYS_setns
     SYS_bpf SYS_perf_event_open SYS_userfaultfd SYS_io_uring_setup SYS_io_uring_enter SYS_io_uring_register
     SYS_add_key SYS_request_key SYS_keyctl
     SYS_kexec_load SYS_init_module SYS_finit_module SYS_delete_module SYS_reboot SYS_swapon SYS_swapoff SYS_acct SYS_syslog
-    SYS_settimeofday SYS_clock_settime SYS_clock_adjtime SYS_adjtimex SYS_sethostname SYS_setdomainname
-    SYS_open_by_handle_at SYS_name_to_handle_at SYS_fanotify_init SYS_quotactl SYS_vhangup SYS_memfd_secret
+    SYS_settimeofday SYS_clock_settime SYS_sethostname SYS_setdomainname SYS_open_by_handle_at SYS_quotactl SYS_vhangup
 };
 #[cfg(target_arch = "x86_64")]
 const FORBIDDEN_OLD: Calls = calls! { SYS_iopl SYS_ioperm SYS_kexec_file_load SYS_modify_ldt SYS_uselib };

@@ -33,8 +33,8 @@ fn at<E: Into<io::Error>>(step: &'static str) -> impl FnOnce(E) -> Failure {
 }
 
 /// Init's whole life.
-pub(super) fn run(request: &Request, handles: Handles<OwnedFd>, supervisor: OwnedFd, groups: &Doors) -> ! {
-    let word = match try_run(request, handles, &supervisor, groups) {
+pub(super) fn run(request: &Request, handles: Handles<OwnedFd>, supervisor: &OwnedFd, groups: &Doors) -> ! {
+    let word = match try_run(request, handles, supervisor, groups) {
         Ok(end) => Word::Ended(end),
         Err((step, error)) => Word::Failed { step: step.to_owned(), message: error.to_string() },
     };
@@ -57,7 +57,7 @@ fn try_run(request: &Request, handles: Handles<OwnedFd>, supervisor: &OwnedFd, g
     become_nobody()?;
     die_with_parent()?;
     let program = match sys::fork_into(0, None).map_err(at("forking"))? {
-        Fork::Child => match start_program(request, handles, supervisor) {
+        Fork::Child => match start_program(request, &handles, supervisor) {
             Ok(never) => match never {},
             Err((step, error)) => {
                 drop(wire::send_json(supervisor.as_fd(), &Word::Failed { step: step.to_owned(), message: error.to_string() }));
@@ -112,7 +112,7 @@ fn become_nobody() -> Result<(), Failure> {
 }
 
 /// The last steps before the program's first instruction.
-fn start_program(request: &Request, handles: Handles<OwnedFd>, supervisor: &OwnedFd) -> Result<Infallible, Failure> {
+fn start_program(request: &Request, handles: &Handles<OwnedFd>, supervisor: &OwnedFd) -> Result<Infallible, Failure> {
     rustix::process::setsid().map_err(at("setsid"))?;
     set_resource_limits(request)?;
     let mut command = match &request.action {

@@ -67,35 +67,39 @@ fn try_supervise(request: &Request, handles: Handles<OwnedFd>) -> Result<Report,
     let report = handles.report.try_clone().map_err(at("duplicating a descriptor"))?;
     let name = format!("job-{}", rustix::process::getpid().as_raw_nonzero());
     let groups = JobGroups::make(&request.places, &name, &request.limits).map_err(at("making control groups"))?;
-    let (ours, theirs) =
-        rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).map_err(|error| ("socketpair", error.into()))?;
+    let (ours, theirs) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+        .map_err(|error| ("socketpair", error.into()))?;
     let flags = NAMESPACES.iter().filter(|(layer, _)| !request.without.contains(layer)).fold(0, |flags, (_, flag)| flags | flag);
     let doors = groups.doors().map_err(at("opening control groups"))?;
     let pid = match sys::fork_into(flags, doors.birthplace()).map_err(at("making namespaces"))? {
         Fork::Child => {
             drop(ours);
-            init::run(request, handles, theirs, &doors)
+            init::run(request, handles, &theirs, &doors)
         }
         Fork::Parent(pid) => pid,
     };
     drop((theirs, handles, doors));
-    let job = Job { pid, groups };
+    let job = Job { pid: Some(pid), groups };
     map_ids(pid).map_err(at("mapping users"))?;
     wire::send(ours.as_fd(), b"go", &[]).map_err(at("starting init"))?;
-    watch(request, job, ours, report).map_err(at("watching"))
+    watch(request, job, &ours, &report).map_err(at("watching"))
 }
 
 /// A running job. Killed when dropped, then its control groups are removed.
 struct Job {
-    pid: Pid,
+    /// `None` once it is reaped: its id may belong to another process then.
+    pid: Option<Pid>,
     groups: JobGroups,
 }
 
 impl Job {
     /// Kills the job and waits until none of its processes is left.
-    fn end(&self) {
-        let _ = rustix::process::kill_process(self.pid, Signal::KILL);
-        let _ = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(self.pid), WaitOptions::empty()));
+    fn end(&mut self) {
+        if let Some(pid) = self.pid.take() {
+            // It may have ended already; it is not reaped before this.
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+            let _ = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(pid), WaitOptions::empty()));
+        }
     }
 }
 
@@ -121,7 +125,7 @@ fn map_ids(pid: Pid) -> io::Result<()> {
 }
 
 /// Waits for the end of the job, whatever ends it.
-fn watch(request: &Request, job: Job, init: OwnedFd, pool: OwnedFd) -> io::Result<Report> {
+fn watch(request: &Request, mut job: Job, init: &OwnedFd, pool: &OwnedFd) -> io::Result<Report> {
     let limit = Duration::try_from_secs_f64(request.limits.seconds).unwrap_or(Duration::MAX);
     // Making the view may take this long on a busy machine; the program's own time begins after it.
     const SETUP: Duration = Duration::from_secs(20);
@@ -139,7 +143,7 @@ fn watch(request: &Request, job: Job, init: OwnedFd, pool: OwnedFd) -> io::Resul
             }
             break End::TimeLimit;
         }
-        let ready = wait_for(&init, &pool, listener.as_ref(), left.min(LOOK))?;
+        let ready = wait_for(init, pool, listener.as_ref(), left.min(LOOK))?;
         if ready.init {
             let (message, fds) = wire::receive(init.as_fd())?;
             match serde_json::from_slice(&message) {
@@ -231,7 +235,8 @@ pub(super) fn detect() -> Detected {
     }
     let landlock_abi = sys::landlock_abi();
     if landlock_abi == 0 {
-        missing.push((Layer::Landlock, "the kernel has no Landlock (Linux 5.13, and `landlock` in the list of security modules)".to_owned()));
+        missing
+            .push((Layer::Landlock, "the kernel has no Landlock (Linux 5.13, and `landlock` in the list of security modules)".to_owned()));
     }
     Detected { missing, landlock_abi }
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use ruminate_sandbox::{
-    BuildError, ChannelError, Ending, Language, Launch, Layer, LayerStatus, Limits, Sandbox, SandboxConfig, SandboxError, Source, SourceFile,
+    BuildError, ChannelError, Ending, Language, Launch, Layer, LayerStatus, Limits, Sandbox, SandboxConfig, SandboxError, Source,
+    SourceFile, doctor,
 };
 
 use crate::leftovers;
@@ -32,6 +33,7 @@ pub(crate) fn tests() -> Vec<Trial> {
         test_with(Bash, "behaviour::a_killed_trainer_leaves_nothing_behind", a_killed_trainer_leaves_nothing_behind),
         test("behaviour::a_missing_layer_of_the_minimum_is_refused_by_name", a_missing_layer_of_the_minimum_is_refused_by_name),
         test("behaviour::namespaces_cannot_be_waived", namespaces_cannot_be_waived),
+        test("behaviour::the_doctor_tries_attacks_and_names_what_is_missing", the_doctor_tries_attacks_and_names_what_is_missing),
         test("behaviour::a_program_that_is_no_launcher_is_refused", a_program_that_is_no_launcher_is_refused),
         test_with(C, "behaviour::without_control_groups_limits_still_hold_each_process", without_control_groups),
         test_with(C, "behaviour::each_inner_layer_holds_without_the_other", each_inner_layer_holds_without_the_other),
@@ -130,7 +132,10 @@ fn files_and_arguments_reach_the_program() {
     let source = Source {
         language: Python,
         files: vec![
-            SourceFile { path: "main.py".to_owned(), text: "import sys\nfrom lib.part import f\nprint(f(sys.argv[1]), open('data/in.txt').read())\n".to_owned() },
+            SourceFile {
+                path: "main.py".to_owned(),
+                text: "import sys\nfrom lib.part import f\nprint(f(sys.argv[1]), open('data/in.txt').read())\n".to_owned(),
+            },
             SourceFile { path: "lib/part.py".to_owned(), text: "def f(x): return x * 2\n".to_owned() },
         ],
         main: "main.py".to_owned(),
@@ -164,8 +169,12 @@ fn signals_are_reported() {
     for (text, ending, shown) in [
         ("#include <stdlib.h>\nint main(void) { abort(); }", Ending::Signaled(6), "signal SIGABRT"),
         ("int main(void) { return *(volatile int *)0; }", Ending::Signaled(11), "signal SIGSEGV"),
-        ("int main(int n, char **a) { volatile int zero = n - 1; return 1 / zero; }", Ending::Signaled(8), "signal SIGFPE"),
-        ("int f(int n) { volatile char x[1000]; x[0] = n; return f(n + 1) + x[0]; }\nint main(void) { return f(0); }", Ending::Signaled(11), "signal SIGSEGV"),
+        ("int main(int n, char **a) { volatile int zero = n - 1; return 100 / zero; }", Ending::Signaled(8), "signal SIGFPE"),
+        (
+            "int f(int n) { volatile char x[1000]; x[0] = n; return f(n + 1) + x[0]; }\nint main(void) { return f(0); }",
+            Ending::Signaled(11),
+            "signal SIGSEGV",
+        ),
     ] {
         let finished = run_with(C, text, b"", &Limits::default());
         assert_eq!((&finished.ending, finished.ending.to_string().as_str()), (&ending, shown), "{text}");
@@ -242,7 +251,13 @@ fn a_killed_launcher_is_replaced() {
     let outside = leftovers::descendants();
     let sandbox = Sandbox::start(config()).unwrap();
     let program = sandbox.slot().build(&Source::single(Bash, "echo served"), &Limits::compile()).unwrap();
-    let launchers: Vec<_> = leftovers::descendants().difference(&outside).copied().collect();
+    let new = || leftovers::descendants().difference(&outside).copied().collect::<Vec<_>>();
+    // The supervisor of the build may not be gone yet.
+    let begun = Instant::now();
+    while new().len() > 1 && begun.elapsed() < Duration::from_secs(2) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let launchers = new();
     assert_eq!(launchers.len(), 1);
     assert!(Command::new("kill").args(["-9", &launchers[0].to_string()]).status().unwrap().success());
     std::thread::sleep(Duration::from_millis(50));
@@ -263,8 +278,7 @@ pub(crate) fn victim() -> ! {
 
 fn a_killed_trainer_leaves_nothing_behind() {
     let before = leftovers::Machine::look();
-    let mut victim =
-        Command::new(std::env::current_exe().unwrap()).arg(VICTIM_ARGUMENT).stdout(Stdio::piped()).spawn().unwrap();
+    let mut victim = Command::new(std::env::current_exe().unwrap()).arg(VICTIM_ARGUMENT).stdout(Stdio::piped()).spawn().unwrap();
     let pid = victim.id();
     let mut line = String::new();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(victim.stdout.take().unwrap()), &mut line).unwrap();
@@ -287,11 +301,15 @@ fn a_killed_trainer_leaves_nothing_behind() {
 
 fn a_missing_layer_of_the_minimum_is_refused_by_name() {
     for layer in [Layer::Seccomp, Layer::Landlock, Layer::CgroupMemory, Layer::NetworkNamespace] {
-        let without = SandboxConfig { without: vec![layer], ..config() };
+        let accepted: Vec<Layer> = config().allow.into_iter().filter(|&other| other != layer).collect();
+        let without = SandboxConfig { without: vec![layer], allow: accepted, ..config() };
         let error = Sandbox::start(without.clone()).unwrap_err();
-        assert!(matches!(&error, SandboxError::BelowMinimum { missing } if missing.iter().any(|(missing, _)| *missing == layer)), "{error}");
+        assert!(
+            matches!(&error, SandboxError::BelowMinimum { missing } if missing.iter().any(|(missing, _)| *missing == layer)),
+            "{error}"
+        );
         assert!(error.to_string().contains(layer.name()), "{error}");
-        let allowed = Sandbox::start(SandboxConfig { allow: vec![layer], ..without }).unwrap();
+        let allowed = Sandbox::start(SandboxConfig { allow: [config().allow, vec![layer]].concat(), ..without }).unwrap();
         assert!(!allowed.layers().in_force(layer));
         assert!(allowed.layers().layers.iter().any(|report| report.layer == layer && matches!(report.status, LayerStatus::Missing { .. })));
     }
@@ -304,6 +322,29 @@ fn namespaces_cannot_be_waived() {
         let error = Sandbox::start(SandboxConfig { allow: vec![layer], ..config() }).unwrap_err();
         assert!(matches!(error, SandboxError::CannotWaive { layer: refused } if refused == layer), "{error}");
     }
+}
+
+fn the_doctor_tries_attacks_and_names_what_is_missing() {
+    let has_memory_group = sandbox().layers().in_force(Layer::CgroupMemory);
+    let report = doctor(config()).unwrap();
+    assert_eq!(report.is_healthy(), has_memory_group, "{report}");
+    assert_eq!((report.attacks.len(), report.toolchains.len()), (10, 11));
+    println!("{report}");
+    // Below the minimum: nothing is tried, the reason stands there.
+    let report = doctor(SandboxConfig { without: vec![Layer::Seccomp], ..config() }).unwrap();
+    assert!(!report.starts);
+    assert!(!report.is_healthy() && report.attacks.is_empty());
+    assert!(
+        report.to_string().contains("The sandbox does not start: the sandbox is below its minimum on this machine:\n  seccomp"),
+        "{report}"
+    );
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!((&json["starts"], &json["layers"]["layers"][6]["status"]), (&false.into(), &"missing".into()));
+    // Without the memory control group, a bomb over several processes is not held, and that is said.
+    let groups = vec![Layer::CgroupMemory];
+    let report = doctor(SandboxConfig { allow: groups.clone(), without: groups, ..config() }).unwrap();
+    let open: Vec<_> = report.attacks.iter().filter(|attack| !attack.held).map(|attack| attack.attack).collect();
+    assert_eq!(open, ["memory bomb in several processes"], "{report}");
 }
 
 fn a_program_that_is_no_launcher_is_refused() {
@@ -325,10 +366,14 @@ fn without_control_groups() {
         slot.run(&program, b"", &limits).unwrap()
     };
     // Each child is counted where the job's user namespace counts (Linux 5.14).
-    let forks = run("#include <stdio.h>\n#include <unistd.h>\nint main(void) { int n = 0; for (; n < 1000; n++) { int p = fork(); if (p < 0) break; if (!p) { sleep(9); _exit(0); } } printf(\"%d\\n\", n); return 0; }");
+    let forks = run(
+        "#include <stdio.h>\n#include <unistd.h>\nint main(void) { int n = 0; for (; n < 1000; n++) { int p = fork(); if (p < 0) break; if (!p) { sleep(9); _exit(0); } } printf(\"%d\\n\", n); return 0; }",
+    );
     let n_children: u32 = String::from_utf8_lossy(&forks.stdout).trim().parse().unwrap();
     assert!((8..=16).contains(&n_children), "{n_children}");
-    let memory = run("#include <stdlib.h>\n#include <string.h>\nint main(void) { for (;;) { char *p = malloc(1 << 20); if (!p) return 1; memset(p, 1, 1 << 20); } }");
+    let memory = run(
+        "#include <stdlib.h>\n#include <string.h>\nint main(void) { for (;;) { char *p = malloc(1 << 20); if (!p) return 1; memset(p, 1, 1 << 20); } }",
+    );
     assert_eq!(memory.ending, Ending::MemoryLimit, "{memory:?}");
     assert_eq!(run("int main(void) { for (;;); }").ending, Ending::TimeLimit);
 }
@@ -346,7 +391,8 @@ fn each_inner_layer_holds_without_the_other() {
     // Tried where seccomp would only stop the program.
     let traced = "ptrace(PTRACE_ATTACH, 1, 0, 0) == 0 || syscall(SYS_unshare, 0x10000000) == 0";
     for (layer, text) in [(Layer::Seccomp, text.replace("TRACE", traced)), (Layer::Landlock, text.replace("TRACE", "0"))] {
-        let sandbox = Sandbox::start(SandboxConfig { allow: vec![layer], without: vec![layer], ..config() }).unwrap();
+        let sandbox =
+            Sandbox::start(SandboxConfig { allow: [config().allow, vec![layer]].concat(), without: vec![layer], ..config() }).unwrap();
         let slot = sandbox.slot();
         let program = slot.build(&Source::single(C, text), &Limits::compile()).unwrap();
         let finished = slot.run(&program, b"", &Limits::default()).unwrap();

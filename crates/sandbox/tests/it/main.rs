@@ -1,6 +1,8 @@
 //! Drives the sandbox from outside. This program is its own launcher: the tests must not run before `main` has looked at its
 //! arguments, so they are collected by hand.
 
+#![expect(clippy::unwrap_used, reason = "these are tests, which clippy cannot see without the usual harness")]
+
 mod attacks;
 mod behaviour;
 mod languages;
