@@ -4,31 +4,24 @@
 //! the program answers or calls a function of the test, and so on, until the test's driver says how it ended. That word is taken from the test's
 //! channel only.
 
-use std::collections::BTreeSet;
-
 use ruminate_sandbox::{ChannelError, Launch, Process, Program};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::call::{Names, lost, serve, start};
-use super::languages::test_runner;
+use super::languages::{compiles_tests, declared_name, test_runner};
 use super::run::{Failure, Run, TestResult};
 use super::{CodeError, CodeOutcome, shorten};
 
 /// First byte of the frame in which the test's driver says how the test ended.
 const END: u8 = b'E';
 
-/// The program with its driver and the test's driver, once they are built, and the two processes.
+/// What is built, and the two processes.
 #[derive(Default)]
 pub(super) struct Assertions {
-    built: Option<Result<Built, Failure>>,
+    program: Option<Result<(Program, Launch), Failure>>,
+    runner: Option<(Program, Launch)>,
     pair: Option<Pair>,
-}
-
-struct Built {
-    program: Program,
-    launch: Launch,
-    runner: Program,
 }
 
 /// A program that waits for questions, and a driver that waits for a test.
@@ -70,28 +63,42 @@ impl Assertions {
     /// Tests share the two processes, whose time is that of one test. A test is never failed for what another one did: if a process ends in a test
     /// that was not its first, the test runs again in a new pair.
     pub(super) fn test(&mut self, run: &mut Run<'_>, text: &str) -> TestResult {
-        if self.built.is_none() {
-            self.built = Some(build(run)?);
+        if self.program.is_none() {
+            self.program = Some(serve(run, &declared_name(run.task).into_iter().collect())?);
         }
-        let built = match &self.built {
-            Some(Ok(built)) => built,
-            Some(Err(failure)) => return Ok(Err(failure.clone())),
-            None => return Ok(Err(Failure::new(CodeOutcome::CompileError, "the program is not built"))),
+        if let Some(Err(failure)) = &self.program {
+            return Ok(Err(failure.clone()));
+        }
+        if self.runner.is_none() || compiles_tests(run.language) {
+            self.runner = Some(build_runner(run, text)?);
+            self.pair.take().map_or(Ok(()), |pair| stop(run, pair))?;
+        }
+        let (Some(Ok(program)), Some(runner)) = (&self.program, &self.runner) else {
+            return Ok(Err(Failure::new(CodeOutcome::CompileError, "the program is not built")));
         };
         loop {
             let is_fresh = self.pair.is_none();
             let mut pair = match self.pair.take() {
                 Some(pair) => pair,
-                None => match open(run, built)? {
+                None => match open(run, program, runner)? {
                     Ok(pair) => pair,
                     Err(failure) => return Ok(Err(failure)),
                 },
             };
             match relay(run, &mut pair, text) {
                 Ok(End { end: EndKind::Bad, reason }) => return Err(CodeError::BadTask(format!("the text of a test: {reason}"))),
-                Ok(end) => {
+                Ok(End { end: EndKind::Error, reason }) => {
+                    run.stop(pair.tests)?;
+                    let failure = Failure::new(CodeOutcome::RuntimeError, long_line(&reason));
+                    return Ok(Err(run.second_look(pair.program, failure)?));
+                }
+                Ok(End { end: EndKind::Failed, reason }) => {
                     self.pair = Some(pair);
-                    return Ok(judge(end));
+                    return Ok(Err(Failure::new(CodeOutcome::WrongAnswer, long_line(&reason))));
+                }
+                Ok(End { end: EndKind::Passed, .. }) => {
+                    self.pair = Some(pair);
+                    return Ok(Ok(()));
                 }
                 Err(_) if !is_fresh => stop(run, pair)?,
                 Err(Lost::Program(error)) => {
@@ -100,8 +107,7 @@ impl Assertions {
                 }
                 Err(Lost::Tests(error)) => {
                     run.stop(pair.program)?;
-                    let failure = lost(run, pair.tests, error)?;
-                    return Ok(Err(Failure { reason: format!("the test did not come to its end: {}", failure.reason), ..failure }));
+                    return Ok(Err(unfinished(run, pair.tests, error)?));
                 }
             }
         }
@@ -113,30 +119,39 @@ impl Assertions {
     }
 }
 
-fn build(run: &mut Run<'_>) -> Result<Result<Built, Failure>, CodeError> {
-    let runner = run.build(&test_runner(run.language))?.map_err(|failure| CodeError::BadTask(failure.reason))?;
-    Ok(serve(run, &BTreeSet::new())?.map(|(program, launch)| Built { program, launch, runner }))
+fn build_runner(run: &mut Run<'_>, text: &str) -> Result<(Program, Launch), CodeError> {
+    let (source, arguments) = test_runner(run.language, run.task, text);
+    let runner = run.build(&source)?.map_err(|failure| CodeError::BadTask(format!("the text of a test: {}", failure.reason)))?;
+    Ok((runner, Launch { arguments, channel: true, ..Launch::default() }))
 }
 
 /// Starts the two processes and waits until the program is loaded.
-fn open(run: &mut Run<'_>, built: &Built) -> Result<Result<Pair, Failure>, CodeError> {
+fn open(run: &mut Run<'_>, program: &(Program, Launch), runner: &(Program, Launch)) -> Result<Result<Pair, Failure>, CodeError> {
     let seconds = run.test_seconds();
-    let mut program = run.slot.launch(&built.program, &built.launch, &run.limits(seconds))?;
+    let mut program = run.slot.launch(&program.0, &program.1, &run.limits(seconds))?;
     // It starts meanwhile, and outlives the program, so that it is known which of them was too slow.
-    let launch = Launch { channel: true, ..Launch::default() };
-    let tests = run.slot.launch(&built.runner, &launch, &run.limits(2.0 * seconds + 1.0))?;
+    let tests = run.slot.launch(&runner.0, &runner.1, &run.limits(2.0 * seconds + 1.0))?;
     match start(run, &mut program)? {
         Some(Ok(names)) => Ok(Ok(Pair { program, names, tests })),
         Some(Err(failure)) => {
-            run.stop(program)?;
             run.stop(tests)?;
-            Ok(Err(failure))
+            Ok(Err(run.second_look(program, failure)?))
         }
         None => {
             run.stop(tests)?;
             Ok(Err(run.ended(program)?))
         }
     }
+}
+
+/// What a test says by ending before its end. A failed `assert` of C ends the process.
+fn unfinished(run: &mut Run<'_>, tests: Process, error: ChannelError) -> Result<Failure, CodeError> {
+    let failure = lost(run, tests, error)?;
+    let outcome = match failure.outcome {
+        CodeOutcome::RuntimeError | CodeOutcome::CompileError => CodeOutcome::WrongAnswer,
+        outcome => outcome,
+    };
+    Ok(Failure { reason: format!("the test did not come to its end: {}", failure.reason), outcome, ends_all: false })
 }
 
 /// Gives the text to the test's driver and carries frames until it says how the test ended.
@@ -160,15 +175,6 @@ fn relay(run: &Run<'_>, pair: &mut Pair, text: &str) -> Result<End, Lost> {
         let answer = pair.program.receive().map_err(Lost::Program)?;
         pair.tests.send(&answer).map_err(Lost::Tests)?;
     }
-}
-
-fn judge(end: End) -> Result<(), Failure> {
-    let outcome = match end.end {
-        EndKind::Passed => return Ok(()),
-        EndKind::Error => CodeOutcome::RuntimeError,
-        EndKind::Failed | EndKind::Bad => CodeOutcome::WrongAnswer,
-    };
-    Err(Failure::new(outcome, long_line(&end.reason)))
 }
 
 /// The driver has shortened its parts already.

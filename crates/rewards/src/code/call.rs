@@ -89,10 +89,7 @@ fn call_served(
                 let mut running = run.slot.launch(program, launch, &run.limits(seconds))?;
                 match start(run, &mut running)? {
                     Some(Ok(_)) => running,
-                    Some(Err(failure)) => {
-                        run.stop(running)?;
-                        return Ok(Err(failure));
-                    }
+                    Some(Err(failure)) => return Ok(Err(run.second_look(running, failure)?)),
                     None => return Ok(Err(run.ended(running)?)),
                 }
             }
@@ -101,8 +98,14 @@ fn call_served(
         let answer = running.send(frame.as_bytes()).and_then(|()| running.receive_within(seconds));
         match answer {
             Ok(answer) => {
-                *process = Some(running);
-                return Ok(judge(run, call, args, &answer, expect));
+                let result = judge(run, call, args, &answer, expect);
+                return match result {
+                    Err(failure) if failure.outcome == CodeOutcome::RuntimeError => Ok(Err(run.second_look(running, failure)?)),
+                    result => {
+                        *process = Some(running);
+                        Ok(result)
+                    }
+                };
             }
             Err(ChannelError::Ended) if !is_fresh => run.stop(running)?,
             Err(error) => return Ok(Err(lost(run, running, error)?)),

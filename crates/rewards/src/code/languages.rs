@@ -32,15 +32,74 @@ pub(super) fn calls(language: Language) -> Result<(), String> {
 
 /// Whether assertion texts can be run against a program in this language.
 ///
+/// A compiled test knows the program's function by the task's declaration alone, since both must not be in one process.
+///
 /// # Errors
 /// Why not, by name.
-pub(super) fn asserts(language: Language, _task: &CodeTask) -> Result<(), String> {
+pub(super) fn asserts(language: Language, task: &CodeTask) -> Result<(), String> {
     match language {
         Language::Python | Language::JavaScript | Language::TypeScript => Ok(()),
+        Language::Cpp | Language::Java => {
+            let wanted = "assertions in a compiled language need `declaration`, the head of the function up to its opening brace";
+            let declaration = task.declaration.as_deref().ok_or(wanted)?;
+            Signature::parse(declaration).map(drop).ok_or_else(|| format!("{wanted}; found {declaration:?}"))
+        }
         _ => Err(format!(
             "assertions cannot be kept apart from a program in {language}, which could pass them by ending the process: write the test with `call` or with `stdin` and `stdout`"
         )),
     }
+}
+
+/// Name and parameters of a declared function.
+#[derive(Debug, PartialEq)]
+struct Signature<'a> {
+    name: &'a str,
+    parameters: Vec<&'a str>,
+}
+
+impl<'a> Signature<'a> {
+    /// Reads the last head of a function in a text that ends in an opening brace.
+    fn parse(declaration: &'a str) -> Option<Self> {
+        let head = declaration.trim_end().strip_suffix('{')?;
+        let close = head.rfind(')')?;
+        let mut depth = 0_u32;
+        let open = head[..=close].char_indices().rev().find(|&(_, c)| {
+            depth = match c {
+                ')' => depth + 1,
+                '(' => depth - 1,
+                _ => depth,
+            };
+            depth == 0
+        })?;
+        let parameters = split_parameters(&head[open.0 + 1..close]).into_iter().map(last_identifier).collect::<Option<_>>()?;
+        Some(Self { name: last_identifier(&head[..open.0])?, parameters })
+    }
+}
+
+/// Parts between the commas that stand in no bracket.
+fn split_parameters(text: &str) -> Vec<&str> {
+    let (mut parts, mut depth, mut start) = (Vec::new(), 0_i32, 0);
+    for (at, c) in text.char_indices() {
+        match c {
+            '<' | '(' | '[' | '{' => depth += 1,
+            '>' | ')' | ']' | '}' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    parts.retain(|part| !part.trim().is_empty());
+    parts
+}
+
+/// The name at the end of a text, before a default value and the brackets of an array.
+fn last_identifier(text: &str) -> Option<&str> {
+    let text = text.split('=').next()?.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '[' | ']'));
+    let start = text.char_indices().rev().take_while(|&(_, c)| c.is_alphanumeric() || matches!(c, '_' | '$')).last()?.0;
+    Some(&text[start..])
 }
 
 /// A program that reads and writes.
@@ -106,14 +165,68 @@ pub(super) fn served_program(language: Language, text: &str, names: &BTreeSet<&s
     (source, arguments)
 }
 
-/// The trusted process that runs assertion texts of a language.
-pub(super) fn test_runner(language: Language) -> Source {
+/// Whether a test is compiled by itself, so that each has a process of its own.
+pub(super) fn compiles_tests(language: Language) -> bool {
+    matches!(language, Language::Cpp | Language::Java)
+}
+
+/// The function that compiled tests call; scripts ask for names as they go.
+pub(super) fn declared_name(task: &CodeTask) -> Option<&str> {
+    Signature::parse(task.declaration.as_deref()?).map(|signature| signature.name)
+}
+
+/// The trusted process that runs assertion texts, and what its command line is. The text of a compiled test is part of it.
+pub(super) fn test_runner(language: Language, task: &CodeTask, test: &str) -> (Source, Vec<String>) {
+    let file = |name: &str, text: &str| (name.to_owned(), text.to_owned());
     match language {
         Language::JavaScript | Language::TypeScript => {
-            source(Language::JavaScript, "main.js", vec![("main.js".to_owned(), include_str!("drivers/javascript/tests.js").to_owned())])
+            (source(Language::JavaScript, "main.js", vec![file("main.js", include_str!("drivers/javascript/tests.js"))]), Vec::new())
         }
-        _ => source(Language::Python, "main.py", vec![("main.py".to_owned(), include_str!("drivers/python/tests.py").to_owned())]),
+        Language::Cpp => {
+            let files = vec![
+                file("main.cpp", &cpp_test(task, test)),
+                file("ruminate.hpp", include_str!("drivers/cpp/ruminate.hpp")),
+                file("ruminate_tests.hpp", include_str!("drivers/cpp/ruminate_tests.hpp")),
+            ];
+            (source(language, "main.cpp", files), Vec::new())
+        }
+        Language::Java => {
+            let text = java_test(task, test);
+            let name = java_public_class(&text).unwrap_or_else(|| "Main".to_owned());
+            let files = vec![
+                file("RuminateTests.java", include_str!("drivers/java/RuminateTests.java")),
+                file("RuminateDriver.java", include_str!("drivers/java/RuminateDriver.java")),
+                file(&format!("{name}.java"), &text),
+            ];
+            (source(language, "RuminateTests.java", files), vec![name])
+        }
+        _ => (source(Language::Python, "main.py", vec![file("main.py", include_str!("drivers/python/tests.py"))]), Vec::new()),
     }
+}
+
+/// Setup, the stand-in for the program's function, and the test, whose last function is `main` and is called by the driver.
+fn cpp_test(task: &CodeTask, test: &str) -> String {
+    let (setup, declaration) = (task.setup.as_deref().unwrap_or_default(), task.declaration.as_deref().unwrap_or_default());
+    let Some(Signature { name, parameters }) = Signature::parse(declaration) else { return String::new() };
+    let list = parameters.join(", ");
+    // Only a function that is really called `main` may end without a value.
+    let test = test.trim_end().strip_suffix('}').map_or_else(|| test.to_owned(), |body| format!("{body}\nreturn 0;\n}}"));
+    let arguments: String = parameters.iter().map(|parameter| format!(", {parameter}")).collect();
+    format!(
+        "#include \"ruminate_tests.hpp\"\n{setup}\n{declaration}\n    return ruminate::call<decltype({name}({list}))>(\"{name}\"{arguments});\n}}\n\
+         #define main ruminate_test\n{test}\n#undef main\nint main() {{ return ruminate::run_test([] {{ return ruminate_test(); }}); }}\n"
+    )
+}
+
+/// The stand-in for the program's class, setup, and the test, whose `main` is called by the driver.
+fn java_test(task: &CodeTask, test: &str) -> String {
+    let (setup, declaration) = (task.setup.as_deref().unwrap_or_default(), task.declaration.as_deref().unwrap_or_default());
+    let Some(Signature { name, parameters }) = Signature::parse(declaration) else { return String::new() };
+    let count = |c: char| declaration.matches(c).count();
+    let closing = "}".repeat(count('{').saturating_sub(count('}')));
+    let owner = java_classes(declaration).into_iter().next().unwrap_or_default();
+    let list = parameters.join(", ");
+    format!("{declaration}\nreturn RuminateTests.call({owner}.class, \"{name}\", new Object[] {{{list}}});\n{closing}\n{setup}\n{test}\n")
 }
 
 fn source(language: Language, main: &str, files: Vec<(String, String)>) -> Source {
@@ -202,6 +315,25 @@ mod tests {
             assert_eq!(java_public_class(text).as_deref(), name, "{text}");
         }
         assert_eq!(java_classes("class A { } enum B { X } class Solution{ }"), ["Solution", "A", "B"]);
+    }
+
+    #[test]
+    fn signatures_are_read_from_declarations() {
+        for (declaration, name, parameters) in [
+            ("bool f(vector<float> numbers, float threshold){\n", "f", vec!["numbers", "threshold"]),
+            (
+                "int helper(int x) { return x; }\nmap<string, int> g(map<string, vector<int>> &m, int a[], string s = \"x\") {",
+                "g",
+                vec!["m", "a", "s"],
+            ),
+            ("class Solution {\n public List<Integer> h() {", "h", vec![]),
+            ("void k(function<int(int, int)> op, const char *text) {", "k", vec!["op", "text"]),
+        ] {
+            assert_eq!(Signature::parse(declaration), Some(Signature { name, parameters }), "{declaration}");
+        }
+        for none in ["", "{", "int x {", "int f(int x)", "f)) {", "(int) {", ") {"] {
+            assert_eq!(Signature::parse(none), None, "{none}");
+        }
     }
 
     #[test]

@@ -79,6 +79,17 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Stops a process after a failure that it reported itself. If it went over a limit, that is the cause: a program whose output is no longer read
+    /// gets an exception from that.
+    pub(super) fn second_look(&mut self, process: Process, failure: Failure) -> Result<Failure, CodeError> {
+        let finished = process.stop()?;
+        self.seconds += finished.seconds;
+        Ok(match finished.ending {
+            Ending::MemoryLimit | Ending::OutputLimit | Ending::Forbidden(_) => self.judge_end(&finished),
+            _ => failure,
+        })
+    }
+
     /// What the end of a process says that should have gone on.
     pub(super) fn ended(&mut self, process: Process) -> Result<Failure, CodeError> {
         let finished = process.finish()?;

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libtest_mimic::Trial;
 use ruminate_core::{CodeTask, CodeTest, Gold, Language, Problem};
-use ruminate_rewards::code::{CodeOutcome, CodeVerdict, grade};
-use serde_json::{Map, Value};
+use ruminate_rewards::code::{CodeError, CodeOutcome, CodeVerdict, grade};
+use serde_json::{Map, Value, json};
 
 use crate::support::{sandbox, test};
 
@@ -22,13 +22,24 @@ pub(crate) fn tests() -> Vec<Trial> {
         test("all_solutions_of_human_eval_pass_and_wrong_ones_do_not", || human_eval(1)).with_ignored_flag(true),
         test("solutions_of_mbpp_pass_and_wrong_ones_do_not", || mbpp(SAMPLE)),
         test("all_solutions_of_mbpp_pass_and_wrong_ones_do_not", || mbpp(1)).with_ignored_flag(true),
-        test("javascript_solutions_of_human_eval_x_pass_and_wrong_ones_do_not", || human_eval_x(SAMPLE)),
-        test("all_javascript_solutions_of_human_eval_x_pass_and_wrong_ones_do_not", || human_eval_x(1)).with_ignored_flag(true),
+        test("solutions_of_human_eval_x_in_javascript_pass_and_wrong_ones_do_not", || human_eval_x("js", SAMPLE)),
+        test("solutions_of_human_eval_x_in_cpp_pass_and_wrong_ones_do_not", || human_eval_x("cpp", 3 * SAMPLE)),
+        test("solutions_of_human_eval_x_in_java_pass_and_wrong_ones_do_not", || human_eval_x("java", 3 * SAMPLE)),
+        test("all_solutions_of_human_eval_x_in_javascript_pass_and_wrong_ones_do_not", || human_eval_x("js", 1)).with_ignored_flag(true),
+        test("all_solutions_of_human_eval_x_in_cpp_pass_and_wrong_ones_do_not", || human_eval_x("cpp", 1)).with_ignored_flag(true),
+        test("all_solutions_of_human_eval_x_in_java_pass_and_wrong_ones_do_not", || human_eval_x("java", 1)).with_ignored_flag(true),
     ]
 }
 
 /// Problems whose own solution fails its own tests, with the reason: defects of the data.
-const BROKEN: [(&str, &str); 0] = [];
+const BROKEN: [(&str, &str); 3] = [
+    ("JavaScript/112", "returns the second of a pair in parentheses, which is no pair; the original test prints nine failures"),
+    ("JavaScript/155", "counts no digit in 0; the original test prints a failure"),
+    ("JavaScript/162", "requires the package js-md5"),
+];
+
+/// Time of a test: the solution of mbpp/123 takes 5.5 s on an idle processor.
+const SECONDS: f64 = 30.0;
 
 /// A problem, its solution, and one that cannot be right.
 struct Pair {
@@ -49,21 +60,30 @@ fn mbpp(step: usize) {
     });
 }
 
-fn human_eval_x(step: usize) {
+fn human_eval_x(language: &str, step: usize) {
     let Some(text_of_file) = file("humaneval_x") else { return };
+    let (wrong, declaration) = match language {
+        "js" => ("  return undefined;\n}\n", None),
+        "cpp" => ("    return {};\n}\n", Some("declaration")),
+        _ => ("        throw new RuntimeException();\n    }\n}\n", Some("declaration")),
+    };
     let rows = text_of_file.lines().map(|line| serde_json::from_str::<Map<String, Value>>(line).unwrap());
-    let rows = rows.filter(|row| row["language"] == "js");
-    let pairs = rows.map(|row| {
-        let assert = text(&row, "test");
-        let task = serde_json::json!({"language": "javascript", "tests": [CodeTest::Assert { assert }]});
-        let [solution, wrong] = [text(&row, "answer"), "  return undefined;\n}\n".to_owned()].map(|body| text(&row, "prompt") + &body);
+    let pairs = rows.filter(|row| row["language"] == language).map(|row| {
+        let task = json!({
+            "language": language,
+            "declaration": declaration.map(|field| text(&row, field)),
+            "tests": [CodeTest::Assert { assert: text(&row, "test") }],
+            "limits": {"seconds": SECONDS},
+        });
+        let [solution, wrong] = [text(&row, "answer"), wrong.to_owned()].map(|body| text(&row, "prompt") + &body);
         Pair { name: text(&row, "id"), task: serde_json::from_value(task).unwrap(), solution, wrong }
     });
-    grade_all("humaneval_x", pairs.step_by(step).collect());
+    grade_all(&format!("humaneval_x in {language}"), pairs.step_by(step).collect());
 }
 
 fn pair(problem: Problem) -> Pair {
-    let Gold::Code(task) = problem.gold else { panic!("{problem:?}") };
+    let Gold::Code(mut task) = problem.gold else { panic!("{problem:?}") };
+    task.limits.seconds = Some(SECONDS);
     Pair { name: problem.id.0, task: *task, solution: String::new(), wrong: String::new() }
 }
 
@@ -103,10 +123,16 @@ fn file(name: &str) -> Option<String> {
     Some(text)
 }
 
+/// A task that cannot be graded counts as a fault of its own.
+fn bad(pair: &Pair, error: &CodeError) -> CodeVerdict {
+    CodeVerdict { verdict: CodeOutcome::CompileError, passed: 0, total: pair.task.tests.len(), reason: error.to_string(), millis: 0 }
+}
+
 fn grade_all(name: &str, pairs: Vec<Pair>) {
     let next = AtomicUsize::new(0);
-    let graded =
-        |pair: &Pair| -> [CodeVerdict; 2] { [&pair.solution, &pair.wrong].map(|program| grade(sandbox(), &pair.task, program).unwrap()) };
+    let graded = |pair: &Pair| -> [CodeVerdict; 2] {
+        [&pair.solution, &pair.wrong].map(|program| grade(sandbox(), &pair.task, program).unwrap_or_else(|error| bad(pair, &error)))
+    };
     let work = || {
         let mut found = Vec::new();
         while let Some(pair) = pairs.get(next.fetch_add(1, Ordering::Relaxed)) {

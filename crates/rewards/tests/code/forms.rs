@@ -280,7 +280,12 @@ fn bad_tasks_are_found_before_anything_runs() {
         (json!({"language": "cobol", "tests": output}), "expected a language out of"),
         (json!({"language": "python", "tests": []}), "expected at least one test"),
         (json!({"language": "c", "tests": call}), "test 1: functions cannot be called in c"),
-        (json!({"language": "cpp", "tests": [{"stdout": ""}, {"assert": "assert(f() == 1);"}]}), "test 2: assertions"),
+        (
+            json!({"language": "go", "tests": [{"stdout": ""}, {"assert": "f() == 1"}]}),
+            "test 2: assertions cannot be kept apart from a program in go",
+        ),
+        (json!({"language": "cpp", "tests": [{"assert": "int main() { assert(f() == 1); }"}]}), "need `declaration`"),
+        (json!({"language": "java", "declaration": "int x {", "tests": [{"assert": ""}]}), "need `declaration`"),
         (
             json!({"language": "python", "tests": [{"call": "f)", "args": [], "expect": 1}]}),
             "expected the name of a function, found \"f)\"",

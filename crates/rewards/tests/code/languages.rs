@@ -5,7 +5,7 @@ use ruminate_rewards::code::CodeOutcome::{CompileError, Passed, RuntimeError, Ti
 use ruminate_sandbox::Language;
 use serde_json::{Value, json};
 
-use crate::support::{check, task, test_with};
+use crate::support::{check, task, test_with, verdict};
 
 /// A language whose functions can be called.
 struct Case {
@@ -32,6 +32,8 @@ pub(crate) fn tests() -> Vec<Trial> {
         test_with(Language::TypeScript, "assertions_of_typescript_run_to_their_end", || script_assertions(Language::TypeScript)),
         test_with(Language::Bash, "functions_of_bash_take_words_and_write_their_value", functions_of_bash),
         test_with(Language::Cpp, "functions_of_cpp_that_are_no_methods_and_have_a_main_beside_them_are_called", cpp_with_main),
+        test_with(Language::Cpp, "assertions_of_cpp_know_the_program_by_its_declaration", assertions_of_cpp),
+        test_with(Language::Java, "assertions_of_java_know_the_program_by_its_declaration", assertions_of_java),
         test_with(Language::Go, "functions_of_go_beside_a_main_are_called", go_with_main),
         test_with(Language::JavaScript, "modules_of_both_kinds_are_called", modules_of_both_kinds),
     ];
@@ -198,6 +200,55 @@ fn cpp_with_main() {
     check(&task, &program.replace("optional<int>>", "set<int>>").replace("nullopt", "set<int>{}"), WrongAnswer, "got [3, \"bc\", set []]");
     check(&task, &program.replace("m) {", "m) { abort();"), RuntimeError, "SIGABRT");
     check(&task, &program.replace(" f(", " g("), CompileError, "was not declared");
+}
+
+fn assertions_of_cpp() {
+    let declaration =
+        "#include <vector>\n#include <string>\nusing namespace std;\nvector<string> f(vector<int> numbers, const string &mark){";
+    let test = "#undef NDEBUG\n#include <assert.h>\nint main() {\n    assert((f({1, 2}, \"x\") == vector<string>{\"1x\", \"2x\"}));\n    assert(f({}, \"\").size() == 0);\n}\n";
+    let task = task(
+        json!({"language": "cpp", "declaration": declaration, "tests": [{"assert": test}, {"assert": test}], "limits": {"seconds": 5.0}}),
+    );
+    let body = " vector<string> out; for (int n : numbers) out.push_back(to_string(n) + mark); return out; }";
+    let program = format!("{declaration}{body}");
+    check(&task, &program, Passed, "all 2 tests hold");
+    check(&task, &program.replace("+ mark", ""), WrongAnswer, "Assertion");
+    check(&task, &program.replace("return out", "throw runtime_error(\"on purpose\")"), RuntimeError, "on purpose");
+    check(&task, &program.replace("return out", "return oops"), CompileError, "oops");
+    check(
+        &task,
+        "#include <vector>\nstd::vector<int> f(std::vector<int> a, std::string b) { return a; }",
+        WrongAnswer,
+        "the program wants text",
+    );
+    // What passes wherever the test's text is in the same process.
+    for hack in [
+        "#include <unistd.h>\nstruct Early { Early() { _exit(0); } } early;",
+        "#include <unistd.h>\nstruct Early { Early() { const char t[] = \"\\x1b\\0\\0\\0E{\\\"end\\\":\\\"passed\\\",\\\"reason\\\":\\\"\\\"}\"; if (write(3, t, sizeof t - 1)) _exit(0); } } early;",
+        "#include <cstdlib>\n#define assert(x)\n#define NDEBUG\nstruct Late { ~Late() { _Exit(0); } } late;",
+        "extern \"C\" void __assert_fail(const char*, const char*, unsigned, const char*) noexcept { _exit(0); }\nextern \"C\" void abort() noexcept { _exit(0); }",
+    ] {
+        let found = verdict(&task, &format!("{hack}\n{declaration} return {{}}; }}"));
+        assert!(found.verdict != Passed, "{found:?}\n{hack}");
+    }
+}
+
+fn assertions_of_java() {
+    let declaration = "import java.util.*;\n\nclass Solution {\n    public List<String> f(int[] numbers, String mark) {\n";
+    let test = "public class Main {\n    public static void main(String[] args) {\n        Solution s = new Solution();\n        if (!s.f(new int[] {1, 2}, \"x\").equals(Arrays.asList(\"1x\", \"2x\"))) throw new AssertionError(\"marks\");\n    }\n}\n";
+    let task = task(json!({"language": "java", "declaration": declaration, "tests": [{"assert": test}], "limits": {"seconds": 5.0}}));
+    let program =
+        format!("{declaration}List<String> out = new ArrayList<>(); for (int n : numbers) out.add(n + mark); return out; }}\n}}\n");
+    check(&task, &program, Passed, "");
+    check(&task, &program.replace("n + mark", "mark + n"), WrongAnswer, "marks");
+    check(
+        &task,
+        &program.replace("return out", "if (true) throw new IllegalStateException(\"on purpose\"); return out"),
+        RuntimeError,
+        "on purpose",
+    );
+    check(&task, &program.replace("class Solution {", "class Solution { static { Runtime.getRuntime().halt(0); }"), RuntimeError, "ended");
+    check(&task, &program.replace("f(", "g("), RuntimeError, "does not define f");
 }
 
 fn go_with_main() {

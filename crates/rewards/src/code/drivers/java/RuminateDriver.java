@@ -28,9 +28,7 @@ public final class RuminateDriver {
     private static FileOutputStream output;
 
     public static void main(String[] classes) throws Exception {
-        FileDescriptor channel = channel();
-        input = new DataInputStream(new FileInputStream(channel));
-        output = new FileOutputStream(channel);
+        open();
         List<Class<?>> candidates = new ArrayList<>();
         for (String name : classes) {
             try {
@@ -43,6 +41,16 @@ public final class RuminateDriver {
         while (true) send(answer(candidates, receive()));
     }
 
+    static void open() throws Exception {
+        FileDescriptor channel = channel();
+        input = new DataInputStream(new FileInputStream(channel));
+        output = new FileOutputStream(channel);
+    }
+
+    static Object parse(String json) {
+        return new Parser(json).value();
+    }
+
     /** Descriptor 3. The library has no public way to wrap an open descriptor. */
     private static FileDescriptor channel() throws Exception {
         Field field = sun.misc.Unsafe.class.getDeclaredField("theUnsafe");
@@ -53,7 +61,7 @@ public final class RuminateDriver {
         return descriptor;
     }
 
-    private static String receive() throws IOException {
+    static String receive() throws IOException {
         byte[] head = new byte[4];
         try {
             input.readFully(head);
@@ -65,7 +73,7 @@ public final class RuminateDriver {
         return new String(text, StandardCharsets.UTF_8);
     }
 
-    private static void send(String text) throws IOException {
+    static void send(String text) throws IOException {
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
         ByteArrayOutputStream frame = new ByteArrayOutputStream();
         for (int shift = 0; shift < 32; shift += 8) frame.write(bytes.length >> shift);
@@ -76,7 +84,7 @@ public final class RuminateDriver {
     @SuppressWarnings("unchecked")
     private static String answer(List<Class<?>> classes, String frame) {
         try {
-            Map<String, Object> request = (Map<String, Object>) new Parser(frame).value();
+            Map<String, Object> request = (Map<String, Object>) parse(frame);
             List<Object> arguments = (List<Object>) request.get("args");
             Method method = find(classes, (String) request.get("on"), arguments.size());
             if (method == null) return "{\"missing\":" + encode(request.get("on")) + "}";
@@ -113,7 +121,7 @@ public final class RuminateDriver {
     }
 
     /** A value of the test as a value of a parameter's type. */
-    private static Object decode(Object value, Type type) {
+    static Object decode(Object value, Type type) {
         if (type instanceof WildcardType) return decode(value, ((WildcardType) type).getUpperBounds()[0]);
         if (type instanceof GenericArrayType) return array(value, ((GenericArrayType) type).getGenericComponentType());
         Type[] inner = type instanceof ParameterizedType ? ((ParameterizedType) type).getActualTypeArguments() : new Type[] {Object.class, Object.class};
@@ -187,7 +195,7 @@ public final class RuminateDriver {
     }
 
     /** A value of the program as JSON. */
-    private static String encode(Object value) {
+    static String encode(Object value) {
         if (value == null) return "null";
         if (value instanceof Boolean) return value.toString();
         if (value instanceof Character || value instanceof CharSequence) return quote(value.toString());

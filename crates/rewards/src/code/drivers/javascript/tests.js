@@ -300,6 +300,7 @@ async function run(test) {
   state = {
     refused: undefined,
     failed: undefined,
+    gave: undefined,
     callbacks: [],
     remotes: new Map(),
     errors: new Map(),
@@ -347,7 +348,7 @@ function ending(text) {
   if (ofProgram !== undefined) return { end: 'error', reason: `${ofProgram.slice(0, 300)} in ${state.lastCall}` };
   const at = /test\.js:(\d+)/.exec(String(error && error.stack));
   const line = (at && text.split('\n')[Number(at[1]) - 2] || '').trim().slice(0, 300);
-  const gave = state.lastCall ? `; ${state.lastCall} gave ${state.lastGave}` : '';
+  const gave = state.gave || state.lastCall ? `; ${state.gave || `${state.lastCall} gave ${state.lastGave}`}` : '';
   if (error instanceof ReferenceError) return { end: 'error', reason: `${error.message}: ${line}` };
   return { end: 'failed', reason: `${line}: ${String(error && error.message).slice(0, 200)}${gave}` };
 }
@@ -359,7 +360,9 @@ process.on('uncaughtException', (error) => {
   state.failed ??= error ?? new Error('threw nothing');
 });
 console.assert = (holds, ...message) => {
-  if (!holds) state.failed ??= new assert.AssertionError({ message: message.map((part) => (typeof part === 'string' ? part : short(part))).join(' ') || 'does not hold' });
+  if (holds) return;
+  state.gave ??= state.lastGave && `${state.lastCall} gave ${state.lastGave}`;
+  state.failed ??= new assert.AssertionError({ message: message.map((part) => (typeof part === 'string' ? part : short(part))).join(' ') || 'does not hold' });
 };
 Object.assign(globalThis, { assert, require });
 
