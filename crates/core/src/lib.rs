@@ -5,6 +5,7 @@
 
 mod completion;
 mod language;
+mod overlong;
 mod problem;
 mod rollout;
 mod seed;
@@ -12,6 +13,7 @@ mod verdict;
 
 pub use completion::{Completion, FinishReason, PolicyVersion, TokenId};
 pub use language::{Language, UnknownLanguage};
+pub use overlong::SoftOverlong;
 pub use problem::{Gold, Message, Problem, ProblemId, Role};
 pub use rollout::{Rollout, RolloutGroup};
 pub use seed::Seed;

@@ -1,4 +1,4 @@
-//! Rule-based rewards: accuracy, format and language consistency, each with a reason.
+//! Rule-based rewards: accuracy, format, language consistency, length and repetition, each with a reason.
 //!
 //! Every grader is total: any text of any length gives a [`Verdict`](ruminate_core::Verdict) after bounded work. A reference answer that cannot be
 //! read is found by [`check_gold`] before training and is [`Outcome::BadGold`](ruminate_core::Outcome::BadGold) if it gets as far as a grader.
@@ -13,19 +13,23 @@ mod format;
 mod gold;
 mod knights;
 mod language;
+mod length;
 pub mod math;
 mod mix;
 mod rational;
 mod reflection;
+mod repetition;
 mod value;
 
 pub use accuracy::grade_accuracy;
 pub use countdown::reachable;
 pub use extract::{Extracted, Place, final_answer};
-pub use format::grade_format;
+pub use format::{FormatForm, SPECIAL_TOKEN, UnknownForm, grade_format, grade_special_token};
 pub use gold::{GoldError, check_gold};
 pub use language::{LanguageCount, chain_of_thought, count_language, grade_language, language_of, language_share};
+pub use length::{CosineLength, grade_group_lengths, grade_overlong};
 pub use mix::{RewardMix, grade};
 pub use rational::Rational;
 pub use reflection::reflection_words;
+pub use repetition::{PositivePenalty, Repetition, WordSplit};
 pub use value::{Value, same_value};
