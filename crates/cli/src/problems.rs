@@ -68,6 +68,14 @@ impl ProblemStream {
         self.position
     }
 
+    /// All problems that come from files.
+    pub(crate) fn file_problems(&self) -> impl Iterator<Item = &Problem> {
+        self.sources.iter().flat_map(|source| match source {
+            Source::File { problems, .. } => problems.as_slice(),
+            Source::Synthetic { .. } => &[],
+        })
+    }
+
     /// The next problem.
     ///
     /// # Errors

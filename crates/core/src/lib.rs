@@ -6,6 +6,7 @@
 mod code;
 mod completion;
 mod language;
+mod overlong;
 mod problem;
 mod puzzle;
 mod rollout;
@@ -16,6 +17,7 @@ pub use code::{Checker, CodeLimits, CodeReward, CodeTask, CodeTest, Compare};
 pub use completion::{Completion, FinishReason, PolicyVersion, TokenId};
 pub use puzzle::{SatPuzzle, Statement, SudokuPuzzle, Uses, ZebraClue, ZebraPuzzle};
 pub use language::{Language, UnknownLanguage};
+pub use overlong::SoftOverlong;
 pub use problem::{Gold, Message, Problem, ProblemId, Role};
 pub use rollout::{Rollout, RolloutGroup};
 pub use seed::Seed;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How grading ended. Anything but [`Outcome::Right`] earns nothing, but for different reasons.
+/// How grading ended. Anything but [`Outcome::Right`] earns nothing or less, but for different reasons.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -21,7 +21,7 @@ pub enum Outcome {
 /// A scalar with its cause.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// The scalar that the reward mix weighs; in [0, 1] for all rule graders.
+    /// The scalar that the reward mix weighs: in [0, 1], but that of lengths and repetition may be below 0.
     pub reward: f32,
     /// How grading ended.
     pub outcome: Outcome,

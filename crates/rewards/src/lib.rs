@@ -1,4 +1,4 @@
-//! Rule-based rewards: accuracy, format and language consistency, each with a reason.
+//! Rule-based rewards: accuracy, format, language consistency, length and repetition, each with a reason.
 //!
 //! Every grader is total: any text of any length gives a [`Verdict`](ruminate_core::Verdict) after bounded work. A reference answer that cannot be
 //! read is found by [`check_gold`] before training and is [`Outcome::BadGold`](ruminate_core::Outcome::BadGold) if it gets as far as a grader.
@@ -13,16 +13,20 @@ mod format;
 mod gold;
 pub mod judge;
 mod language;
+mod length;
 mod logic;
 pub mod math;
 mod mix;
 mod rational;
 mod reflection;
+mod repetition;
 
 pub use accuracy::grade_accuracy;
-pub use format::grade_format;
+pub use format::{FormatForm, SPECIAL_TOKEN, UnknownForm, grade_format, grade_special_token};
 pub use gold::{GoldError, check_gold};
-pub use logic::reachable;
 pub use language::{LanguageCount, chain_of_thought, count_language, grade_language, language_of, language_share};
-pub use mix::{RewardMix, grade};
+pub use length::{CosineLength, grade_group_lengths, grade_overlong};
+pub use logic::reachable;
+pub use mix::{Component, GradeError, Graded, RepetitionOptions, RewardMix, RewardOptions, Submission, Weights, grade, grade_group};
 pub use reflection::reflection_words;
+pub use repetition::{PositivePenalty, Repetition, WordSplit};

@@ -202,6 +202,11 @@ impl Sandbox {
         place.get_or_init(|| toolchain::find(language)).as_ref().map_err(Clone::clone)
     }
 
+    /// Jobs that run at the same time.
+    pub fn n_slots(&self) -> usize {
+        self.launchers.len()
+    }
+
     /// Waits until one of the slots is free.
     pub fn slot(&self) -> Slot<'_> {
         let mut free = lock(&self.free);

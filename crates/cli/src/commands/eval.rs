@@ -14,6 +14,7 @@ use crate::models;
 use crate::problems::load_file;
 use crate::prompts::CHAT_SYSTEM;
 use crate::recipe::Template;
+use crate::sandbox::{self, SandboxArgs};
 use crate::stages::evaluate::{Evaluation, evaluate, percent};
 use crate::stages::rollouts::{PolicyText, SampleSettings};
 use crate::ui::Ui;
@@ -55,6 +56,8 @@ pub(crate) struct EvalArgs {
     /// Where to compute.
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
     /// Print the figures as JSON.
     #[arg(long)]
     json: bool,
@@ -101,6 +104,7 @@ impl EvalArgs {
     /// Evaluates.
     pub(crate) fn run(&self) -> Result<()> {
         let problems = load_file(&self.data, self.form.as_deref(), self.language, self.limit)?;
+        let sandbox = self.sandbox.settings().start_for(&sandbox::languages(&problems)?)?;
         let model = models::open(&self.model)?;
         let checkpoint = &model.checkpoint;
         let template = TemplateChoice::resolve(self.template, checkpoint.chat_template.is_some());
@@ -118,7 +122,7 @@ impl EvalArgs {
         let policy = Policy::load(&self.device.device(), checkpoint)?;
         let text = PolicyText { tokenizer: &checkpoint.tokenizer, chat: checkpoint.chat_template.as_ref() };
         let seed = Seed::new(self.seed).with("eval");
-        let (figures, _) = evaluate(&policy, text, &problems, settings, seed, &Ui::new(), "eval")?;
+        let (figures, _) = evaluate(&policy, text, &problems, settings, seed, sandbox.as_ref(), &Ui::new(), "eval")?;
         if self.json {
             return print_json(&Report {
                 model: &self.model,

@@ -57,16 +57,21 @@ impl RunArgs {
     /// Runs it.
     pub(crate) fn run(&self) -> Result<()> {
         let config = self.recipe.load()?;
-        check_inputs(&config)?;
+        let languages = check_inputs(&config)?;
         let path = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&config.name));
         if self.dry_run {
             let order: Vec<&str> = config.stages.iter().map(|stage| stage.id.as_str()).collect();
             return print(&format!("# would run {} in {}\n{}", order.join(", then "), path.display(), config.to_toml().trim_end()));
         }
+        let sandbox = config.sandbox.start_for(&languages)?;
         let device = self.device.device();
         let run_dir = RunDir::open(&path, &config, &manifest(&config, &device))?;
         let ui = Ui::new();
-        run_all(&StageContext { config: &config, device: &device, run_dir: &run_dir, ui: &ui })?;
+        if let Some(sandbox) = &sandbox {
+            // Beside the manifest, since every sitting may find another machine.
+            write_json(&run_dir.path().join("sandbox.json"), sandbox.layers())?;
+        }
+        run_all(&StageContext { config: &config, device: &device, run_dir: &run_dir, sandbox: sandbox.as_ref(), ui: &ui })?;
         let path = run_dir.path().join("summary.json");
         let mut summary = summarise(&config, &run_dir)?;
         if let Ok(Some(before)) = read_json::<Summary>(&path) {

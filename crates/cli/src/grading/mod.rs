@@ -18,7 +18,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::ValueEnum;
 use ruminate_core::{Gold, Language, Outcome, Problem, ProblemId};
 use ruminate_rewards::code::{self, CodeAnswer, CodeLine};
-use ruminate_rewards::{check_gold, count_language, grade_accuracy, language_of, math};
+use ruminate_rewards::{FormatForm, check_gold, count_language, grade_accuracy, language_of, math};
 use ruminate_sandbox::Sandbox;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -163,7 +163,7 @@ fn grade_math(line: &MathLine) -> Value {
 }
 
 fn grade_format(line: &FormatLine) -> Result<Value> {
-    let form: ruminate_rewards::Form = line.form.parse()?;
+    let form: FormatForm = line.form.parse()?;
     let verdict = form.grade(&line.completion, false);
     Ok(json!({ "ok": verdict.outcome == Outcome::Right, "reason": verdict.reason }))
 }

@@ -9,7 +9,9 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use ruminate_core::{FinishReason, PolicyVersion, Rollout, RolloutGroup, Seed};
 use ruminate_model::{Policy, SaveDtype};
-use ruminate_rewards::{language_share, reflection_words};
+use ruminate_rewards::alarm::{Alarm, RoundRewards, alarms};
+use ruminate_rewards::{Component, language_share, reflection_words};
+use ruminate_sandbox::Sandbox;
 use ruminate_train::advantages::{advantages, is_informative};
 use ruminate_train::losses::{BatchTotals, GrpoLossConfig, KlEstimator, LossInputs, LossMetrics, grpo_loss};
 use ruminate_train::overlong::is_complete;
@@ -26,9 +28,13 @@ use crate::models;
 use crate::problems::ProblemStream;
 use crate::recipe::{Control, EvaluationConfig, GrpoConfig};
 use crate::run_dir::{MetricsFile, StageDir};
+use crate::ui::Ui;
 
 /// Rounds of sampling at most for one batch under dynamic sampling.
 const MAX_RESAMPLING: usize = 10;
+
+/// Rounds that are compared with as many before them, in search of reward hacking.
+const ALARM_WINDOW: usize = 20;
 
 /// Trains, or goes on training, and writes the checkpoint.
 pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config: &GrpoConfig) -> Result<StageResult> {
@@ -43,13 +49,14 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
     let mut stream = ProblemStream::open(&config.prompts, seed.with("problems"), counters.position)?;
     let mut sampler = Sampler::new(SampleSettings::of_grpo(config));
     let mut metrics = MetricsFile::open(&dir.metrics(), counters.step)?;
+    let mut watch = HackingWatch::new(dir)?;
     let mut progress = ctx.ui.progress(stage_id, config.steps);
     progress.start_at(counters.step);
 
     while counters.step < config.steps {
         // Sample and grade.
         let version = PolicyVersion(counters.step);
-        let round = Round { config, stream: &mut stream, sampler: &mut sampler, seed: seed.with_index(counters.step) };
+        let round = Round { config, stream: &mut stream, sampler: &mut sampler, sandbox: ctx.sandbox, seed: seed.with_index(counters.step) };
         let Sampled { groups, n_trained, stats } = round.sample(&policy, version, text)?;
         dir.write_rollouts(counters.step, &groups)?;
 
@@ -83,6 +90,7 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
 
         // Records.
         let mut figures = figures(&groups, &rewards, &stats, &learned, train_secs);
+        watch.watch(ctx.ui, counters.step, &mut figures);
         let before = counters.step;
         counters.step += learned.n_steps;
         counters.position = stream.position();
@@ -119,6 +127,7 @@ struct Round<'a> {
     config: &'a GrpoConfig,
     stream: &'a mut ProblemStream,
     sampler: &'a mut Sampler,
+    sandbox: Option<&'a Sandbox>,
     seed: Seed,
 }
 
@@ -140,7 +149,7 @@ impl Round<'_> {
         for attempt in 0..MAX_RESAMPLING {
             let problems = (trained.len()..wanted).map(|_| self.stream.draw()).collect::<Result<Vec<_>>>()?;
             let seed = self.seed.with_index(attempt as u64);
-            let (sampled, stats) = self.sampler.sample(policy, version, text, &problems, seed, &mut |_, _| {})?;
+            let (sampled, stats) = self.sampler.sample(policy, version, text, &problems, seed, self.sandbox, &mut |_, _| {})?;
             total.rollout_secs += stats.rollout_secs;
             total.reward_secs += stats.reward_secs;
             total.n_sampled += stats.n_sampled;
@@ -354,13 +363,17 @@ fn figures(
     let rollouts: Vec<(&RolloutGroup, &Rollout)> = groups.iter().flat_map(|group| group.rollouts.iter().map(move |r| (group, r))).collect();
     let n = rollouts.len().max(1) as f64;
     let mean = |f: &dyn Fn(&RolloutGroup, &Rollout) -> f64| rollouts.iter().map(|&(group, rollout)| f(group, rollout)).sum::<f64>() / n;
-    let component = |name: &str| mean(&|_, rollout| rollout.verdicts.get(name).map_or(0.0, |verdict| f64::from(verdict.reward)));
+    let component = |component: Component| {
+        let rewards: Vec<f64> =
+            rollouts.iter().filter_map(|(_, rollout)| Some(f64::from(rollout.verdicts.get(component.as_str())?.reward))).collect();
+        (!rewards.is_empty()).then(|| rewards.iter().sum::<f64>() / rewards.len() as f64)
+    };
     let languages: Vec<f64> =
         rollouts.iter().filter_map(|(group, rollout)| language_share(&rollout.text, group.problem.language)).map(f64::from).collect();
     let mut figures = vec![
         ("rl/reward_mean", rewards.iter().flatten().map(|&reward| f64::from(reward)).sum::<f64>() / n),
-        ("rl/accuracy", component("accuracy")),
-        ("rl/format_share", component("format")),
+        ("rl/accuracy", component(Component::Accuracy).unwrap_or(0.0)),
+        ("rl/format_share", component(Component::Format).unwrap_or(0.0)),
         ("rl/response_length_mean", mean(&|_, rollout| rollout.completion.token_ids.len() as f64)),
         ("rl/truncated_share", mean(&|_, rollout| f64::from(rollout.completion.finish_reason == FinishReason::Length))),
         ("rl/reflection_words", mean(&|_, rollout| reflection_words(&rollout.text) as f64)),
@@ -383,6 +396,7 @@ fn figures(
         ("seconds/reward", stats.reward_secs),
         ("seconds/train", train_secs),
     ];
+    figures.extend(Component::ALL.into_iter().filter_map(|which| Some((reward_key(which), component(which)?))));
     if !languages.is_empty() {
         figures.push(("rl/language_share", languages.iter().sum::<f64>() / languages.len() as f64));
     }
@@ -390,6 +404,63 @@ fn figures(
         figures.push(("rl/ref_kl", kl));
     }
     figures
+}
+
+/// The key of a component's mean reward, before it is weighted.
+fn reward_key(component: Component) -> &'static str {
+    match component {
+        Component::Accuracy => "reward/accuracy",
+        Component::Format => "reward/format",
+        Component::TagCount => "reward/tag_count",
+        Component::Boxed => "reward/boxed",
+        Component::MarkdownSummary => "reward/markdown_summary",
+        Component::Language => "reward/language",
+        Component::CosineLength => "reward/cosine_length",
+        Component::GroupLength => "reward/group_length",
+        Component::Repetition => "reward/repetition",
+    }
+}
+
+/// Says when a component rises while accuracy falls: the policy may be learning to please the reward instead of being right.
+struct HackingWatch {
+    rounds: Vec<RoundRewards>,
+    quiet_until: usize,
+}
+
+impl HackingWatch {
+    /// Goes on where the metrics of earlier sittings end.
+    fn new(dir: &StageDir) -> Result<Self> {
+        let rounds: Vec<RoundRewards> = MetricsFile::read(&dir.metrics())?.iter().map(Self::round).collect();
+        Ok(Self { quiet_until: 0, rounds })
+    }
+
+    fn round(line: &serde_json::Map<String, serde_json::Value>) -> RoundRewards {
+        let reward = |component: Component| Some((component.as_str().to_owned(), line.get(reward_key(component))?.as_f64()?));
+        Component::ALL.into_iter().filter_map(reward).collect()
+    }
+
+    /// Takes the figures of a round; the number of alarms becomes one of them.
+    fn watch(&mut self, ui: &Ui, step: u64, figures: &mut Vec<(&'static str, f64)>) {
+        let reward = |component: Component| {
+            let value = figures.iter().find(|(key, _)| *key == reward_key(component))?.1;
+            Some((component.as_str().to_owned(), value))
+        };
+        self.rounds.push(Component::ALL.into_iter().filter_map(reward).collect());
+        let alarms = alarms(&self.rounds, ALARM_WINDOW);
+        figures.push(("rl/alarms", alarms.len() as f64));
+        // One window has one cause: it is told once.
+        if self.rounds.len() < self.quiet_until {
+            return;
+        }
+        for Alarm { component, rise, fall } in &alarms {
+            ui.say(&format!(
+                "warning: step {step}: over the last {ALARM_WINDOW} rounds '{component}' rose by {rise:.3} while accuracy fell by {:.3}; the \
+                 policy may be learning to please that reward: look at its rollouts, or lower its weight",
+                -fall
+            ));
+            self.quiet_until = self.rounds.len() + ALARM_WINDOW;
+        }
+    }
 }
 
 /// An evaluation on the way, as figures of the step before it.

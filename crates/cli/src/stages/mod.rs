@@ -7,18 +7,20 @@ mod pretrain;
 pub(crate) mod rollouts;
 mod state;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use ruminate_compute::Device;
 use ruminate_core::Seed;
+use ruminate_sandbox::{Language, Sandbox};
 
 use crate::models;
 use crate::problems::{ProblemStream, evaluation_set};
 use crate::recipe::{PromptSource, RunConfig, StageConfig, StageKind};
 use crate::run_dir::{RunDir, StageDir, StageManifest, StageState};
+use crate::sandbox;
 use crate::ui::Ui;
 
 /// What every stage is given.
@@ -30,6 +32,8 @@ pub(crate) struct StageContext<'a> {
     pub(crate) device: &'a Device,
     /// Where to write.
     pub(crate) run_dir: &'a RunDir,
+    /// Runs model-written programs, if the run has problems that ask for them.
+    pub(crate) sandbox: Option<&'a Sandbox>,
     /// Where to show progress.
     pub(crate) ui: &'a Ui,
 }
@@ -72,23 +76,28 @@ pub(crate) fn run_all(ctx: &StageContext<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Checks what can be checked before anything runs: models open, problem files have problems of their split.
+/// Checks what can be checked before anything runs: models open, problem files have problems of their split. Gives back the
+/// programming languages that grading needs.
 ///
 /// # Errors
 /// The first input that is missing or damaged.
-pub(crate) fn check_inputs(config: &RunConfig) -> Result<()> {
+pub(crate) fn check_inputs(config: &RunConfig) -> Result<BTreeSet<Language>> {
+    let mut languages = BTreeSet::new();
     for stage in &config.stages {
         let checked = match &stage.kind {
             StageKind::Load(load) => models::open(&load.path).map(drop),
             StageKind::Pretrain(_) => Ok(()),
-            StageKind::Grpo(grpo) => ProblemStream::open(&grpo.prompts, Seed::new(0), 0).map(drop),
+            StageKind::Grpo(grpo) => ProblemStream::open(&grpo.prompts, Seed::new(0), 0)
+                .and_then(|stream| sandbox::languages(stream.file_problems()))
+                .map(|needed| languages.extend(needed)),
         };
         checked.with_context(|| format!("stage '{}'", stage.id))?;
     }
     if let Some(evaluation) = &config.evaluation {
-        evaluation_set(&evaluation.prompts, evaluation.n_problems).context("evaluation")?;
+        let problems = evaluation_set(&evaluation.prompts, evaluation.n_problems).context("evaluation")?;
+        languages.extend(sandbox::languages(&problems).context("evaluation")?);
     }
-    Ok(())
+    Ok(languages)
 }
 
 /// Runs one stage unless it is done, and gives back the hash of its inputs.

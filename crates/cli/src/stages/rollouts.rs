@@ -7,8 +7,9 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use ruminate_core::{Completion, FinishReason, PolicyVersion, Problem, Rollout, RolloutGroup, Seed};
 use ruminate_model::{ChatTemplate, ModelConfig, Policy, Tokenizer};
-use ruminate_rewards::{RewardMix, grade};
+use ruminate_rewards::{Graded, RewardMix, Submission, grade, grade_group};
 use ruminate_rollout::{Engine, EngineLimits, Event, Request, RolloutError, SamplingParams};
+use ruminate_sandbox::Sandbox;
 
 use crate::prompts::{Prompt, Prompter};
 use crate::recipe::{EvaluationConfig, GrpoConfig, Template};
@@ -19,7 +20,7 @@ pub(crate) const MAX_CACHE_BYTES: usize = 2 << 30;
 /// Longest sequences come in steps of so many tokens, so that the engine is not made anew for every longer prompt.
 const SEQUENCE_STEP: usize = 64;
 
-/// Threads that grade beside the engine.
+/// Threads that grade beside the engine where nothing waits for programs.
 const N_GRADERS: usize = 2;
 
 /// How completions are sampled and graded.
@@ -58,7 +59,7 @@ impl SampleSettings {
                 min_p: config.min_p,
             },
             stop: config.stop.clone(),
-            rewards: config.rewards,
+            rewards: config.rewards.clone(),
             max_batch: config.max_batch,
         }
     }
@@ -112,7 +113,7 @@ impl Sampler {
     }
 
     /// Graded rollouts of each problem, in the order of the problems. `seed` is the key of the step; a completion depends on it, the
-    /// problem's id and the sample's index only. `on_finished` hears how many completions and tokens there are.
+    /// problem's id and the sample's index only. `sandbox` runs the programs that problems ask for. `on_finished` hears how many completions and tokens there are.
     ///
     /// # Errors
     /// A question that the template or tokenizer refuses or that is too long, by problem; the engine's.
@@ -123,6 +124,7 @@ impl Sampler {
         text: PolicyText<'_>,
         problems: &[Problem],
         seed: Seed,
+        sandbox: Option<&Sandbox>,
         on_finished: &mut dyn FnMut(usize, usize),
     ) -> Result<(Vec<RolloutGroup>, SampleStats)> {
         let prompter = Prompter::new(self.settings.template, self.settings.system.as_deref(), text.chat)?;
@@ -131,14 +133,16 @@ impl Sampler {
         let started = Instant::now();
         let limits = self.limits(policy, &requests);
         let (mut n_finished, mut n_tokens) = (0, 0);
-        let grading = Grading { config: policy.config(), tokenizer: text.tokenizer, rewards: &self.settings.rewards.clone(), problems, prompts: &prompts };
+        let rewards = self.settings.rewards.clone();
+        let grading = Grading { config: policy.config(), tokenizer: text.tokenizer, rewards: &rewards, sandbox, problems, prompts: &prompts };
+        let n_graders = sandbox.map_or(N_GRADERS, Sandbox::n_slots);
         let engine = self.engine(policy, limits)?;
         // Completions are graded as they finish, beside the engine: programs under test run while the device samples.
         let (sampled, graded, rollout_secs) = std::thread::scope(|scope| {
             let (finished, queue) = mpsc::channel();
             let queue = Arc::new(Mutex::new(queue));
             let grader = |queue: Arc<_>| scope.spawn(move || grading.all(&queue));
-            let graders: Vec<_> = (0..N_GRADERS).map(|_| grader(Arc::clone(&queue))).collect();
+            let graders: Vec<_> = (0..n_graders).map(|_| grader(Arc::clone(&queue))).collect();
             let mut on_event = |event| match event {
                 Event::Token { .. } => n_tokens += 1,
                 Event::Finished { request_idx, sample_idx, completion } => {
@@ -165,7 +169,10 @@ impl Sampler {
                 groups[request_idx].rollouts.push(rollout);
             }
         }
-        groups.iter_mut().for_each(|group| group.rollouts.sort_by_key(|rollout| rollout.sample_idx));
+        for group in &mut groups {
+            group.rollouts.sort_by_key(|rollout| rollout.sample_idx);
+            grade_whole_group(group, &rewards);
+        }
         let reward_secs = started.elapsed().as_secs_f64() - rollout_secs;
         let stats = SampleStats { rollout_secs, reward_secs, n_sampled: n_tokens };
         Ok((groups, stats))
@@ -241,6 +248,7 @@ struct Grading<'a> {
     config: &'a ModelConfig,
     tokenizer: &'a Tokenizer,
     rewards: &'a RewardMix,
+    sandbox: Option<&'a Sandbox>,
     problems: &'a [Problem],
     prompts: &'a [Prompt],
 }
@@ -259,8 +267,25 @@ impl Grading<'_> {
     fn one(self, finished: Finished) -> Result<Rollout> {
         let Finished { request_idx, sample_idx, completion } = finished;
         let text = completion_text(self.config, self.tokenizer, &completion)?;
-        let (verdicts, reward) = grade(&self.problems[request_idx], &text, self.rewards, self.prompts[request_idx].opens_think);
+        let submission = Submission {
+            problem: &self.problems[request_idx],
+            text: &text,
+            n_tokens: completion.token_ids.len(),
+            prompt_opens_think: self.prompts[request_idx].opens_think,
+        };
+        let (verdicts, reward) = grade(&submission, self.rewards, self.sandbox)?;
         Ok(Rollout { sample_idx, completion, text, verdicts, reward })
+    }
+}
+
+/// Adds the verdicts that compare the completions of a group.
+fn grade_whole_group(group: &mut RolloutGroup, rewards: &RewardMix) {
+    let mut graded: Vec<Graded> =
+        group.rollouts.iter_mut().map(|rollout| (std::mem::take(&mut rollout.verdicts), rollout.reward)).collect();
+    let lengths = group.rollouts.iter().map(|rollout| rollout.completion.token_ids.len());
+    grade_group(&group.problem, rewards, &mut lengths.zip(&mut graded).collect::<Vec<_>>());
+    for (rollout, (verdicts, reward)) in group.rollouts.iter_mut().zip(graded) {
+        (rollout.verdicts, rollout.reward) = (verdicts, reward);
     }
 }
 

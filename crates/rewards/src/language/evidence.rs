@@ -16,13 +16,13 @@ const WEAK: f32 = 1.0;
 
 /// What a character or word that says nothing is worth: other languages write frequent words of their own every few words, and Japanese
 /// writes kana.
-const PLAIN: Fit = [0.0, -0.3];
+const PLAIN: Fit = [0.0, -0.2];
 
 /// Kana among Han characters, for the sides Chinese and Japanese.
 pub(super) const OF_KANA: Fit = [-STRONG, 0.0];
 
 /// Simplified characters that Japanese does not write, and particles.
-const SIMPLIFIED: &str = "这们么说时为还问题计设则结应该给让对两线边图长间开关发现样过进运连远选单实变认证试请谁话语读您你她吗呢吧啊哪够另俩仅约减\
+const SIMPLIFIED: &str = "个从无几很什吧它这们么说时为还问题计设则结应该给让对两线边图长间开关发现样过进运连远选单实变认证试请谁话语读您你她吗呢吧啊哪够另俩仅约减\
     负质错误验检确总积极级经济继续维绝统络绿红纯纸练组细终织绍买卖东车马鸟鱼员圆场块报处备复头夹奖妈审导岁师帮带归录忆态户执\
     扩扫护拟拥择挡损换显晓术杀杂权构标栏树桥欢毕汉汤沟泽测浓润涨渐满灭灵热爱爷环电畅盘监础离种称稳穷简类紧纠纪纷纹绕绘绪绩绵\
     综编缘缩罗罚职联聪脑脸舰艺节药获营虑虽补见观规视览觉订讨训议记讲许论访识诉评词译详课调谈谢谓贝财责败货购贵费资赛赞赢赵趋\
@@ -34,7 +34,7 @@ const TRADITIONAL: &str =
     "這們麼說對從實應讓將兩證讀變總數點圖發關檢驗當嗎妳單圓會經濟繼續與值內稱權學國來處樣轉邊氣擇滿假價顯斷聲體聽萬區醫兒它";
 
 /// Characters that Japanese writes more rarely than Chinese.
-const CHINESE_OFTEN: &str = "的是了在我就都也不那已而但之于他";
+const CHINESE_OFTEN: &str = "的是了在我就都也不那已而但之于他把此再如";
 
 /// Characters that Chinese writes otherwise.
 const JAPANESE: &str = "々対図値働込円変実応従駅経済検験権歳黒売読続総転様広楽沢択訳釈団囲圧栄営駆険県厳効黙桜斎雑児渋焼乗浄剰畳縄壌譲醸粋酔髄瀬\
@@ -47,7 +47,7 @@ const RUSSIAN: &str = "и в не на что это как по для из с 
     значит тогда затем потом теперь также только ещё уже очень можно нужно надо должны может можем получаем равно число чисел один одна одно \
     два две три четыре пять шесть семь восемь девять десять без под над перед те той та тому того само со во об ко ли лишь";
 /// Frequent words of Ukrainian, Bulgarian, Serbian and Belarusian in Cyrillic letters.
-const NOT_RUSSIAN: &str = "і в у не на що це як по для із з та й є а але або якщо то так ми він вона вони я ви його її їх все від до при за \
+const NOT_RUSSIAN: &str = "і и с о к в у не на що це як по для із з та й є а але або якщо то так ми він вона вони я ви його її їх все від до при за \
     був була було були бути ні де коли чому який яка яке які цей ця ці того тому отже тоді потім тепер також тільки ще вже дуже можна \
     треба потрібно може можемо маємо число се са е ще от със като това тази този тези той тя те ние вие аз които който която което \
     защото ако тогава след преди има няма може трябва че си го му ги или но при без под над две три едно един една \

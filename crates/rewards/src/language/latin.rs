@@ -46,7 +46,7 @@ const NOT_LISTED: f32 = -4.5;
 /// The fit of the other languages, beside the best one, for a word that nothing is known of.
 const OTHER: f32 = -2.0;
 /// The least fit of a language by letters.
-const FLOOR: f32 = -1.5;
+const FLOOR: f32 = -2.0;
 /// What a letter costs that no listed word of the language has.
 const STRANGE_LETTER: f32 = -4.0;
 /// How much the log-likelihoods of trigrams count: those of one word are not independent.
@@ -72,6 +72,10 @@ pub(super) fn read(token: &Token<'_>, follows: bool, buffer: &mut String) -> Lat
         return Latin::Symbol;
     }
     lower(&text, buffer);
+    // `NOT` is a word, `IT` and `AI` may as well be acronyms.
+    if case == Case::Upper && n_letters == 2 {
+        return Latin::Symbol;
+    }
     if let Some(listed) = MODEL.listed(buffer) {
         return Latin::Word(fit_of_listed(listed));
     }
@@ -79,12 +83,11 @@ pub(super) fn read(token: &Token<'_>, follows: bool, buffer: &mut String) -> Lat
     if n_letters <= 1 || !has_vowel || (n_letters == 2 && buffer.is_ascii()) || case == Case::Upper {
         return Latin::Symbol;
     }
-    let fit = MODEL.fit_of_letters(buffer);
-    let is_known_name = case == Case::Capital && NAME_SET.contains(buffer.split('\'').next().unwrap_or(buffer));
-    match case {
-        Case::Capital if is_known_name || !token.is_initial || !follows => Latin::Name(fit),
-        _ => Latin::Word(fit),
+    if case == Case::Capital && NAME_SET.contains(buffer.split('\'').next().unwrap_or(buffer)) {
+        return Latin::Symbol;
     }
+    let fit = MODEL.fit_of_letters(buffer);
+    if case == Case::Capital && !(token.is_initial && follows) { Latin::Name(fit) } else { Latin::Word(fit) }
 }
 
 /// Where a word has capital letters.
@@ -295,7 +298,7 @@ impl Model {
         let best = sums.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut fit = [if is_foreign { 0.0 } else { OTHER }; N];
         for (score, sum) in fit.iter_mut().zip(sums) {
-            *score = if is_foreign { FLOOR } else { (sum - best).max(FLOOR) };
+            *score = if is_foreign { NOT_LISTED } else { (sum - best).max(FLOOR) };
         }
         fit
     }

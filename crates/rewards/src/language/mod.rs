@@ -21,11 +21,11 @@ use latin::Latin;
 use runs::{Evidence, Gap, label};
 use words::{Script, Token, tokenize};
 
-/// What a target language has in advance where a paragraph begins, in nats: words that several languages share are taken for it.
-const TARGET_PRIOR: f32 = 3.0;
+/// What a target language has in advance where a paragraph begins and ends, in nats: words that several languages share are taken for it.
+const TARGET_PRIOR: f32 = 2.0;
 /// What Chinese has in advance over Japanese, Russian over other Cyrillic languages, and Arabic over Persian; Japanese has it over
 /// Chinese if it is the target. Less than a change of language, so that a first character goes with those behind it.
-const SCRIPT_PRIOR: f32 = 2.0;
+const SCRIPT_PRIOR: f32 = 1.0;
 
 /// The reasoning of a completion: what stands between `<think>` and `</think>`; an end that is missing means the rest of the text, a
 /// beginning that is missing (the prompt opened it) means from the start.
@@ -180,9 +180,12 @@ impl Counter {
         if let Some(target) = latin::LANGUAGES.iter().position(|&language| Some(language) == self.target) {
             prior[target] = TARGET_PRIOR;
         }
-        for (language, is_name) in label(&words, prior).into_iter().zip(is_name) {
-            if !is_name || usize::from(language) == latin::GERMAN {
-                self.counts.add(latin::LANGUAGES.get(usize::from(language)).copied());
+        let labels = label(&words, prior);
+        // Names alone make no German.
+        let is_german = labels.iter().zip(&is_name).any(|(&language, &is_name)| usize::from(language) == latin::GERMAN && !is_name);
+        for (language, is_name) in labels.into_iter().map(usize::from).zip(is_name) {
+            if !is_name || (language == latin::GERMAN && is_german) {
+                self.counts.add(latin::LANGUAGES.get(language).copied());
             }
         }
     }

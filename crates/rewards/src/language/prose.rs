@@ -8,7 +8,7 @@ const MAX_DOLLAR: usize = 1_000;
 /// The longest argument of a LaTeX command, in bytes.
 const MAX_ARGUMENT: usize = 1_000;
 /// The longest LaTeX environment, in bytes.
-const MAX_ENVIRONMENT: usize = 20_000;
+const MAX_ENVIRONMENT: usize = 5_000;
 /// The longest tag with attributes, in bytes.
 const MAX_TAG: usize = 200;
 

@@ -17,7 +17,7 @@ impl Gap {
     /// What a change of language costs at this gap, in nats.
     fn switch_cost(self) -> f32 {
         match self {
-            Self::Word => 3.0,
+            Self::Word => 3.5,
             Self::Clause => 2.5,
             Self::Line => 2.0,
             Self::Sentence => 2.0,
@@ -35,7 +35,7 @@ pub(super) struct Evidence<const N: usize> {
 }
 
 /// The language of each word, as an index: the path of the largest sum of fits less the costs of its changes (Viterbi's algorithm).
-/// `prior` is what each language gets at the beginning.
+/// `prior` is what each language gets at the beginning, and half of it at the end.
 pub(super) fn label<const N: usize>(words: &[Evidence<N>], prior: [f32; N]) -> Vec<u8> {
     let mut scores = prior;
     let mut came_from = Vec::with_capacity(words.len());
@@ -52,6 +52,9 @@ pub(super) fn label<const N: usize>(words: &[Evidence<N>], prior: [f32; N]) -> V
             *score += word.fit[language];
         }
         came_from.push(from);
+    }
+    for (score, prior) in scores.iter_mut().zip(prior) {
+        *score += 0.5 * prior;
     }
     let mut language = argmax(&scores) as u8;
     let mut labels: Vec<u8> = came_from

@@ -68,23 +68,19 @@ impl<'a> Reader<'_, 'a> {
     /// Reads what stands between two spaces. URLs, addresses and paths within it are passed over.
     fn chunk(&mut self, chunk: &'a str) {
         let may_refer = chunk.starts_with("www.") || chunk.bytes().any(|byte| matches!(byte, b'/' | b'@' | b':' | b'\\'));
-        if !may_refer {
-            return self.segments(chunk);
-        }
         // Chinese text has no spaces around a URL: only a stretch of ASCII can be one.
-        let mut rest = chunk;
-        while !rest.is_empty() {
-            let is_ascii = rest.as_bytes()[0].is_ascii();
-            let end = rest.find(|c: char| c.is_ascii() != is_ascii).unwrap_or(rest.len());
-            let (part, behind) = rest.split_at(end);
-            if is_ascii && is_reference(part) {
-                self.segments(&chunk[..chunk.len() - rest.len()]);
+        let (mut start, mut at) = (0, 0);
+        while may_refer && at < chunk.len() {
+            let is_ascii = chunk.as_bytes()[at].is_ascii();
+            let end = chunk[at..].find(|c: char| c.is_ascii() != is_ascii).map_or(chunk.len(), |offset| at + offset);
+            if is_ascii && is_reference(&chunk[at..end]) {
+                self.segments(&chunk[start..at]);
                 self.is_initial = false;
-                return self.chunk(behind);
+                start = end;
             }
-            rest = behind;
+            at = end;
         }
-        self.segments(chunk);
+        self.segments(&chunk[start..]);
     }
 
     fn segments(&mut self, chunk: &'a str) {
@@ -122,9 +118,11 @@ impl<'a> Reader<'_, 'a> {
 
     /// Reads one segment that begins with a letter, a digit or an underscore.
     fn word(&mut self, segment: &'a str, behind: &str) {
+        // Underscores around a word are emphasis.
+        let segment = segment.trim_matches('_');
         let has_digits = segment.bytes().any(|byte| byte.is_ascii_digit() || byte == b'_');
         if segment.is_ascii() {
-            if !has_digits && !is_call(behind) {
+            if !segment.is_empty() && !has_digits && !is_call(behind) {
                 return self.dotted(segment);
             }
             self.is_initial = false;

@@ -1,6 +1,8 @@
 //! Format: one `<think>…</think>`, then one `<answer>…</answer>`, and nothing else.
 
-use ruminate_core::{Outcome, Verdict};
+use ruminate_core::Verdict;
+
+use super::verdict;
 
 const TAGS: [&str; 4] = ["<think>", "</think>", "<answer>", "</answer>"];
 
@@ -9,10 +11,7 @@ const TAGS: [&str; 4] = ["<think>", "</think>", "<answer>", "</answer>"];
 ///
 /// `prompt_opens_think`: the prompt already ended with `<think>`, so the completion must not open it again.
 pub fn grade_format(text: &str, prompt_opens_think: bool) -> Verdict {
-    match flaw(text, prompt_opens_think) {
-        None => Verdict::right("one <think> and one <answer>, in order"),
-        Some(reason) => Verdict::none(Outcome::Wrong, reason),
-    }
+    verdict(flaw(text, prompt_opens_think), "one <think> and one <answer>, in order")
 }
 
 fn flaw(text: &str, prompt_opens_think: bool) -> Option<String> {
