@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ruminate_core::Language;
 use ruminate_rewards::GoldError;
 
 /// Why problems could not be had.
@@ -86,5 +87,11 @@ pub enum TaskError {
         max: u32,
         /// What was asked for.
         found: u32,
+    },
+    /// The synthetic world is not written in this language.
+    #[error("the synthetic world is in the languages en and zh, found {found}")]
+    Language {
+        /// What was asked for.
+        found: Language,
     },
 }

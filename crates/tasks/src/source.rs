@@ -139,7 +139,8 @@ impl Row<'_> {
                 let (numbers, target) = (self.integers("nums")?, self.integer("target")?);
                 let question = match self.first_of(&["prompt", "question"]) {
                     field if self.fields.contains_key(field) => self.text(field)?.to_owned(),
-                    _ => countdown_question(&numbers, target, self.language),
+                    _ => countdown_question(&numbers, target, self.language)
+                        .ok_or_else(|| self.field_error("prompt", "a question, for the built-in ones are in en and zh only"))?,
                 };
                 self.build(&question, Gold::Countdown { numbers, target }, Some("id"))
             }
@@ -236,10 +237,14 @@ fn level(value: &Value) -> Option<u32> {
     }
 }
 
-fn countdown_question(numbers: &[i64], target: i64, language: Language) -> String {
+/// The question of a puzzle that comes without one, in the languages that have a template for it.
+fn countdown_question(numbers: &[i64], target: i64, language: Language) -> Option<String> {
     match language {
-        Language::En => format!("Write an expression that equals {target}, with + - * / and each of the numbers {numbers:?} exactly once."),
-        Language::Zh => format!("用 {numbers:?} 中的每个数恰好一次，通过加减乘除得到 {target}。"),
+        Language::En => {
+            Some(format!("Write an expression that equals {target}, with + - * / and each of the numbers {numbers:?} exactly once."))
+        }
+        Language::Zh => Some(format!("用 {numbers:?} 中的每个数恰好一次，通过加减乘除得到 {target}。")),
+        _ => None,
     }
 }
 

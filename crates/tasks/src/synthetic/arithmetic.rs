@@ -2,7 +2,8 @@
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use ruminate_core::Language;
+
+use super::Tongue;
 
 /// Every intermediate result is in 0..=999; products stay at or below this, so that each is a small step.
 const MAX_PRODUCT: i64 = 300;
@@ -80,10 +81,10 @@ impl Chain {
         text
     }
 
-    pub(super) fn question(&self, language: Language) -> String {
+    pub(super) fn question(&self, language: Tongue) -> String {
         match language {
-            Language::En => format!("compute {}", self.expression()),
-            Language::Zh => format!("计算{}", self.expression()),
+            Tongue::En => format!("compute {}", self.expression()),
+            Tongue::Zh => format!("计算{}", self.expression()),
         }
     }
 

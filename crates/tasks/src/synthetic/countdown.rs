@@ -5,7 +5,9 @@ use std::fmt;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use ruminate_core::{Gold, Language};
+use ruminate_core::Gold;
+
+use super::Tongue;
 
 const MAX_VALUE: i64 = 999;
 
@@ -32,12 +34,12 @@ impl Puzzle {
         }
     }
 
-    pub(super) fn question(&self, language: Language) -> String {
+    pub(super) fn question(&self, language: Tongue) -> String {
         let numbers: Vec<String> = self.numbers.iter().map(ToString::to_string).collect();
         let (numbers, target) = (numbers.join(" "), self.target);
         match language {
-            Language::En => format!("make {target} from {numbers}"),
-            Language::Zh => format!("用{numbers}得到{target}"),
+            Tongue::En => format!("make {target} from {numbers}"),
+            Tongue::Zh => format!("用{numbers}得到{target}"),
         }
     }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use ruminate_core::{Gold, Language};
+use ruminate_core::Gold;
+
+use super::Tongue;
 
 pub(super) const NAMES: [char; 5] = ['A', 'B', 'C', 'D', 'E'];
 
@@ -103,32 +105,32 @@ impl Puzzle {
         }
     }
 
-    pub(super) fn question(&self, language: Language) -> String {
+    pub(super) fn question(&self, language: Tongue) -> String {
         let says: Vec<String> = (0..self.names.len()).map(|speaker| self.says(speaker, language)).collect();
         match language {
-            Language::En => format!("{} who is who?", says.join(" ")),
-            Language::Zh => format!("{}谁是谁？", says.concat()),
+            Tongue::En => format!("{} who is who?", says.join(" ")),
+            Tongue::Zh => format!("{}谁是谁？", says.concat()),
         }
     }
 
     /// The line of a speaker, with its full stop.
-    pub(super) fn says(&self, speaker: usize, language: Language) -> String {
+    pub(super) fn says(&self, speaker: usize, language: Tongue) -> String {
         let name = |person: usize| self.names[person];
         let claim = |claim: Claim| claim_text(self.names[claim.0], claim.1, language);
         let text = match (self.statements[speaker], language) {
             (Statement::Is(a), _) => claim(a),
-            (Statement::Alike(a, b), Language::En) => format!("{} and {} are the same", name(a), name(b)),
-            (Statement::Alike(a, b), Language::Zh) => format!("{}和{}相同", name(a), name(b)),
-            (Statement::Differ(a, b), Language::En) => format!("{} and {} are different", name(a), name(b)),
-            (Statement::Differ(a, b), Language::Zh) => format!("{}和{}不同", name(a), name(b)),
-            (Statement::Either(a, b), Language::En) => format!("{} or {}", claim(a), claim(b)),
-            (Statement::Either(a, b), Language::Zh) => format!("{}或{}", claim(a), claim(b)),
-            (Statement::Both(a, b), Language::En) => format!("{} and {}", claim(a), claim(b)),
-            (Statement::Both(a, b), Language::Zh) => format!("{}且{}", claim(a), claim(b)),
+            (Statement::Alike(a, b), Tongue::En) => format!("{} and {} are the same", name(a), name(b)),
+            (Statement::Alike(a, b), Tongue::Zh) => format!("{}和{}相同", name(a), name(b)),
+            (Statement::Differ(a, b), Tongue::En) => format!("{} and {} are different", name(a), name(b)),
+            (Statement::Differ(a, b), Tongue::Zh) => format!("{}和{}不同", name(a), name(b)),
+            (Statement::Either(a, b), Tongue::En) => format!("{} or {}", claim(a), claim(b)),
+            (Statement::Either(a, b), Tongue::Zh) => format!("{}或{}", claim(a), claim(b)),
+            (Statement::Both(a, b), Tongue::En) => format!("{} and {}", claim(a), claim(b)),
+            (Statement::Both(a, b), Tongue::Zh) => format!("{}且{}", claim(a), claim(b)),
         };
         match language {
-            Language::En => format!("{}: {text}.", name(speaker)),
-            Language::Zh => format!("{}：{text}。", name(speaker)),
+            Tongue::En => format!("{}: {text}.", name(speaker)),
+            Tongue::Zh => format!("{}：{text}。", name(speaker)),
         }
     }
 
@@ -150,12 +152,12 @@ impl Puzzle {
 }
 
 /// `A is a knight` or `A是骑士`.
-pub(super) fn claim_text(name: char, role: bool, language: Language) -> String {
+pub(super) fn claim_text(name: char, role: bool, language: Tongue) -> String {
     match (language, role) {
-        (Language::En, true) => format!("{name} is a knight"),
-        (Language::En, false) => format!("{name} is a knave"),
-        (Language::Zh, true) => format!("{name}是骑士"),
-        (Language::Zh, false) => format!("{name}是无赖"),
+        (Tongue::En, true) => format!("{name} is a knight"),
+        (Tongue::En, false) => format!("{name} is a knave"),
+        (Tongue::Zh, true) => format!("{name}是骑士"),
+        (Tongue::Zh, false) => format!("{name}是无赖"),
     }
 }
 

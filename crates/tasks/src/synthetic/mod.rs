@@ -88,7 +88,7 @@ impl Split {
 /// Problem number `index` of a kind, difficulty, language and split.
 ///
 /// # Errors
-/// [`TaskError::Difficulty`] if the kind has no such difficulty.
+/// [`TaskError::Difficulty`] if the kind has no such difficulty, [`TaskError::Language`] for other languages than English and Chinese.
 pub fn generate(
     kind: SyntheticKind,
     difficulty: u32,
@@ -100,11 +100,11 @@ pub fn generate(
     if !(1..=kind.max_difficulty()).contains(&difficulty) {
         return Err(TaskError::Difficulty { kind: kind.as_str(), max: kind.max_difficulty(), found: difficulty });
     }
-    let language_name = language_name(language);
-    let id = format!("{kind}/{difficulty}/{}/{language_name}/{index}", split.as_str());
+    let tongue = Tongue::of(language)?;
+    let id = format!("{kind}/{difficulty}/{}/{}/{index}", split.as_str(), tongue.as_str());
     let mut rng = seed.with(&id).rng();
     let content = Content::sample(kind, difficulty, split, &mut rng);
-    Ok(content.problem(ProblemId(id), difficulty, language))
+    Ok(content.problem(ProblemId(id), difficulty, tongue))
 }
 
 /// The prompt of the template `tiny`: the question between the fewest marks that tell a base model who speaks.
@@ -112,10 +112,31 @@ pub fn tiny_prompt(question: &str) -> String {
     format!("User: {question}\nAssistant:")
 }
 
-fn language_name(language: Language) -> &'static str {
-    match language {
-        Language::En => "en",
-        Language::Zh => "zh",
+/// The languages that the world is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tongue {
+    En,
+    Zh,
+}
+
+impl Tongue {
+    fn of(language: Language) -> Result<Self, TaskError> {
+        match language {
+            Language::En => Ok(Self::En),
+            Language::Zh => Ok(Self::Zh),
+            found => Err(TaskError::Language { found }),
+        }
+    }
+
+    fn language(self) -> Language {
+        match self {
+            Self::En => Language::En,
+            Self::Zh => Language::Zh,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        self.language().as_str()
     }
 }
 
@@ -157,15 +178,13 @@ impl Content {
         if hash.is_multiple_of(HELD_OUT_EVERY) { Split::HeldOut } else { Split::Train }
     }
 
-    fn problem(&self, id: ProblemId, difficulty: u32, language: Language) -> Problem {
+    fn problem(&self, id: ProblemId, difficulty: u32, tongue: Tongue) -> Problem {
         let (kind, question, gold) = match self {
-            Self::Arithmetic(chain) => {
-                (SyntheticKind::Arithmetic, chain.question(language), Gold::Value { text: chain.value().to_string() })
-            }
-            Self::Countdown(puzzle) => (SyntheticKind::Countdown, puzzle.question(language), puzzle.gold()),
-            Self::Logic(puzzle) => (SyntheticKind::Logic, puzzle.question(language), puzzle.gold()),
+            Self::Arithmetic(chain) => (SyntheticKind::Arithmetic, chain.question(tongue), Gold::Value { text: chain.value().to_string() }),
+            Self::Countdown(puzzle) => (SyntheticKind::Countdown, puzzle.question(tongue), puzzle.gold()),
+            Self::Logic(puzzle) => (SyntheticKind::Logic, puzzle.question(tongue), puzzle.gold()),
         };
-        Problem { id, kind: kind.as_str().to_owned(), question, gold, language, difficulty: Some(difficulty) }
+        Problem { id, kind: kind.as_str().to_owned(), question, gold, language: tongue.language(), difficulty: Some(difficulty) }
     }
 }
 

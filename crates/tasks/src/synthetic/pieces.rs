@@ -1,7 +1,6 @@
 //! The vocabulary of the tiny world.
 
-use ruminate_core::Language;
-
+use super::Tongue;
 use super::corpus::Words;
 use super::logic::NAMES;
 
@@ -18,7 +17,7 @@ pub fn pieces() -> Vec<String> {
     }
     pieces.push("谁是谁".to_owned());
     pieces.extend(MARKS.into_iter().chain(ENGLISH).chain(CHINESE).map(String::from));
-    for language in [Language::En, Language::Zh] {
+    for language in [Tongue::En, Tongue::Zh] {
         pieces.extend(Words::of(language).all().into_iter().map(String::from));
     }
     pieces

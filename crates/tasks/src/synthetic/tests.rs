@@ -52,6 +52,8 @@ fn generation_depends_on_every_argument_and_nothing_else() {
     let error = generate(SyntheticKind::Logic, 5, Language::En, Split::Train, 0, Seed::new(1)).unwrap_err();
     assert_eq!(error.to_string(), "logic has difficulties 1 to 4, found 5");
     assert!(generate(SyntheticKind::Logic, 0, Language::En, Split::Train, 0, Seed::new(1)).is_err());
+    let error = generate(SyntheticKind::Logic, 1, Language::Fr, Split::Train, 0, Seed::new(1)).unwrap_err();
+    assert_eq!(error.to_string(), "the synthetic world is in the languages en and zh, found fr");
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use ruminate_core::Language;
 
 use super::{Pen, Plan, Style, Words};
+use crate::synthetic::Tongue;
 use crate::synthetic::logic::{Puzzle, Statement, claim_text};
 
 type Roles = Vec<Option<bool>>;
@@ -34,11 +34,11 @@ pub(super) fn reason(puzzle: &Puzzle, plan: Plan, pen: &mut Pen, rng: &mut ChaCh
     answer(puzzle, &roles, pen.language)
 }
 
-fn answer(puzzle: &Puzzle, roles: &[bool], language: Language) -> String {
+fn answer(puzzle: &Puzzle, roles: &[bool], language: Tongue) -> String {
     let mut people: Vec<(char, bool)> = puzzle.names.iter().copied().zip(roles.iter().copied()).collect();
     people.sort_unstable();
     let claims: Vec<String> = people.into_iter().map(|(name, role)| claim_text(name, role, language)).collect();
-    claims.join(if language == Language::En { ", " } else { "，" })
+    claims.join(if language == Tongue::En { ", " } else { "，" })
 }
 
 /// Random roles that are not the right ones.
@@ -186,7 +186,7 @@ fn write_log(puzzle: &Puzzle, log: &[Line], pen: &mut Pen, rng: &mut ChaCha8Rng)
             Says::So(person, role, because) => {
                 if let Some(speaker) = because {
                     quote(speaker);
-                    pen.text.push_str(if language == Language::En { " " } else { "，" });
+                    pen.text.push_str(if language == Tongue::En { " " } else { "，" });
                 }
                 pen.text.push_str(words.so);
                 pen.text.push_str(&claim_text(puzzle.names[person], role, language));

@@ -11,12 +11,12 @@ mod words;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use ruminate_core::{Language, Problem, ProblemId, Seed};
+use ruminate_core::{Problem, ProblemId, Seed};
 use serde::{Deserialize, Serialize};
 
 pub(super) use words::Words;
 
-use super::{Content, Split, SyntheticKind, language_name, tiny_prompt};
+use super::{Content, Split, SyntheticKind, Tongue, tiny_prompt};
 
 /// How a response goes about a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -92,7 +92,7 @@ pub fn document(seed: Seed, index: u64, mix: &CorpusMix) -> Document {
     let kind = SyntheticKind::ALL[kind_idx];
     let difficulty = rng.random_range(1..=mix.max_difficulty[kind_idx].clamp(1, kind.max_difficulty()));
     let style = Style::ALL[pick(&mix.styles, rng)];
-    let language = if chance(mix.chinese, rng) { Language::Zh } else { Language::En };
+    let language = if chance(mix.chinese, rng) { Tongue::Zh } else { Tongue::En };
     let content = Content::sample(kind, difficulty, Split::Train, rng);
 
     let mut pen = Pen { text: String::new(), language, mixed: chance(mix.mixed, rng), open: false };
@@ -108,7 +108,7 @@ pub fn document(seed: Seed, index: u64, mix: &CorpusMix) -> Document {
     };
     let response =
         if chance(mix.well_formed, rng) { well_formed(&pen.text, &answer) } else { ill_formed(&pen.text, &answer, style, language, rng) };
-    let id = ProblemId(format!("corpus/{kind}/{difficulty}/{}/{index}", language_name(language)));
+    let id = ProblemId(format!("corpus/{kind}/{difficulty}/{}/{index}", language.as_str()));
     let problem = content.problem(id, difficulty, language);
     Document { prompt: tiny_prompt(&problem.question), response, problem, style }
 }
@@ -137,7 +137,7 @@ fn direct_skill(kind: SyntheticKind, difficulty: u32) -> f64 {
 #[derive(Debug)]
 struct Pen {
     text: String,
-    language: Language,
+    language: Tongue,
     /// Whether each line picks its language anew.
     mixed: bool,
     /// Whether the next line goes on behind a word that already stands on its own line.
@@ -146,14 +146,14 @@ struct Pen {
 
 impl Pen {
     /// Starts a line and says whose words it uses.
-    fn line(&mut self, rng: &mut ChaCha8Rng) -> Language {
+    fn line(&mut self, rng: &mut ChaCha8Rng) -> Tongue {
         if !self.text.is_empty() && !std::mem::take(&mut self.open) {
             self.text.push('\n');
         }
         match (self.mixed && rng.random_bool(0.5), self.language) {
             (false, language) => language,
-            (true, Language::En) => Language::Zh,
-            (true, Language::Zh) => Language::En,
+            (true, Tongue::En) => Tongue::Zh,
+            (true, Tongue::Zh) => Tongue::En,
         }
     }
 
@@ -181,7 +181,7 @@ fn well_formed(reasoning: &str, answer: &str) -> String {
 }
 
 /// The ways in which a base model misses the format. Without tags, a direct response has no reasoning but the answer itself.
-fn ill_formed(reasoning: &str, answer: &str, style: Style, language: Language, rng: &mut ChaCha8Rng) -> String {
+fn ill_formed(reasoning: &str, answer: &str, style: Style, language: Tongue, rng: &mut ChaCha8Rng) -> String {
     let phrase = Words::of(language).answer_is;
     let direct = style == Style::Direct;
     match rng.random_range(0..8) {

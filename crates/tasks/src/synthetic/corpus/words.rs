@@ -1,6 +1,6 @@
 //! The words of reasoning, in both languages. Each is one piece of the tiny vocabulary.
 
-use ruminate_core::Language;
+use crate::synthetic::Tongue;
 
 #[derive(Debug)]
 pub(in crate::synthetic) struct Words {
@@ -52,10 +52,10 @@ const ZH: Words = Words {
 };
 
 impl Words {
-    pub(in crate::synthetic) fn of(language: Language) -> &'static Self {
+    pub(in crate::synthetic) fn of(language: Tongue) -> &'static Self {
         match language {
-            Language::En => &EN,
-            Language::Zh => &ZH,
+            Tongue::En => &EN,
+            Tongue::Zh => &ZH,
         }
     }
 
