@@ -1,6 +1,7 @@
 //! `ruminate`: the DeepSeek-R1 training recipe as one program.
 
 mod commands;
+mod endpoint;
 mod grading;
 mod models;
 mod problems;

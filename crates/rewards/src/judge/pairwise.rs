@@ -2,7 +2,7 @@
 //!
 //! Judges favour a place, often the first. So each order is asked as often as the other, the scores are brought back to the responses,
 //! and a preference is what is left of the mean difference: it must be larger than a margin, and both orders must agree on it.
-//! DeepSeek-R1 (Nature 2025, supplement) asks four times with sides swapped and keeps pairs with a mean difference above 1.
+//! DeepSeek-R1 (arXiv:2501.12948v2, supplement) asks four times with sides swapped and keeps pairs with a mean difference above 1.
 
 use ruminate_core::{Message, Role};
 use serde::{Deserialize, Serialize};
