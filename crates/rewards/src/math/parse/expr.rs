@@ -247,7 +247,11 @@ impl Parser<'_, '_> {
             let inner = self.deeper(Self::exponent)?;
             return Ok(if sign == '-' { Expr::negative(inner) } else { inner });
         }
-        let exponent = self.deeper(Self::atom)?;
+        let mut exponent = self.deeper(Self::atom)?;
+        if let (Some('\''), Expr::Symbol(name)) = (self.sign(), &mut exponent) {
+            self.advance()?;
+            name.push('\'');
+        }
         if self.sign() == Some('^') {
             self.advance()?;
             let higher = self.deeper(Self::exponent)?;

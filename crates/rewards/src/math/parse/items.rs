@@ -206,7 +206,7 @@ impl Parser<'_, '_> {
 
     /// One set, tuple, interval, matrix, date, quantity, …
     fn part(&mut self) -> Result<Answer, ParseError> {
-        self.work.pay(8)?;
+        self.work.pay(60)?;
         self.deeper(Self::part_here)
     }
 

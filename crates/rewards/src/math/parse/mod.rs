@@ -18,6 +18,9 @@ mod render;
 mod units;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 
 pub(super) use words::month;
@@ -339,7 +342,7 @@ fn merge_thousands<'a>(tokens: &[Token<'a>], flipped: bool, seen: &mut u8, work:
     let mut depth = 0_i64;
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
-        work.pay(2)?;
+        work.pay(6)?;
         match token.kind {
             Kind::Sign('(' | '[' | '⦃' | '⟨') => depth += 1,
             Kind::Sign(')' | ']' | '⦄' | '⟩') => depth -= 1,
