@@ -1,4 +1,4 @@
-//! What a written answer says, before any arithmetic: the tree that [`parse`](super::parse) builds and [`compare`](super::compare) reads.
+//! What a written answer says, before any arithmetic: the tree that [`parse`](super::parse) builds and the comparison reads.
 
 use dashu_int::UBig;
 use dashu_ratio::RBig;
