@@ -222,9 +222,9 @@ impl<'a> Lexer<'a> {
             '*' if rest.starts_with("**") => {
                 // A power between operands; at the end it closes Markdown's bold type.
                 if self.at >= self.closing {
-                    self.skip(2)
+                    self.skip(2);
                 } else {
-                    self.sign('^', 2)
+                    self.sign('^', 2);
                 }
                 Ok(())
             }

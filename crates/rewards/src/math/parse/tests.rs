@@ -274,7 +274,7 @@ fn units_are_read_and_reduced() {
         ("35^\\circ 18^\\prime", "quantity 353/10°"),
         ("180^\\circ - 2x", "quantity (180 - 2*x)°"),
         ("20°C", "quantity 20 °C"),
-        ("\\frac{\\pi}{3} \\text{ radians}", "quantity (π/3) rad"),
+        ("\\frac{\\pi}{3} \\text{ radians}", "quantity π/3 rad"),
         ("18 eggs", "quantity 18 eggs"),
         ("3 red balls", "quantity 3 red balls"),
         ("5厘米", "quantity 5 厘米"),
