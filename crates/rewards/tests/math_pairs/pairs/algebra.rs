@@ -298,7 +298,7 @@ fn several_variables(dice: &mut Dice) -> Group {
             ],
         ),
         _ => Group::new(
-            frac(format!("{m}{u}{v}^2"), format!("{w}")),
+            frac(format!("{m}{u}{v}^2"), w),
             vec![
                 format!("\\frac{{{m}{v}^2{u}}}{{{w}}}"),
                 format!("{m}{u}{v}^2{w}^{{-1}}"),

@@ -1,20 +1,22 @@
 //! Small writers of LaTeX and exact fractions.
 
+use std::fmt::Display;
+
 use super::dice::Dice;
 
 /// `\frac{a}{b}`.
-pub(super) fn frac(above: impl ToString, below: impl ToString) -> String {
-    format!("\\frac{{{}}}{{{}}}", above.to_string(), below.to_string())
+pub(super) fn frac(above: impl Display, below: impl Display) -> String {
+    format!("\\frac{{{above}}}{{{below}}}")
 }
 
 /// `\sqrt{a}`.
-pub(super) fn sqrt(inside: impl ToString) -> String {
-    format!("\\sqrt{{{}}}", inside.to_string())
+pub(super) fn sqrt(inside: impl Display) -> String {
+    format!("\\sqrt{{{inside}}}")
 }
 
 /// `a^{b}`.
-pub(super) fn pow(base: impl ToString, exponent: impl ToString) -> String {
-    format!("{}^{{{}}}", base.to_string(), exponent.to_string())
+pub(super) fn pow(base: impl Display, exponent: impl Display) -> String {
+    format!("{base}^{{{exponent}}}")
 }
 
 /// Texts from string slices.
