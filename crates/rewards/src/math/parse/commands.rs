@@ -17,6 +17,8 @@ pub(super) enum Meaning {
     Upright,
     /// Its group is the letter of a number set.
     Board,
+    /// What follows in its group is text: `\rm`.
+    Roman,
     /// It is a sign.
     Sign(char),
     /// It is a name: of a function or a letter.
@@ -41,9 +43,9 @@ pub(super) fn meaning(name: &str) -> Meaning {
     match name {
         "quad" | "qquad" | "enspace" | "enskip" | "space" | "thinspace" | "medspace" | "thickspace" | "hfill" | "nobreakspace"
         | "newline" | "hline" => Space,
-        "displaystyle" | "textstyle" | "scriptstyle" | "scriptscriptstyle" | "limits" | "nolimits" | "rm" | "bf" | "it" | "sf" | "tt"
-        | "cal" | "mathstrut" | "strut" | "null" | "noindent" | "centering" | "large" | "Large" | "small" | "normalsize" | "relax"
-        | "protect" | "allowbreak" | "negthinspace" | "ensuremath" | "hspace*" => Nothing,
+        "displaystyle" | "textstyle" | "scriptstyle" | "scriptscriptstyle" | "limits" | "nolimits" | "bf" | "it" | "sf" | "tt" | "cal"
+        | "mathstrut" | "strut" | "null" | "noindent" | "centering" | "large" | "Large" | "small" | "normalsize" | "relax" | "protect"
+        | "allowbreak" | "negthinspace" | "ensuremath" | "hspace*" => Nothing,
         "phantom" | "hphantom" | "vphantom" | "hspace" | "vspace" | "color" | "tag" | "label" | "kern" | "mspace" | "textcolor" => Skip(1),
         "mathbf" | "boldsymbol" | "bm" | "mathit" | "mathcal" | "mathscr" | "mathfrak" | "mathsf" | "mathtt" | "boxed" | "fbox"
         | "framebox" | "vec" | "hat" | "widehat" | "tilde" | "underline" | "mathop" | "mathord" | "mathbin" | "mathrel" | "mathinner"
@@ -52,6 +54,7 @@ pub(super) fn meaning(name: &str) -> Meaning {
         | "Biggr" | "bigm" | "Bigm" | "biggm" | "Biggm" => Delimiter,
         "text" | "mathrm" | "textrm" | "textbf" | "textsf" | "texttt" | "textnormal" | "textup" | "mbox" | "hbox" | "operatorname"
         | "mathnormal" | "unit" | "rom" => Upright,
+        "rm" => Meaning::Roman,
         "mathbb" | "mathds" | "Bbb" => Meaning::Board,
         "R" | "reals" | "Reals" => Sign('ℝ'),
         "Z" | "integers" => Sign('ℤ'),
@@ -235,7 +238,7 @@ pub(super) fn fold(c: char) -> char {
 
 /// Whether a character (folded) stands for itself as a sign.
 pub(super) fn is_sign(c: char) -> bool {
-    c.is_ascii_punctuation() || "≤≥≠≈≡∈∉∪∩∖±∓°‰€£¥₹⌊⌋⌈⌉⟨⟩‖∅∞√∛∜∑∏…ℝℤℚℕℂ∠△∣→∧∨⇒".contains(c)
+    c.is_ascii_punctuation() || "≤≥≠≈≡∈∉∪∩∖±∓°‰¢€£¥₹⌊⌋⌈⌉⟨⟩‖∅∞√∛∜∑∏…ℝℤℚℕℂ∠△∣→∧∨⇒".contains(c)
 }
 
 /// Characters without width, and marks that LaTeX-to-text tools leave behind.

@@ -68,6 +68,7 @@ fn numbers_are_exact_in_every_spelling() {
         ("1e-3", "0.001"),
         ("1.5 \\times 10^5", "150000"),
         ("1.5×10⁻³", "0.0015"),
+        ("1.5x10^3", "1500"),
         ("3.0 \\cdot 10^{-4}", "0.00030"),
         ("1e999999", "1*10^999999"),
         ("0.\\overline{3}", "1/3"),
@@ -184,6 +185,8 @@ fn roots_functions_and_bounds() {
         ("\\binom{n}{k}", "binom(n, k)"),
         ("\\dbinom n k", "binom(n, k)"),
         ("{n \\choose k}", "binom(n, k)"),
+        ("5 \\choose 2", "binom(5, 2)"),
+        ("_5C_2", "binom(5, 2)"),
         ("C(5,2)", "binom(5, 2)"),
         ("|x-3|", "abs(x - 3)"),
         ("||x|-1|", "abs(abs(x) - 1)"),
@@ -241,6 +244,7 @@ fn layout_means_nothing() {
         ("about 5", "5"),
         ("５，", "5"),
         ("((((1))))", "1"),
+        ("\"5\".", "5"),
     ]);
 }
 
@@ -259,6 +263,9 @@ fn units_are_read_and_reduced() {
         ("5'10\"", "quantity 35/6 '"),
         ("5 feet 10 inches", "quantity 35/6 feet"),
         ("2 hours and 30 minutes", "quantity 5/2 hours"),
+        ("2h30m", "quantity 5/2 h"),
+        ("5 {\\rm cm}", "quantity 5 cm"),
+        ("25¢", "quantity 25 ¢"),
         ("\\$1{,}234.50", "quantity $1234.50"),
         ("$5", "quantity $5"),
         ("-\\$5", "quantity $-5"),
@@ -315,6 +322,7 @@ fn brackets_make_tuples_sets_and_intervals() {
         ("(0^\\circ, 90^\\circ)", &["tuple (0°, 90°)"]),
         ("(1,234)", &["tuple (1, 234)", "interval (1, 234)"]),
         ("1,234", &["expr 1234", "list 1, 234"]),
+        ("12,34,567", &["list 12, 34, 567"]),
         ("\\{1,000, 2,000\\}", &["set \\{1000, 2000\\}"]),
         ("\\{1,2,3\\}", &["set \\{1, 2, 3\\}"]),
         ("{1,2}", &["set \\{1, 2\\}", "list 1, 2"]),
@@ -349,6 +357,7 @@ fn matrices_with_spacing_and_factors() {
         ("\\begin{pmatrix} 1 & 3 \\\\ 2 & 4 \\end{pmatrix}^T", &[square]),
         ("\\begin{pmatrix} 1 \\\\ 2 \\end{pmatrix}", &["matrix \\begin{pmatrix} 1 \\\\ 2 \\end{pmatrix}"]),
         ("\\frac12 \\begin{pmatrix} a \\\\ 2 \\end{pmatrix}", &["matrix \\begin{pmatrix} (1/2)*a \\\\ (1/2)*2 \\end{pmatrix}"]),
+        ("\\begin{cases} x & \\text{if } x > 0 \\\\ 0 & \\text{otherwise} \\end{cases}", &["list (x, x > 0), (0, otherwise)"]),
         ("\\begin{cases} x = 1 \\\\ y = 2 \\end{cases}", &["list x = 1, y = 2"]),
         ("\\begin{aligned} x &= 1, \\\\ y &= 2 \\end{aligned}", &["list x = 1, y = 2"]),
     ]);
