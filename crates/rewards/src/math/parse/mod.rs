@@ -134,7 +134,7 @@ enum Fork {
     Colon,
     /// `1/2x` is x/2, or 1/(2x).
     Slash,
-    /// `3 and 1/2` is a list, or a mixed number; `2:3` parts of other words.
+    /// `3 and 1/2` is a list, or a mixed number.
     And,
 }
 
