@@ -163,7 +163,7 @@ impl Parser<'_, '_> {
             Kind::Word(word) => {
                 let taken = words::is_joint(word) || words::relation(word).is_some() || words::is_operator(word) || self.unit_at(at);
                 let union = word == "U" && self.upright(at);
-                !taken && !union && words::is_mathematics(word)
+                !taken && !union && words::number(word).is_none() && words::is_mathematics(word)
             }
             Kind::Name(name) => !matches!(*name, "mod" | "pmod"),
             Kind::Number(_) => self.number_multiplies(at),
