@@ -117,9 +117,11 @@ fn order_and_number_of_answers_are_choices() {
     assert_eq!(tags.iter().map(|found| found.text).collect::<Vec<_>>(), ["1", "2"]);
 }
 
-/// Texts full of marks that lead nowhere: ten times the text takes about ten times the time.
+/// Texts full of marks that lead nowhere. Work that grew with the square of the length would take several seconds here; linear work
+/// takes some milliseconds, and a busy machine may take its time.
 #[test]
 fn extraction_is_linear_in_hostile_text() {
+    const BYTES: usize = 400_000;
     let marks = [
         "\\boxed{",
         "<answer>",
@@ -147,21 +149,21 @@ fn extraction_is_linear_in_hostile_text() {
         "x = 1, ",
         "and ",
         "answer is $$\n",
+        "answer is\n",
+        "1!",
+        "n",
     ];
     for mark in marks {
-        let seconds = |len: usize| {
-            let text = mark.repeat(len / mark.len());
-            let best = (0..3).map(|_| {
+        let text = mark.repeat(BYTES / mark.len());
+        for place in Extraction::default().order {
+            let extraction = Extraction { order: vec![place], several: Several::AllAgree };
+            let seconds = (0..3).map(|_| {
                 let start = Instant::now();
-                for order in [Place::Tag, Place::Boxed, Place::Hashes, Place::Phrase, Place::Math, Place::Rest] {
-                    let _ = candidates(&text, &Extraction { order: vec![order], several: Several::AllAgree });
-                }
+                let _ = candidates(&text, &extraction);
                 start.elapsed().as_secs_f64()
             });
-            best.fold(f64::INFINITY, f64::min)
-        };
-        let (short, long) = (seconds(20_000), seconds(200_000));
-        assert!(long < 40.0 * short + 0.002, "{mark:?}: {short} s for 20k characters, {long} s for 200k");
-        assert!(long < 0.05, "{mark:?}: {long} s");
+            let best = seconds.fold(f64::INFINITY, f64::min);
+            assert!(best < 0.3, "{mark:?} at {place:?}: {best} s");
+        }
     }
 }

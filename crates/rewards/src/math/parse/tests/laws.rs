@@ -269,7 +269,7 @@ fn hostile_texts_end_within_their_budget() {
         let _ = read(text);
         // Far above the budget, so that a busy machine passes, and far below what quadratic work would take.
         assert!(
-            start.elapsed() < Duration::from_millis(400),
+            start.elapsed() < Duration::from_millis(800),
             "{:?} {} bytes: {:?}",
             &text[..text.floor_char_boundary(12)],
             text.len(),
