@@ -166,11 +166,9 @@ fn watch(request: &Request, mut job: Job, init: &OwnedFd, pool: &OwnedFd) -> io:
         } else if ready.pool {
             // The pool wants the job to end, or is gone.
             break End::Stopped;
-        }
-        if job.groups.ran_out_of_memory() {
+        } else if job.groups.ran_out_of_memory() {
             break End::MemoryLimit;
-        }
-        if job.groups.cpu_seconds().is_some_and(|seconds| seconds > request.limits.cpu_seconds) {
+        } else if job.groups.cpu_seconds().is_some_and(|seconds| seconds > request.limits.cpu_seconds) {
             break End::TimeLimit;
         }
     };
@@ -203,8 +201,8 @@ fn wait_for(init: &OwnedFd, pool: &OwnedFd, listener: Option<&OwnedFd>, time: Du
 fn conclude(request: &Request, groups: &JobGroups, end: End, seconds: f64) -> Report {
     let (waited_cpu, largest_process) = sys::usage_of_children();
     let cpu_seconds = groups.cpu_seconds().unwrap_or(waited_cpu);
-    let has_group = groups.peak_bytes().is_some();
-    let peak_bytes = groups.peak_bytes().unwrap_or(largest_process);
+    let peak_in_group = groups.peak_bytes();
+    let peak_bytes = peak_in_group.unwrap_or(largest_process);
     let end = if groups.ran_out_of_memory() {
         End::MemoryLimit
     } else {
@@ -215,7 +213,9 @@ fn conclude(request: &Request, groups: &JobGroups, end: End, seconds: f64) -> Re
             End::Signaled(libc::SIGKILL) if cpu_seconds >= request.limits.cpu_seconds => End::TimeLimit,
             End::Signaled(libc::SIGSYS) => End::Forbidden("a system call".to_owned()),
             // Without a control group, a process that could get no more memory has nearly all that it may have.
-            End::Exited(_) | End::Signaled(_) if !has_group && peak_bytes >= request.limits.memory_bytes() / 10 * 9 => End::MemoryLimit,
+            End::Exited(_) | End::Signaled(_) if peak_in_group.is_none() && peak_bytes >= request.limits.memory_bytes() / 10 * 9 => {
+                End::MemoryLimit
+            }
             end => end,
         }
     };
