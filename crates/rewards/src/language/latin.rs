@@ -63,7 +63,8 @@ pub(super) enum Latin {
     Name(Fit),
 }
 
-/// Reads a token in Latin letters. `follows`: whether a lower-case word in Latin letters follows it in the same sentence.
+/// Reads a token in Latin letters. `follows`: whether a word in Latin letters follows it in the same sentence, in lower
+/// case or behind a comma.
 pub(super) fn read(token: &Token<'_>, follows: bool, buffer: &mut String) -> Latin {
     let text = composed(token.text);
     let n_letters = text.chars().filter(|c| c.is_alphabetic()).count();

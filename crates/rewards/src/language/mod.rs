@@ -164,8 +164,10 @@ impl Counter {
                 gap = gap.max(Gap::Clause);
                 continue;
             }
+            // `Simplifying this` and `Nevertheless, I` are words, `Wojciech Kowalski` is a name.
             let follows = tokens.get(token_idx + 1).is_some_and(|next| {
-                next.gap < Gap::Line && next.script == Script::Latin && next.text.chars().next().is_some_and(char::is_lowercase)
+                let is_lower = next.text.chars().next().is_some_and(char::is_lowercase);
+                next.script == Script::Latin && next.gap < Gap::Line && (is_lower || next.gap == Gap::Clause)
             });
             let (fit, name) = match latin::read(token, follows, &mut self.buffer) {
                 Latin::Symbol => continue,
