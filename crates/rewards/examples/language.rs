@@ -39,6 +39,12 @@ fn main() {
         println!("{language:8}  {words:5}  {expected:8}  {own_share:.3}  {foreign:14.3}  {found:2}/{}  {speed:4.1}", own.len());
         all.extend(own);
     }
+    let fresh = labelled::fresh_sentences();
+    let right = fresh.iter().filter(|sentence| {
+        let count = count_language(&sentence.text, sentence.language);
+        count.target == sentence.words && count.words == sentence.words && language_of(&sentence.text) == Some(sentence.language)
+    });
+    println!("fresh sentences with the right words, all in their language: {} of {}", right.count(), fresh.len());
     println!("all, target en: {:.1} MB/s", speed(&join(&all), Language::En));
 }
 

@@ -49,11 +49,11 @@ fn sentences_that_no_list_was_made_for_are_of_their_language() {
         (words, expected) = (words + count.words, expected + sentence.words);
     }
     // `bi` alone is lost: two letters in no list are taken for a symbol.
-    assert_eq!((words, expected), (expected - 1, 591));
+    assert_eq!((words, expected), (639, 640));
 }
 
-/// Six words of one language, then six of another, without any mark between them: the share is off by less than a word in twelve for
-/// nine of ten mixtures.
+/// Six words of one language, then six of another, without any mark between them: the share is off by at most one word in
+/// twelve for nine of ten mixtures.
 #[test]
 fn halves_of_sentences_in_a_row_give_the_share_of_their_words() {
     let fresh = fresh_sentences();
@@ -68,13 +68,9 @@ fn halves_of_sentences_in_a_row_give_the_share_of_their_words() {
         }
     }
     errors.sort_by(f32::total_cmp);
-    println!(
-        "mean {} p50 {} p90 {} p99 {}",
-        errors.iter().sum::<f32>() / errors.len() as f32,
-        errors[errors.len() / 2],
-        errors[errors.len() * 9 / 10],
-        errors[errors.len() * 99 / 100]
-    );
+    let mean = errors.iter().sum::<f32>() / errors.len() as f32;
+    let most = errors[errors.len() * 9 / 10];
+    assert!(mean < 0.025 && most < 0.084, "mean error {mean}, of nine in ten at most {most}");
 }
 
 /// Words at the start of a sentence that both languages have count for the target: between Latin languages that is one word in forty.
