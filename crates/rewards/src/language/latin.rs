@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use ruminate_core::Language;
 use unicode_normalization::UnicodeNormalization;
 
+use super::trigrams::Trigrams;
 use super::words::Token;
 
 /// The languages that are told apart, in the order of [`Fit`].
@@ -47,10 +48,8 @@ const NOT_LISTED: f32 = -4.5;
 const OTHER: f32 = -2.0;
 /// The least fit of a language by letters.
 const FLOOR: f32 = -2.0;
-/// What a letter costs that no listed word of the language has.
-const STRANGE_LETTER: f32 = -4.0;
-/// How much the log-likelihoods of trigrams count: those of one word are not independent.
-const TRIGRAM_WEIGHT: f32 = 0.25;
+/// How much the log-likelihoods of letters count: those of one word are not independent.
+const LETTER_WEIGHT: f32 = 0.25;
 
 /// What a token in Latin letters is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,7 +62,8 @@ pub(super) enum Latin {
     Name(Fit),
 }
 
-/// Reads a token in Latin letters. `follows`: whether a lower-case word in Latin letters follows it in the same sentence.
+/// Reads a token in Latin letters. `follows`: whether a word in Latin letters follows it in the same sentence, in lower
+/// case or behind a comma.
 pub(super) fn read(token: &Token<'_>, follows: bool, buffer: &mut String) -> Latin {
     let text = composed(token.text);
     let n_letters = text.chars().filter(|c| c.is_alphabetic()).count();
@@ -76,7 +76,7 @@ pub(super) fn read(token: &Token<'_>, follows: bool, buffer: &mut String) -> Lat
     if case == Case::Upper && n_letters == 2 {
         return Latin::Symbol;
     }
-    if let Some(listed) = MODEL.listed(buffer) {
+    if let Some(listed) = listed(buffer) {
         return Latin::Word(fit_of_listed(listed));
     }
     let has_vowel = !buffer.is_ascii() || buffer.bytes().any(|byte| b"aeiouy".contains(&byte));
@@ -86,7 +86,7 @@ pub(super) fn read(token: &Token<'_>, follows: bool, buffer: &mut String) -> Lat
     if case == Case::Capital && NAME_SET.contains(buffer.split('\'').next().unwrap_or(buffer)) {
         return Latin::Symbol;
     }
-    let fit = MODEL.fit_of_letters(buffer);
+    let fit = fit_of_letters(buffer);
     if case == Case::Capital && !(token.is_initial && follows) { Latin::Name(fit) } else { Latin::Word(fit) }
 }
 
@@ -147,6 +147,8 @@ fn lower(text: &str, buffer: &mut String) {
 /// A set of languages, one bit for each of [`LANGUAGES`].
 type Languages = u16;
 
+const ENGLISH: Languages = 1;
+
 fn fit_of_listed(listed: Languages) -> Fit {
     let mut fit = [NOT_LISTED; N];
     for (language, score) in fit.iter_mut().enumerate() {
@@ -157,159 +159,50 @@ fn fit_of_listed(listed: Languages) -> Fit {
     fit
 }
 
-static MODEL: LazyLock<Model> = LazyLock::new(Model::from_lexicons);
+static WORDS: LazyLock<HashMap<&'static str, Languages>> = LazyLock::new(|| {
+    let mut words: HashMap<_, Languages> = HashMap::new();
+    for (language, lexicon) in LEXICONS.iter().enumerate() {
+        for word in words_of(lexicon) {
+            *words.entry(word).or_default() |= 1 << language;
+        }
+    }
+    words
+});
+static TRIGRAMS: LazyLock<Trigrams> = LazyLock::new(|| Trigrams::of(&LEXICONS));
 static NAME_SET: LazyLock<HashSet<&'static str>> = LazyLock::new(|| NAMES.split_whitespace().collect());
 
-/// A letter as an index; 0 stands before and behind words.
-type Letter = u8;
-
-const LETTERS: usize = 128;
-const LANGS: usize = LANGUAGES.len();
-
-struct Model {
-    words: HashMap<&'static str, Languages>,
-    letters: HashMap<char, Letter>,
-    /// Which languages have a letter.
-    alphabets: [Languages; LETTERS],
-    /// ln p(letter | the one before), by language.
-    bigrams: Vec<[f32; LANGS]>,
-    /// ln p(letter | the two before), by language, of the trigrams that any listed word has.
-    trigrams: HashMap<(Letter, Letter, Letter), [f32; LANGS]>,
+/// The words of a list; those with a hyphen are two, as in texts.
+pub(super) fn words_of(lexicon: &'static str) -> impl Iterator<Item = &'static str> {
+    lexicon.split([' ', '\n', '-']).filter(|word| !word.is_empty())
 }
 
-impl Model {
-    fn from_lexicons() -> Self {
-        let mut words: HashMap<&'static str, Languages> = HashMap::new();
-        for (language, lexicon) in LEXICONS.iter().enumerate() {
-            for word in lexicon.split([' ', '\n', '-']).filter(|word| !word.is_empty()) {
-                *words.entry(word).or_default() |= 1 << language;
-            }
-        }
-        let mut all: Vec<char> = LEXICONS.concat().chars().filter(|c| c.is_alphabetic()).collect();
-        all.sort_unstable();
-        all.dedup();
-        let letters: HashMap<char, Letter> = all.into_iter().zip(1..).collect();
-        let mut alphabets = [0; LETTERS];
-        for (language, lexicon) in LEXICONS.iter().enumerate() {
-            for letter in lexicon.chars().filter_map(|c| letters.get(&c)) {
-                alphabets[usize::from(*letter)] |= 1 << language;
-            }
-        }
-        let mut model = Self { words, letters, alphabets, bigrams: vec![[0.0; LANGS]; LETTERS * LETTERS], trigrams: HashMap::new() };
-        model.count();
-        model
+/// The languages that list a word in lower case, its elision, or what stands before its ending.
+fn listed(word: &str) -> Option<Languages> {
+    if let Some(&languages) = WORDS.get(word) {
+        return Some(languages);
     }
-
-    /// Estimates all probabilities, each smoothed by those of the shorter context (Witten and Bell's way with a constant weight).
-    fn count(&mut self) {
-        const WEIGHT: f32 = 4.0;
-        let mut singles = vec![[0.0_f32; LANGS]; LETTERS];
-        let mut pairs = vec![[0.0_f32; LANGS]; LETTERS * LETTERS];
-        let mut starts = vec![[0.0_f32; LANGS]; LETTERS * LETTERS];
-        let mut triples: HashMap<(Letter, Letter, Letter), [f32; LANGS]> = HashMap::new();
-        for (language, lexicon) in LEXICONS.iter().enumerate() {
-            for word in lexicon.split([' ', '\n', '-']).filter(|word| !word.is_empty()) {
-                for (a, b, c) in self.contexts(word) {
-                    singles[usize::from(c)][language] += 1.0;
-                    pairs[pair(b, c)][language] += 1.0;
-                    starts[pair(a, b)][language] += 1.0;
-                    triples.entry((a, b, c)).or_default()[language] += 1.0;
-                }
-            }
-        }
-        let n_letters = self.letters.len() as f32;
-        let mut totals = [0.0; LANGS];
-        let mut n_after_one = vec![[0.0_f32; LANGS]; LETTERS];
-        for (letter, counts) in singles.iter().enumerate() {
-            for language in 0..LANGS {
-                totals[language] += counts[language];
-                for next in 0..LETTERS {
-                    n_after_one[letter][language] += pairs[letter * LETTERS + next][language];
-                }
-            }
-        }
-        for before in 0..LETTERS {
-            for letter in 0..LETTERS {
-                for language in 0..LANGS {
-                    let single = (singles[letter][language] + 0.1) / (totals[language] + 0.1 * n_letters);
-                    let at = before * LETTERS + letter;
-                    self.bigrams[at][language] = (pairs[at][language] + WEIGHT * single) / (n_after_one[before][language] + WEIGHT);
-                }
-            }
-        }
-        for ((a, b, c), counts) in sorted(&triples) {
-            let mut row = [0.0; LANGS];
-            for language in 0..LANGS {
-                let backoff = WEIGHT * self.bigrams[pair(b, c)][language];
-                row[language] = ((counts[language] + backoff) / (starts[pair(a, b)][language] + WEIGHT)).ln();
-            }
-            self.trigrams.insert((a, b, c), row);
-        }
-        for probability in self.bigrams.iter_mut().flatten() {
-            *probability = probability.ln();
-        }
+    let at = word.find('\'')?;
+    if let Some(&elision) = WORDS.get(&word[..=at]) {
+        let rest = WORDS.get(&word[at + 1..]).map_or(elision, |rest| rest & elision);
+        return Some(if rest == 0 { elision } else { rest });
     }
-
-    /// The letters of a word, each with the two before it, and the end.
-    fn contexts(&self, word: &str) -> impl Iterator<Item = (Letter, Letter, Letter)> {
-        let mut before = (0, 0);
-        let letters = word.chars().filter_map(|c| self.letters.get(&c).copied()).chain(std::iter::once(0));
-        letters.map(move |letter| {
-            let (a, b) = before;
-            before = (b, letter);
-            (a, b, letter)
-        })
-    }
-
-    /// The languages that list a word in lower case, its elision, or what stands before its ending.
-    fn listed(&self, word: &str) -> Option<Languages> {
-        if let Some(&languages) = self.words.get(word) {
-            return Some(languages);
-        }
-        let at = word.find('\'')?;
-        if let Some(&elision) = self.words.get(&word[..=at]) {
-            let rest = self.words.get(&word[at + 1..]).map_or(elision, |rest| rest & elision);
-            return Some(if rest == 0 { elision } else { rest });
-        }
-        // `knight's`: the ending is English.
-        let is_english_ending = matches!(&word[at + 1..], "s" | "re" | "ll" | "ve" | "d" | "m" | "");
-        self.words.get(&word[..at]).copied().filter(|languages| is_english_ending && languages & 1 != 0).map(|_| 1)
-    }
-
-    /// The fit of a word by its trigrams and its alphabet.
-    fn fit_of_letters(&self, word: &str) -> Fit {
-        let mut sums = [0.0_f32; LANGS];
-        for (a, b, c) in self.contexts(word) {
-            let row = self.trigrams.get(&(a, b, c)).unwrap_or(&self.bigrams[pair(b, c)]);
-            for (sum, value) in sums.iter_mut().zip(row) {
-                *sum += TRIGRAM_WEIGHT * value;
-            }
-        }
-        let mut is_foreign = false;
-        for c in word.chars().filter(|c| c.is_alphabetic() && !c.is_ascii()) {
-            let alphabets = self.letters.get(&c).map_or(0, |&letter| self.alphabets[usize::from(letter)]);
-            is_foreign |= alphabets == 0;
-            for (language, sum) in sums.iter_mut().enumerate() {
-                if alphabets & (1 << language) == 0 {
-                    *sum += STRANGE_LETTER;
-                }
-            }
-        }
-        let best = sums.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let mut fit = [if is_foreign { 0.0 } else { OTHER }; N];
-        for (score, sum) in fit.iter_mut().zip(sums) {
-            *score = if is_foreign { NOT_LISTED } else { (sum - best).max(FLOOR) };
-        }
-        fit
-    }
+    // `knight's`: the ending is English.
+    let is_english_ending = matches!(&word[at + 1..], "s" | "re" | "ll" | "ve" | "d" | "m" | "");
+    let is_english_word = WORDS.get(&word[..at]).is_some_and(|languages| languages & ENGLISH != 0);
+    (is_english_ending && is_english_word).then_some(ENGLISH)
 }
 
-fn pair(a: Letter, b: Letter) -> usize {
-    usize::from(a) * LETTERS + usize::from(b)
-}
-
-fn sorted<K: Ord + Copy, V: Copy>(map: &HashMap<K, V>) -> Vec<(K, V)> {
-    let mut entries: Vec<(K, V)> = map.iter().map(|(&key, &value)| (key, value)).collect();
-    entries.sort_unstable_by_key(|entry| entry.0);
-    entries
+/// The fit of a word by its letters. A word with a letter that none of the languages has is of another one.
+fn fit_of_letters(word: &str) -> Fit {
+    let Some(sums) = TRIGRAMS.log_likelihoods(word) else {
+        let mut fit = [NOT_LISTED; N];
+        fit[N - 1] = 0.0;
+        return fit;
+    };
+    let best = sums.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut fit = [OTHER; N];
+    for (score, sum) in fit.iter_mut().zip(sums) {
+        *score = (LETTER_WEIGHT * (sum - best)).max(FLOOR);
+    }
+    fit
 }

@@ -2,7 +2,7 @@
 //!
 //! 1. `prose` leaves out code, formulas, LaTeX and tags.
 //! 2. `words` cuts the rest into words by Unicode segmentation, and leaves out URLs, addresses, paths, numbers and identifiers.
-//! 3. `latin` and `evidence` say how well each word fits the languages that its script may be of.
+//! 3. `latin` (with `trigrams`) and `evidence` say how well each word fits the languages that its script may be of.
 //! 4. `runs` gives each word the language of the run of words it stands in: a phrase of another language is seen, a borrowed word is not.
 //!
 //! Nothing is looked at across a blank line, so that the counts of paragraphs add up to those of the text.
@@ -13,6 +13,7 @@ mod prose;
 mod runs;
 #[cfg(test)]
 mod tests;
+mod trigrams;
 mod words;
 
 use ruminate_core::{Language, Outcome, Verdict};
@@ -164,8 +165,10 @@ impl Counter {
                 gap = gap.max(Gap::Clause);
                 continue;
             }
+            // `Simplifying this` and `Nevertheless, I` are words, `Wojciech Kowalski` is a name.
             let follows = tokens.get(token_idx + 1).is_some_and(|next| {
-                next.gap < Gap::Line && next.script == Script::Latin && next.text.chars().next().is_some_and(char::is_lowercase)
+                let is_lower = next.text.chars().next().is_some_and(char::is_lowercase);
+                next.script == Script::Latin && next.gap < Gap::Line && (is_lower || next.gap == Gap::Clause)
             });
             let (fit, name) = match latin::read(token, follows, &mut self.buffer) {
                 Latin::Symbol => continue,
