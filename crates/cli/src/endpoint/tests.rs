@@ -275,9 +275,9 @@ fn replies_of_use_are_kept_and_damaged_files_asked_for_again() {
     let first = ask();
     assert!(matches!(&first[0], Graded::Verdict(verdict) if verdict.reward == 1.0), "{first:?}");
     assert_eq!(server.n_requests(), 2);
-    // The reply that could not be read was not kept; the one that could is not asked for again.
+    // The first reply could not be read, the second one could: neither is asked for again.
     assert_eq!(ask(), first);
-    assert_eq!(server.n_requests(), 3);
+    assert_eq!(server.n_requests(), 2);
 
     let files = || -> Vec<PathBuf> {
         let folders = std::fs::read_dir(folder.path().join("kept")).unwrap();
@@ -288,9 +288,23 @@ fn replies_of_use_are_kept_and_damaged_files_asked_for_again() {
         files().iter().for_each(|file| std::fs::write(file, damaged).unwrap());
         let before = server.n_requests();
         assert_eq!(ask(), first);
-        assert!(server.n_requests() > before, "{damaged}");
+        assert_eq!(server.n_requests(), before + 1, "{damaged}");
+        // The new reply stands in the place of the damaged file.
+        assert_eq!(ask(), first);
+        assert_eq!(server.n_requests(), before + 1, "{damaged}");
     }
-    files().iter().for_each(|file| assert!(std::fs::read_to_string(file).unwrap().contains("6*7?")));
+}
+
+#[test]
+fn replies_that_cannot_be_read_are_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(|_, _| ok("hm"));
+    let endpoint = Endpoint::open(EndpointConfig { cache: Some(folder.path().to_owned()), ..server.config() }).unwrap();
+    for n_expected in [3, 6] {
+        let graded = grade_all(&endpoint, &judge(), &[question("42")], 1);
+        assert!(matches!(&graded[0], Graded::Pending(reason) if reason.contains("cannot be read")), "{graded:?}");
+        assert_eq!(server.n_requests(), n_expected);
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub use pairwise::{Compared, Order, Preference, Scores, combine, compare, pairwi
 pub use pointwise::{Graded, Judgement, Ruling, judge_answer, pointwise_messages, read_judgement};
 pub use reply::Unreadable;
 
+use ruminate_core::Message;
 use serde::{Deserialize, Serialize};
 
 /// Version of the wording of all questions to a judge, part of every [`content_key`]: what was answered to other words does not count.
@@ -42,10 +43,36 @@ impl Default for Judge {
 }
 
 impl Judge {
-    /// A request whose randomness depends on `ask` alone: the first is greedy, later ones vary.
-    fn request(&self, messages: Vec<ruminate_core::Message>, schema: JsonSchema, ask: u32, temperature: f32) -> ChatRequest {
-        let params = ChatParams { temperature, max_tokens: self.max_tokens, seed: Some(u64::from(ask)), ..ChatParams::default() };
-        ChatRequest { model: self.model.clone(), messages, params, schema: Some(schema) }
+    /// Asks until a reply can be read, at most `asks` times. `settings` gives seed and temperature of each ask.
+    ///
+    /// The replies before the readable one are kept with it: the same question later takes the same way without asking. If none can be
+    /// read, none is kept.
+    fn ask<T>(
+        &self,
+        chat: &dyn Chat,
+        messages: &[Message],
+        schema: &JsonSchema,
+        settings: impl Fn(u32) -> (u64, f32),
+        read: impl Fn(&str) -> Result<T, Unreadable>,
+    ) -> Result<T, String> {
+        let mut asked = Vec::new();
+        let mut reason = "the judge is set up to be asked 0 times".to_owned();
+        for ask in 0..self.asks {
+            let (seed, temperature) = settings(ask);
+            let params = ChatParams { temperature, max_tokens: self.max_tokens, seed: Some(seed), ..ChatParams::default() };
+            let request = ChatRequest { model: self.model.clone(), messages: messages.to_vec(), params, schema: Some(schema.clone()) };
+            let reply = chat.complete(&request).map_err(|error| error.to_string())?;
+            let result = read(reply.choices.first().map_or("", |choice| choice.text.as_str()));
+            asked.push((request, reply));
+            match result {
+                Ok(value) => {
+                    asked.iter().for_each(|(request, reply)| chat.keep(request, reply));
+                    return Ok(value);
+                }
+                Err(error) => reason = error.to_string(),
+            }
+        }
+        Err(reason)
     }
 }
 

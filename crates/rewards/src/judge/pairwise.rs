@@ -153,29 +153,14 @@ pub fn combine(scores: &[(Order, Scores)], min_margin: f32) -> Preference {
 pub fn compare(chat: &dyn Chat, judge: &Judge, question: &str, first: &str, second: &str) -> Compared {
     let mut scores = Vec::new();
     for round in 0..judge.rounds {
+        // Rounds differ in their seeds, so the temperature is not 0: equal questions would get equal scores.
+        let settings = |ask| (u64::from(round) * u64::from(judge.asks) + u64::from(ask), 0.6);
         for order in [Order::FirstIsA, Order::SecondIsA] {
-            match ask(chat, judge, round, pairwise_messages(question, first, second, order)) {
+            match judge.ask(chat, &pairwise_messages(question, first, second, order), &schema(), settings, read_scores) {
                 Ok(found) => scores.push((order, found)),
                 Err(reason) => return Compared::Pending(reason),
             }
         }
     }
     Compared::Preference(combine(&scores, judge.min_margin))
-}
-
-/// Rounds differ in their seeds, so the temperature is not 0: equal questions would get equal scores.
-fn ask(chat: &dyn Chat, judge: &Judge, round: u32, messages: Vec<Message>) -> Result<Scores, String> {
-    let mut reason = "the judge is set up to be asked 0 times".to_owned();
-    for ask in 0..judge.asks {
-        let request = judge.request(messages.clone(), schema(), round.saturating_mul(judge.asks).saturating_add(ask), 0.6);
-        let reply = chat.complete(&request).map_err(|error| error.to_string())?;
-        match read_scores(reply.choices.first().map_or("", |choice| choice.text.as_str())) {
-            Ok(scores) => {
-                chat.keep(&request, &reply);
-                return Ok(scores);
-            }
-            Err(error) => reason = error.to_string(),
-        }
-    }
-    Err(reason)
 }

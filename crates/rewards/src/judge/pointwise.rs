@@ -115,23 +115,11 @@ fn ruling(word: &str) -> Option<Ruling> {
 /// Asks about one answer, again if the reply cannot be read: first greedily, then at temperature 0.6 with other seeds.
 pub fn judge_answer(chat: &dyn Chat, judge: &Judge, question: &str, ground_truth: &str, prediction: &str) -> Graded {
     let messages = pointwise_messages(question, ground_truth, prediction);
-    let mut pending = "the judge is set up to be asked 0 times".to_owned();
-    for ask in 0..judge.asks {
-        let request = judge.request(messages.clone(), schema(), ask, if ask == 0 { 0.0 } else { 0.6 });
-        let reply = match chat.complete(&request) {
-            Ok(reply) => reply,
-            Err(error) => return Graded::Pending(error.to_string()),
-        };
-        let text = reply.choices.first().map_or("", |choice| choice.text.as_str());
-        match read_judgement(text) {
-            Ok(judgement) => {
-                chat.keep(&request, &reply);
-                return Graded::Verdict(verdict(judgement));
-            }
-            Err(error) => pending = error.to_string(),
-        }
+    let settings = |ask| (u64::from(ask), if ask == 0 { 0.0 } else { 0.6 });
+    match judge.ask(chat, &messages, &schema(), settings, read_judgement) {
+        Ok(judgement) => Graded::Verdict(verdict(judgement)),
+        Err(reason) => Graded::Pending(reason),
     }
-    Graded::Pending(pending)
 }
 
 fn verdict(Judgement { ruling, reason }: Judgement) -> Verdict {

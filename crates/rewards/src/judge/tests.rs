@@ -100,7 +100,8 @@ fn a_text_cannot_end_its_own_quotation() {
 fn a_verdict_needs_a_readable_reply_and_is_kept() {
     let chat = fake(|request| Ok(if request.params.seed == Some(1) { r#"{"verdict":"right","reason":"same"}"# } else { "hm" }.to_owned()));
     assert_eq!(judge_answer(&chat, &judge(), "q", "t", "p"), Graded::Verdict(Verdict::right("judge: same")));
-    assert_eq!(chat.kept.lock().unwrap().len(), 1);
+    // The way to it is kept too, so that the same question later asks nothing.
+    assert_eq!(chat.kept.lock().unwrap().len(), 2);
     let wrong = fake(|_| Ok("verdict: wrong".to_owned()));
     assert_eq!(judge_answer(&wrong, &judge(), "q", "t", "p"), Graded::Verdict(Verdict::none(Outcome::Wrong, "judge: no reason given")));
     let unsure = fake(|_| Ok("verdict: unsure".to_owned()));
@@ -168,7 +169,12 @@ fn margins_are_exclusive() {
 
 #[test]
 fn keys_depend_on_everything_that_a_reply_depends_on() {
-    let base = judge().request(pointwise_messages("q", "t", "p"), JsonSchema { name: "n".into(), schema: serde_json::json!({}) }, 0, 0.0);
+    let base = ChatRequest {
+        model: "m".into(),
+        messages: pointwise_messages("q", "t", "p"),
+        params: ChatParams { seed: Some(0), ..ChatParams::default() },
+        schema: Some(JsonSchema { name: "n".into(), schema: serde_json::json!({}) }),
+    };
     let mut others = vec![base.clone(); 8];
     others[1].model = "other".into();
     others[2].messages[1].content.push(' ');
