@@ -154,6 +154,7 @@ fn relations() {
 fn words_choices_times_and_bases() {
     table(&[
         ("B", &["(B)", r"\text{(B)}", "b"], &["A", "(C)", "2"]),
+        (r"\text{A, B, D}", &["a, b, d", "A, B, D", "B, A, D"], &["a, b", "a, b, c"]),
         ("east", &["East", r"\text{east}", "the east"], &["west"]),
         ("3:45 pm", &["15:45", "3:45 PM"], &["3:45 am", "3:46 pm"]),
         ("05:00", &["5:00"], &["09:00", "5:01"]),

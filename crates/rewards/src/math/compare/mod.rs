@@ -309,5 +309,7 @@ fn is_name(expr: &Expr, words: &str) -> bool {
         }
     }
     let mut name = String::new();
-    spell(expr, &mut name) && name.to_lowercase() == plain_words(words).concat()
+    // "A" alone is a letter and no article.
+    let is = |name: &str| name == words.to_lowercase().replace(' ', "") || name == plain_words(words).concat();
+    spell(expr, &mut name) && is(&name.to_lowercase())
 }

@@ -14,7 +14,7 @@ const AN_ATOM: &str = "a number, a name or an opening bracket";
 
 impl Parser<'_, '_> {
     pub(super) fn atom(&mut self) -> Result<Expr, ParseError> {
-        self.work.pay(10)?;
+        self.work.pay(25)?;
         match self.kind() {
             Kind::Number(_) => self.number(),
             Kind::Repeating(parts) => {

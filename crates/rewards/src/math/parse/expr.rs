@@ -158,9 +158,9 @@ impl Parser<'_, '_> {
     pub(super) fn starts_factor(&self, at: usize) -> bool {
         match self.kind_at(at) {
             Kind::Word(word) => {
-                !(words::is_joint(word) || words::relation(word).is_some() || words::is_operator(word) || word == "U" && self.upright(at))
-                    && !self.unit_at(at)
-                    && words::is_mathematics(word)
+                let taken = words::is_joint(word) || words::relation(word).is_some() || words::is_operator(word) || self.unit_at(at);
+                let union = word == "U" && self.upright(at);
+                !taken && !union && words::is_mathematics(word)
             }
             Kind::Name(name) => !matches!(*name, "mod" | "pmod"),
             Kind::Number(_) => self.number_multiplies(at),
@@ -247,7 +247,11 @@ impl Parser<'_, '_> {
             let inner = self.deeper(Self::exponent)?;
             return Ok(if sign == '-' { Expr::negative(inner) } else { inner });
         }
-        let exponent = self.deeper(Self::atom)?;
+        let mut exponent = self.deeper(Self::atom)?;
+        if let (Some('\''), Expr::Symbol(name)) = (self.sign(), &mut exponent) {
+            self.advance()?;
+            name.push('\'');
+        }
         if self.sign() == Some('^') {
             self.advance()?;
             let higher = self.deeper(Self::exponent)?;

@@ -206,7 +206,7 @@ impl Parser<'_, '_> {
 
     /// One set, tuple, interval, matrix, date, quantity, …
     fn part(&mut self) -> Result<Answer, ParseError> {
-        self.work.pay(8)?;
+        self.work.pay(60)?;
         self.deeper(Self::part_here)
     }
 
@@ -419,7 +419,7 @@ impl Parser<'_, '_> {
         let Some((low, high)) = ends else {
             return if mixed { Err(self.error("two ends of an interval")) } else { Ok(Answer::Tuple(parts)) };
         };
-        let infinite = is_infinite(&low) || is_infinite(&high);
+        let infinite = matches!(&low, Expr::Negative(inner) if is_infinite(inner)) || is_infinite(&high);
         let turned = !mixed && value(&low).zip(value(&high)).is_some_and(|(low, high)| low >= high);
         let interval = mixed || infinite || in_sets || !turned && (opener != '⟨' && self.fork(Fork::Brackets) == (opener == '('));
         if interval {
@@ -490,11 +490,7 @@ impl Parser<'_, '_> {
 }
 
 fn is_infinite(end: &Expr) -> bool {
-    match end {
-        Expr::Constant(Constant::Infinity) => true,
-        Expr::Negative(inner) => is_infinite(inner),
-        _ => false,
-    }
+    matches!(end, Expr::Constant(Constant::Infinity))
 }
 
 /// The value of a plain number or fraction, roughly.

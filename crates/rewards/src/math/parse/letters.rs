@@ -10,6 +10,10 @@ impl Parser<'_, '_> {
         if let Some(choice) = self.choice()? {
             return Ok(Some(choice));
         }
+        // `twelve eggs`
+        if self.word_at(self.at).and_then(words::number).is_some() {
+            return Ok(None);
+        }
         let Some((text, end)) = self.words_ahead() else { return Ok(None) };
         let related = |at: usize| matches!(self.sign_at(at), Some('=' | '<' | '>' | '≤' | '≥' | '≠' | '∈' | '≈' | '≡'));
         // `AB = 9` is about a length; `answer = 9` stays words.
@@ -85,7 +89,7 @@ impl Parser<'_, '_> {
                 }
                 Kind::Sign('-') if !text.is_empty() && !self.spaced(at) && matches!(self.kind_at(at + 1), Kind::Word(_)) => text.push('-'),
                 Kind::Sign('\'') if !text.is_empty() && !self.spaced(at) && matches!(self.kind_at(at + 1), Kind::Word(_)) => {
-                    text.push('\'')
+                    text.push('\'');
                 }
                 Kind::Han(run) if text.is_empty() => {
                     return self.is_boundary(at + 1).then(|| ((*run).to_owned(), at + 1));

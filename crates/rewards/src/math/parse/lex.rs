@@ -48,11 +48,20 @@ pub(super) enum Kind<'a> {
 }
 
 /// Steps paid for a token.
-const TOKEN_COST: u64 = 12;
+const TOKEN_COST: u64 = 20;
 
 pub(super) fn tokens<'a>(text: &'a str, work: &mut Work) -> Result<Vec<Token<'a>>, ParseError> {
-    let mut lexer =
-        Lexer { text, at: 0, out: Vec::new(), braces: Vec::new(), texts: 0, spaced: false, dollars: Dollars::read(text), matrices: 0 };
+    let mut lexer = Lexer {
+        text,
+        at: 0,
+        out: Vec::new(),
+        braces: Vec::new(),
+        texts: 0,
+        spaced: false,
+        dollars: Dollars::read(text),
+        closing: text.trim_end_matches(['.', ' ', '\n', '*', '。']).len(),
+        matrices: 0,
+    };
     lexer.skip_bold();
     while lexer.at < text.len() {
         work.pay(TOKEN_COST)?;
@@ -99,6 +108,8 @@ struct Lexer<'a> {
     texts: usize,
     spaced: bool,
     dollars: Dollars,
+    /// Behind this byte stand only final points and the marks that close bold type.
+    closing: usize,
     /// Open environments with rows.
     matrices: usize,
 }
@@ -210,11 +221,10 @@ impl<'a> Lexer<'a> {
             }
             '*' if rest.starts_with("**") => {
                 // A power between operands; at the end it closes Markdown's bold type.
-                let ends = rest[2..].trim_matches(['.', ' ', '\n', '*', '。']).is_empty();
-                if ends {
-                    self.skip(2)
+                if self.at >= self.closing {
+                    self.skip(2);
                 } else {
-                    self.sign('^', 2)
+                    self.sign('^', 2);
                 }
                 Ok(())
             }
@@ -391,7 +401,9 @@ impl<'a> Lexer<'a> {
         let rest = self.rest();
         let body = &rest[1..];
         let Some(c) = body.chars().next() else {
-            return Err(ParseError::unreadable(at, "a command behind the backslash", ""));
+            // A space that was trimmed off: `\ ` at the end.
+            self.space(1);
+            return Ok(());
         };
         if !c.is_ascii_alphabetic() {
             return self.symbol_command(c);

@@ -1,7 +1,7 @@
 //! From the text of an answer to its readings: a lexer, then recursive descent with a limit of depth.
 //!
 //! The whole text is read, or it is an error that says where and what was expected: a prefix is never taken for the answer.
-//! Where a text can be read in several ways, each such choice is a [`Fork`]. The first reading takes the likelier branch of every fork
+//! Where a text can be read in several ways, each such choice is a fork (`Fork`). The first reading takes the likelier branch of every fork
 //! that it meets; each further reading takes the other branch of one of them.
 
 mod atoms;
@@ -17,6 +17,9 @@ mod numerals;
 mod render;
 mod units;
 mod words;
+
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 
@@ -339,7 +342,7 @@ fn merge_thousands<'a>(tokens: &[Token<'a>], flipped: bool, seen: &mut u8, work:
     let mut depth = 0_i64;
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
-        work.pay(2)?;
+        work.pay(6)?;
         match token.kind {
             Kind::Sign('(' | '[' | '⦃' | '⟨') => depth += 1,
             Kind::Sign(')' | ']' | '⦄' | '⟩') => depth -= 1,
@@ -384,8 +387,7 @@ fn thousands(tokens: &[Token<'_>], at: usize) -> usize {
         return at;
     }
     let mut end = at + 1;
-    loop {
-        let (Some(comma), Some(group)) = (tokens.get(end), tokens.get(end + 1)) else { break };
+    while let (Some(comma), Some(group)) = (tokens.get(end), tokens.get(end + 1)) {
         let Kind::Number(digits) = &group.kind else { break };
         if !matches!(comma.kind, Kind::Sign(',')) || comma.spaced || group.spaced {
             break;

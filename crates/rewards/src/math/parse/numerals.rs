@@ -152,7 +152,7 @@ fn group(text: &str) -> Option<(usize, usize)> {
         .find(|separator| text.starts_with(**separator))
         .map_or_else(|| if text.starts_with(' ') { 1 } else { 0 }, |separator| separator.len());
     // `5 125/1000` is a mixed number.
-    let mixed = text.starts_with(' ') && text[separator..].bytes().nth(3) == Some(b'/');
+    let mixed = text.starts_with(' ') && text.as_bytes().get(separator + 3) == Some(&b'/');
     (separator > 0 && digits(&text[separator..]) == 3 && !mixed).then_some((separator, 3))
 }
 
@@ -284,7 +284,7 @@ pub(super) fn value(text: &str, at: usize, work: &mut Work) -> Result<(Number, O
     }
     let places = places as i64 - shift;
     let value = match usize::try_from(places) {
-        Ok(places) if places == 0 => RBig::from(digits),
+        Ok(0) => RBig::from(digits),
         Ok(places) => {
             pay_reduction(places, digits.bit_len(), work)?;
             RBig::from_parts(IBig::from(digits), ten_to(places, work)?)

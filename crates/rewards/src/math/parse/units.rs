@@ -207,7 +207,7 @@ impl Parser<'_, '_> {
     pub(super) fn unit_at(&self, at: usize) -> bool {
         match self.kind_at(at) {
             Kind::Sign('%' | '‰' | '°' | '$' | '€' | '£' | '¥' | '₹' | '"') => true,
-            Kind::Han(_) => true,
+            Kind::Han(run) => !super::commands::HAN_JOINTS.contains(run),
             Kind::Word(word) if word == "per" => self.word_at(at + 1) == Some("cent"),
             Kind::Word(word) => {
                 if words::is_joint(word) || words::is_operator(word) || words::relation(word).is_some() && &**word != "in" {

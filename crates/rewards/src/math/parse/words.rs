@@ -262,8 +262,8 @@ impl Count {
                 self.done = self.current * 1000;
                 self.current = 0;
             }
-            1..10 if self.current % 10 == 0 && (self.current % 100 != 10) && self.current + self.done > 0 => self.current += word,
-            10..100 if self.current % 100 == 0 && self.current + self.done > 0 => self.current += word,
+            1..10 if self.current.is_multiple_of(10) && (self.current % 100 != 10) && self.current + self.done > 0 => self.current += word,
+            10..100 if self.current.is_multiple_of(100) && self.current + self.done > 0 => self.current += word,
             _ => return false,
         }
         true
