@@ -93,7 +93,7 @@ pub struct Finished {
     pub stderr: Vec<u8>,
     /// Wall-clock time of the program.
     pub seconds: f64,
-    /// Processor time of all its processes.
+    /// Processor time of all its processes. Without a control group that counts it, only of those that had ended by themselves.
     pub cpu_seconds: f64,
     /// Most memory that was in use at one time, if it is known: of all processes with a memory control group, else of the largest.
     pub peak_mebibytes: Option<u64>,

@@ -1,9 +1,8 @@
 //! Which system calls a program may make.
 //!
-//! Three filters lie over each other; the answer that the kernel ranks highest counts (seccomp(2): kill, error, report, allow).
+//! Two filters lie over each other; the answer that the kernel ranks highest counts (seccomp(2): kill, error, report, allow).
 //! - *allowed*: what programs, compilers and virtual machines need. Everything else does not exist (`ENOSYS`), as on an older kernel:
 //!   C libraries and virtual machines are used to that and go another way.
-//! - *refused*: calls that harmless programs try, answered as if for want of rights (`EACCES`).
 //! - *forbidden*: calls that only an attack makes. The program is stopped and the verdict names the call.
 
 use std::collections::BTreeMap;
@@ -59,8 +58,8 @@ const ALLOWED: Calls = calls! {
     SYS_rt_sigqueueinfo SYS_rt_tgsigqueueinfo SYS_sigaltstack
     // The machine.
     SYS_uname SYS_sysinfo SYS_getrandom
-    // Sockets that have been given, or made in pairs. New ones are refused below.
-    SYS_socket SYS_socketpair SYS_sendto SYS_recvfrom SYS_sendmsg SYS_recvmsg SYS_sendmmsg SYS_recvmmsg SYS_shutdown
+    // Sockets that have been given, or made in pairs. Others cannot be made.
+    SYS_socketpair SYS_sendto SYS_recvfrom SYS_sendmsg SYS_recvmsg SYS_sendmmsg SYS_recvmmsg SYS_shutdown
     SYS_getsockopt SYS_setsockopt SYS_getsockname SYS_getpeername
 };
 
@@ -74,9 +73,6 @@ const ALLOWED_OLD: Calls = calls! {
 };
 #[cfg(not(target_arch = "x86_64"))]
 const ALLOWED_OLD: Calls = calls! { SYS_renameat };
-
-/// Calls that programs of other people try in good faith.
-const REFUSED: Calls = calls! { SYS_socket };
 
 const FORBIDDEN: Calls = calls! {
     SYS_ptrace SYS_process_vm_readv SYS_process_vm_writev SYS_pidfd_getfd
@@ -106,10 +102,9 @@ const NAMESPACE_FLAGS: [libc::c_int; 7] = [
 /// Requests of `ioctl` that put words into the mouth of a terminal.
 const TERMINAL_INJECTION: [u64; 2] = [libc::TIOCSTI, libc::TIOCLINUX];
 
-/// The three filters, ready for the kernel.
+/// The filters, ready for the kernel.
 pub(super) struct Filters {
     allowed: BpfProgram,
-    refused: BpfProgram,
     forbidden: BpfProgram,
 }
 
@@ -119,7 +114,6 @@ fn broken(error: impl std::fmt::Display) -> io::Error {
 }
 
 pub(super) fn build() -> io::Result<Filters> {
-    let errno = |number: i32| SeccompAction::Errno(number.unsigned_abs());
     // For the kernel an error is stricter than a report, so this filter must let forbidden calls pass for the other to report them.
     let mut allowed = always(&[ALLOWED, ALLOWED_OLD, FORBIDDEN, FORBIDDEN_OLD]);
     let differs = |request: &u64| SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, *request);
@@ -135,8 +129,7 @@ pub(super) fn build() -> io::Result<Filters> {
     }
     forbidden.insert(libc::SYS_clone, makes_namespace);
     Ok(Filters {
-        allowed: compile(allowed, errno(libc::ENOSYS), SeccompAction::Allow)?,
-        refused: compile(always(&[REFUSED]), SeccompAction::Allow, errno(libc::EACCES))?,
+        allowed: compile(allowed, SeccompAction::Errno(libc::ENOSYS.unsigned_abs()), SeccompAction::Allow)?,
         forbidden: compile(forbidden, SeccompAction::Allow, SeccompAction::KillProcess)?,
     })
 }
@@ -188,9 +181,8 @@ impl Filters {
         notifying
     }
 
-    /// Installs the other two filters.
+    /// Installs the allow-list.
     pub(super) fn install_allowed(&self) -> io::Result<()> {
-        seccompiler::apply_filter(&self.refused).map_err(broken)?;
         seccompiler::apply_filter(&self.allowed).map_err(broken)
     }
 }
@@ -222,9 +214,6 @@ mod tests {
         let allowed = always(&[ALLOWED, ALLOWED_OLD]);
         for (name, number) in FORBIDDEN.iter().chain(FORBIDDEN_OLD) {
             assert!(!allowed.contains_key(number), "{name}");
-        }
-        for (name, number) in REFUSED {
-            assert!(allowed.contains_key(number), "{name}: what is refused has an answer of its own only if it is allowed otherwise");
         }
     }
 

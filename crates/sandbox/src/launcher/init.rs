@@ -176,14 +176,17 @@ fn set_resource_limits(request: &Request) -> Result<(), Failure> {
         (Resource::Sigpending, 1024, 1024),
         (Resource::Nice, 0, 0),
         (Resource::Rtprio, 0, 0),
-        (Resource::Data, limits.memory_bytes(), limits.memory_bytes()),
     ];
-    if request.without.contains(&Layer::CgroupMemory) && request.limit_address_space {
-        all.push((Resource::As, limits.memory_bytes(), limits.memory_bytes()));
-    }
-    if !request.without.contains(&Layer::CgroupMemory) {
-        // The control group counts memory that is used; this only stops what no machine has.
-        all.retain(|(resource, ..)| *resource != Resource::Data);
+    // Where a control group counts the memory that is used, it needs no help from limits of what is reserved.
+    if request.without.contains(&Layer::CgroupMemory) {
+        let memory = limits.memory_bytes();
+        if request.limit_address_space {
+            all.push((Resource::As, memory, memory));
+        } else {
+            // Virtual machines reserve more than they use; their heaps are limited by options, their tables and stacks are not.
+            const TABLES: u64 = 1 << 30;
+            all.push((Resource::Data, memory.saturating_add(TABLES), memory.saturating_add(TABLES)));
+        }
     }
     for (resource, current, maximum) in all {
         // A limit that is already lower stays.

@@ -166,11 +166,12 @@ fn watch(request: &Request, mut job: Job, init: &OwnedFd, pool: &OwnedFd) -> io:
         } else if ready.pool {
             // The pool wants the job to end, or is gone.
             break End::Stopped;
-        }
-        if job.groups.ran_out_of_memory() {
+        } else if ready.listener_is_idle {
+            // Init is about to say how the program ended.
+            listener = None;
+        } else if job.groups.ran_out_of_memory() {
             break End::MemoryLimit;
-        }
-        if job.groups.cpu_seconds().is_some_and(|seconds| seconds > request.limits.cpu_seconds) {
+        } else if job.groups.cpu_seconds().is_some_and(|seconds| seconds > request.limits.cpu_seconds) {
             break End::TimeLimit;
         }
     };
@@ -184,27 +185,33 @@ struct Ready {
     init: bool,
     pool: bool,
     listener: bool,
+    /// No process is left behind the listener: it would report that again and again.
+    listener_is_idle: bool,
 }
 
 fn wait_for(init: &OwnedFd, pool: &OwnedFd, listener: Option<&OwnedFd>, time: Duration) -> io::Result<Ready> {
     let mut fds = vec![PollFd::new(init, PollFlags::IN), PollFd::new(pool, PollFlags::IN)];
     fds.extend(listener.map(|listener| PollFd::new(listener, PollFlags::IN)));
-    // The kernel reports a listener as hung up when the last process behind it is gone; init then says how it ended.
     let timeout = Timespec { tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX), tv_nsec: time.subsec_nanos().into() };
     match rustix::event::poll(&mut fds, Some(&timeout)) {
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
         Err(error) => return Err(error.into()),
     }
-    let listens = fds.get(2).is_some_and(|fd| fd.revents().contains(PollFlags::IN));
-    Ok(Ready { init: !fds[0].revents().is_empty(), pool: !fds[1].revents().is_empty(), listener: listens })
+    let of_listener = fds.get(2).map_or(PollFlags::empty(), PollFd::revents);
+    Ok(Ready {
+        init: !fds[0].revents().is_empty(),
+        pool: !fds[1].revents().is_empty(),
+        listener: of_listener.contains(PollFlags::IN),
+        listener_is_idle: of_listener.contains(PollFlags::HUP),
+    })
 }
 
 /// Reads the counters of a dead job, and lets them say why it ended.
 fn conclude(request: &Request, groups: &JobGroups, end: End, seconds: f64) -> Report {
     let (waited_cpu, largest_process) = sys::usage_of_children();
     let cpu_seconds = groups.cpu_seconds().unwrap_or(waited_cpu);
-    let has_group = groups.peak_bytes().is_some();
-    let peak_bytes = groups.peak_bytes().unwrap_or(largest_process);
+    let peak_in_group = groups.peak_bytes();
+    let peak_bytes = peak_in_group.unwrap_or(largest_process);
     let end = if groups.ran_out_of_memory() {
         End::MemoryLimit
     } else {
@@ -215,7 +222,9 @@ fn conclude(request: &Request, groups: &JobGroups, end: End, seconds: f64) -> Re
             End::Signaled(libc::SIGKILL) if cpu_seconds >= request.limits.cpu_seconds => End::TimeLimit,
             End::Signaled(libc::SIGSYS) => End::Forbidden("a system call".to_owned()),
             // Without a control group, a process that could get no more memory has nearly all that it may have.
-            End::Exited(_) | End::Signaled(_) if !has_group && peak_bytes >= request.limits.memory_bytes() / 10 * 9 => End::MemoryLimit,
+            End::Exited(_) | End::Signaled(_) if peak_in_group.is_none() && peak_bytes >= request.limits.memory_bytes() / 10 * 9 => {
+                End::MemoryLimit
+            }
             end => end,
         }
     };
