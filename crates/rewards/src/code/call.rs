@@ -177,7 +177,7 @@ fn judge(run: &Run<'_>, call: &str, args: &[Json], answer: &[u8], expect: &Json)
         let reason = format!("{shown}: expected {}, got {}", shorten(&expected.to_string()), shorten(&got.to_string()));
         return Err(Failure::new(CodeOutcome::WrongAnswer, reason));
     }
-    match fields.get("raise").map(|raise| <[String; 3]>::deserialize(raise)) {
+    match fields.get("raise").map(<[String; 3]>::deserialize) {
         Some(Ok(raise)) => Err(raised(run, &raise, &format!("in {shown}"))),
         _ if fields.contains_key("missing") => Err(Failure::new(CodeOutcome::RuntimeError, format!("the program does not define {call}"))),
         _ => Err(unreadable(answer)),

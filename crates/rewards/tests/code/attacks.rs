@@ -29,6 +29,12 @@ pub(crate) fn tests() -> Vec<Trial> {
     });
     let mut tests: Vec<Trial> = python.chain(outputs).chain(javascript).collect();
     tests.push(test("an_object_that_is_all_things_passes_no_comparison", an_object_that_is_all_things_passes_no_comparison));
+    tests.push(test("objects_in_place_of_data_answer_no_questions", objects_in_place_of_data_answer_no_questions));
+    tests.push(test_with(
+        Language::JavaScript,
+        "objects_in_place_of_arrays_answer_no_questions",
+        objects_in_place_of_arrays_answer_no_questions,
+    ));
     tests.push(test("swallowed_refusals_do_not_pass", swallowed_refusals_do_not_pass));
     tests.push(test("the_program_sees_neither_tests_nor_expected_values", the_program_sees_neither_tests_nor_expected_values));
     tests
@@ -355,6 +361,55 @@ def f(*args): return All()
     ] {
         let found = verdict(&crate::support::asserts(&[text]), program);
         assert!(found.verdict != Passed, "{text}: {found:?}");
+    }
+}
+
+/// What the test asks is right for the list [7, 1], which the program does not compute.
+fn objects_in_place_of_data_answer_no_questions() {
+    let program = "
+class Evil:
+    lengths = [2, 0, 0, 0]
+    def __len__(self): return self.lengths.pop(0)
+    def __iter__(self): return iter([])
+    def __getattr__(self, name):
+        return lambda *args: {'count': 1, 'index': 0, 'difference': set(), 'get': 7}.get(name, True)
+class Box(list): pass
+def f(*args): return Evil()
+def g(*args): return [7, 1]
+";
+    let texts = [
+        "xs = F()\nassert len(xs) == 2 and all(a == b for a, b in zip(xs, [7, 1]))",
+        "xs = F()\nassert len(xs) == 2\nfor i in range(len(xs)):\n    assert xs[i] == [7, 1][i]",
+        "assert F().count(7) == 1",
+        "assert F().index(7) == 0",
+    ];
+    for text in texts {
+        let found = verdict(&crate::support::asserts(&[&text.replace("F()", "f()")]), program);
+        assert!(found.verdict != Passed, "{text}: {found:?}");
+        check(&crate::support::asserts(&[&text.replace("F()", "g()")]), program, Passed, "");
+    }
+    for text in
+        ["assert f().startswith('ab')", "assert f().issubset({1})", "assert f().difference({1}) == set()", "assert f().get('a') == 7"]
+    {
+        let found = verdict(&crate::support::asserts(&[text]), program);
+        assert!(found.verdict != Passed, "{text}: {found:?}");
+    }
+}
+
+fn objects_in_place_of_arrays_answer_no_questions() {
+    let program = "class Evil { constructor() { this.n = 2 } get length() { const n = this.n; this.n = 0; return n } every() { return true } includes() { return true } *[Symbol.iterator]() {} }\nconst f = () => new Evil();\nconst g = () => [7, 1];";
+    for text in [
+        "assert(F().every((x, i) => x === [7, 1][i]))",
+        "assert(F().includes(7))",
+        "const xs = F(); assert(xs.length === 2 && [...xs].every((x, i) => x === [7, 1][i]))",
+        "const xs = F(); assert(xs.length === 2); for (let i = 0; i < xs.length; i++) assert(xs[i] === [7, 1][i])",
+    ] {
+        let task = |name: &str| {
+            task(json!({"language": "javascript", "tests": [{"assert": text.replace("F()", name)}], "limits": {"seconds": 5.0}}))
+        };
+        let found = verdict(&task("f()"), program);
+        assert!(found.verdict != Passed, "{text}: {found:?}");
+        check(&task("g()"), program, Passed, "");
     }
 }
 

@@ -13,22 +13,24 @@ use serde_json::{Map, Value, json};
 
 use crate::support::{sandbox, test};
 
-/// One problem of so many is graded unless all are asked for with `--ignored`.
-const SAMPLE: usize = 25;
+/// One problem of so many is graded, unless `RUMINATE_STEP` says otherwise: 1 is all of them.
+const STEP: usize = 25;
+
+/// The same for languages whose tests are compiled.
+const COMPILED_STEP: usize = 80;
 
 pub(crate) fn tests() -> Vec<Trial> {
     vec![
-        test("solutions_of_human_eval_pass_and_wrong_ones_do_not", || human_eval(SAMPLE)),
-        test("all_solutions_of_human_eval_pass_and_wrong_ones_do_not", || human_eval(1)).with_ignored_flag(true),
-        test("solutions_of_mbpp_pass_and_wrong_ones_do_not", || mbpp(SAMPLE)),
-        test("all_solutions_of_mbpp_pass_and_wrong_ones_do_not", || mbpp(1)).with_ignored_flag(true),
-        test("solutions_of_human_eval_x_in_javascript_pass_and_wrong_ones_do_not", || human_eval_x("js", SAMPLE)),
-        test("solutions_of_human_eval_x_in_cpp_pass_and_wrong_ones_do_not", || human_eval_x("cpp", 3 * SAMPLE)),
-        test("solutions_of_human_eval_x_in_java_pass_and_wrong_ones_do_not", || human_eval_x("java", 3 * SAMPLE)),
-        test("all_solutions_of_human_eval_x_in_javascript_pass_and_wrong_ones_do_not", || human_eval_x("js", 1)).with_ignored_flag(true),
-        test("all_solutions_of_human_eval_x_in_cpp_pass_and_wrong_ones_do_not", || human_eval_x("cpp", 1)).with_ignored_flag(true),
-        test("all_solutions_of_human_eval_x_in_java_pass_and_wrong_ones_do_not", || human_eval_x("java", 1)).with_ignored_flag(true),
+        test("solutions_of_human_eval_pass_and_wrong_ones_do_not", || human_eval(step(STEP))),
+        test("solutions_of_mbpp_pass_and_wrong_ones_do_not", || mbpp(step(STEP))),
+        test("solutions_of_human_eval_x_in_javascript_pass_and_wrong_ones_do_not", || human_eval_x("js", step(STEP))),
+        test("solutions_of_human_eval_x_in_cpp_pass_and_wrong_ones_do_not", || human_eval_x("cpp", step(COMPILED_STEP))),
+        test("solutions_of_human_eval_x_in_java_pass_and_wrong_ones_do_not", || human_eval_x("java", step(COMPILED_STEP))),
     ]
+}
+
+fn step(default: usize) -> usize {
+    std::env::var("RUMINATE_STEP").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 /// Problems whose own solution fails its own tests, with the reason: defects of the data.
@@ -78,7 +80,7 @@ fn human_eval_x(language: &str, step: usize) {
         let [solution, wrong] = [text(&row, "answer"), wrong.to_owned()].map(|body| text(&row, "prompt") + &body);
         Pair { name: text(&row, "id"), task: serde_json::from_value(task).unwrap(), solution, wrong }
     });
-    grade_all(&format!("humaneval_x in {language}"), pairs.step_by(step).collect());
+    grade_all(&format!("humaneval_x in {language}"), &pairs.step_by(step).collect::<Vec<_>>());
 }
 
 fn pair(problem: Problem) -> Pair {
@@ -107,7 +109,8 @@ fn check(name: &str, step: usize, make: impl Fn(&Map<String, Value>, Problem) ->
     std::io::Write::write_all(&mut plain, text.as_bytes()).unwrap();
     let problems = ruminate_tasks::load_jsonl(plain.path(), None, name, Language::En).unwrap();
     assert_eq!(problems.len(), rows.len());
-    grade_all(name, rows.iter().zip(problems).map(|(row, problem)| make(row, problem)).step_by(step).collect());
+    let pairs = rows.iter().zip(problems).map(|(row, problem)| make(row, problem));
+    grade_all(name, &pairs.step_by(step).collect::<Vec<_>>());
 }
 
 /// The text of a set, or `None` if it is not there.
@@ -128,7 +131,7 @@ fn bad(pair: &Pair, error: &CodeError) -> CodeVerdict {
     CodeVerdict { verdict: CodeOutcome::CompileError, passed: 0, total: pair.task.tests.len(), reason: error.to_string(), millis: 0 }
 }
 
-fn grade_all(name: &str, pairs: Vec<Pair>) {
+fn grade_all(name: &str, pairs: &[Pair]) {
     let next = AtomicUsize::new(0);
     let graded = |pair: &Pair| -> [CodeVerdict; 2] {
         [&pair.solution, &pair.wrong].map(|program| grade(sandbox(), &pair.task, program).unwrap_or_else(|error| bad(pair, &error)))

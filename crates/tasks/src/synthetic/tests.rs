@@ -23,6 +23,7 @@ fn content_key(problem: &Problem) -> String {
             numbers.sort_unstable();
             format!("{numbers:?} {target}")
         }
+        Gold::Code(_) => panic!("{problem:?}"),
         Gold::Knights { .. } => problem
             .question
             .replace(" is a knight", "是骑士")

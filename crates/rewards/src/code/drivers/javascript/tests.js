@@ -47,13 +47,22 @@ let state;
 
 const remoteNumbers = new WeakMap();
 
-// An object of the program. Nothing is decided by its own operators: they could say whatever the test wants to hear.
+// An object that a function gave instead of data could answer these as the test hopes.
+const DATA_METHODS = new Set([Array, String, Number, Object, Map, Set, Date].flatMap((kind) => Object.getOwnPropertyNames(kind.prototype)));
+DATA_METHODS.delete('constructor');
+
+// An object of the program. Nothing is decided by its own operators: they could say whatever the test wants to hear. Methods that data has too, such as
+// `every`, are for objects that the test made itself with `new`, and other objects have one size.
 function remote(number, label) {
   if (state.remotes.has(number)) return state.remotes.get(number);
   const target = label === 'function' ? function () {} : {};
   const self = new Proxy(target, {
     apply: (_, __, args) => request('call', self, args),
-    construct: (_, args) => Object(request('new', self, args)),
+    construct: (_, args) => {
+      const made = Object(request('new', self, args));
+      state.made.add(made);
+      return made;
+    },
     get: (_, key) => property(self, key),
     set: (_, key, value) => {
       request('set', self, [String(key), value]);
@@ -79,14 +88,27 @@ function property(self, key) {
   if (key === Symbol.iterator) return () => iterate(self);
   if (key === 'then') return undefined;
   if (key === 'toJSON') return () => JSON.parse(expect('string', request('json', self)));
-  return typeof key === 'symbol' ? undefined : request('get', self, [key]);
+  if (typeof key === 'symbol') return undefined;
+  const value = request('get', self, [key]);
+  if (state.made.has(self)) return value;
+  if (DATA_METHODS.has(key) && typeof value === 'function') throw new Refused(`the program gave an object where the test calls '${key}' of a value`);
+  return key === 'length' || key === 'size' ? sized(self, value) : value;
+}
+
+function sized(self, size) {
+  if (!state.sizes.has(self)) state.sizes.set(self, size);
+  if (state.sizes.get(self) !== size) throw new Refused('the program gave an object whose size changes');
+  return size;
 }
 
 function* iterate(self) {
   const iterator = request('iter', self);
-  for (;;) {
+  for (let size = 0; ; size += 1) {
     const answer = exchange('next', iterator, []);
-    if (answer.stop === true) return;
+    if (answer.stop === true) {
+      if (state.sizes.has(self)) sized(self, size);
+      return;
+    }
     yield result(answer, []);
   }
 }
@@ -305,6 +327,8 @@ async function run(test) {
     remotes: new Map(),
     errors: new Map(),
     labels: new Map(),
+    made: new Set(),
+    sizes: new Map(),
     ofProgram: new Map(),
     lastCall: '',
     lastGave: '',

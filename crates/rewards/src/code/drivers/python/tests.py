@@ -18,6 +18,8 @@ CHANNEL = 3
 SAFE_INTEGER = 2**53
 MAX_ITEMS = 1_000_000
 NAMED_TYPES = {kind.__name__: kind for kind in (bool, bytes, complex, dict, float, frozenset, int, list, set, str, tuple)}
+# An object that a function gave instead of data could answer these as the test hopes.
+DATA_METHODS = {name for kind in NAMED_TYPES.values() for name in dir(kind) if not name.startswith("_")}
 # These would end a loop or a comprehension of the test as if all had gone well.
 CONTROL = (StopIteration, StopAsyncIteration, GeneratorExit)
 
@@ -61,6 +63,10 @@ class State:
         self.refused = None
         self.callbacks = []
         self.remotes = {}
+        # Objects by number: names of the test that stand for one, those that a class of the program made, sizes seen.
+        self.names = {}
+        self.made = set()
+        self.sizes = {}
         self.errors = {}
         self.last_call = ""
         self.last_gave = ""
@@ -70,7 +76,10 @@ state = State()
 
 
 class Remote:
-    """An object of the program. Nothing is decided by its own operators: they could say whatever the test wants to hear."""
+    """An object of the program. Nothing is decided by its own operators: they could say whatever the test wants to hear.
+
+    Methods that data has too, such as `count`, are for objects that the test made itself by calling a class, and other objects have one size.
+    """
 
     __slots__ = ("_number", "_label")
 
@@ -79,12 +88,19 @@ class Remote:
         object.__setattr__(self, "_label", label)
 
     def __call__(self, *args, **kwargs):
-        return request("call", self, args, kwargs)
+        value = request("call", self, args, kwargs)
+        names = state.names.get(self._number, ())
+        if type(value) is Remote and names and all(name[0].isupper() for name in names):
+            state.made.add(value._number)
+        return value
 
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(f"'{name}' of an object of the program")
-        return request("getattr", self, [name])
+        value = request("getattr", self, [name])
+        if type(value) is Remote and name in DATA_METHODS and self._number not in state.made:
+            raise Refused(f"the program gave an object ({self._label}) where the test calls '{name}' of a value")
+        return value
 
     def __setattr__(self, name, value):
         request("setattr", self, [name, value])
@@ -102,7 +118,7 @@ class Remote:
         request("delitem", self, [key])
 
     def __len__(self):
-        return expect(int, request("len", self))
+        return sized(self, expect(int, request("len", self)))
 
     def __bool__(self):
         return expect(bool, request("bool", self))
@@ -117,7 +133,12 @@ class Remote:
         return expect(float, request("float", self))
 
     def __iter__(self):
-        return request("iter", self)
+        iterator, size = request("iter", self), 0
+        while "stop" not in (answer := exchange("next", iterator, [], {})):
+            size += 1
+            yield result(answer, [])
+        if self._number in state.sizes:
+            sized(self, size)
 
     def __next__(self):
         answer = exchange("next", self, [], {})
@@ -150,6 +171,12 @@ class Remote:
         raise Refused(f"an object of the program ({self._label}) cannot be copied")
 
     __copy__ = __reduce_ex__ = __deepcopy__
+
+
+def sized(remote, size):
+    if remote._number not in state.made and state.sizes.setdefault(remote._number, size) != size:
+        raise Refused(f"the program gave an object ({remote._label}) whose length changes")
+    return size
 
 
 def expect(kind, value):
@@ -381,6 +408,7 @@ def remote_name(name):
     value = request("name", name)
     if type(value) is Remote:
         object.__setattr__(value, "_label", name)
+        state.names.setdefault(value._number, set()).add(name)
     return value
 
 
