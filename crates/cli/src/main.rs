@@ -2,8 +2,10 @@
 
 mod commands;
 mod endpoint;
+mod graders;
 mod grading;
 mod models;
+mod parallel;
 mod problems;
 mod prompts;
 mod recipe;

@@ -122,7 +122,12 @@ pub(crate) fn evaluation_set(prompts: &[PromptSource], n_problems: usize) -> Res
 ///
 /// # Errors
 /// As [`load_jsonl`].
-pub(crate) fn load_file(path: &std::path::Path, form: Option<&str>, language: Option<Language>, limit: Option<usize>) -> Result<Vec<Problem>> {
+pub(crate) fn load_file(
+    path: &std::path::Path,
+    form: Option<&str>,
+    language: Option<Language>,
+    limit: Option<usize>,
+) -> Result<Vec<Problem>> {
     let form = form
         .map(|name| problem_form(name).with_context(|| format!("form: expected one of {}, found '{name}'", FORMS.join(", "))))
         .transpose()?;
@@ -262,7 +267,9 @@ mod tests {
         assert_eq!(later.position(), 40);
         let mut other = ProblemStream::open(&prompts, Seed::new(6), 0).unwrap();
         assert_ne!(other.draw().unwrap().question, problems[0].question);
-        for (difficulty, language) in [(1, SyntheticLanguage::En), (1, SyntheticLanguage::Zh), (2, SyntheticLanguage::En), (2, SyntheticLanguage::Zh)] {
+        for (difficulty, language) in
+            [(1, SyntheticLanguage::En), (1, SyntheticLanguage::Zh), (2, SyntheticLanguage::En), (2, SyntheticLanguage::Zh)]
+        {
             let n = problems.iter().filter(|p| p.difficulty == Some(difficulty) && p.language == language).count();
             assert!((9..=11).contains(&n), "{difficulty} {language:?}: {n}");
         }

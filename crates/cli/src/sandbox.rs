@@ -84,17 +84,12 @@ impl SandboxSettings {
     }
 }
 
-/// Languages that must be run to grade these problems.
+/// Languages that must be run to grade a problem: that of the program and that of its checker.
 ///
 /// # Errors
 /// A language that nobody knows, by problem.
-pub(crate) fn languages<'a>(problems: impl IntoIterator<Item = &'a Problem>) -> Result<BTreeSet<Language>> {
-    let mut languages = BTreeSet::new();
-    for problem in problems {
-        let Gold::Code(task) = &problem.gold else { continue };
-        for name in std::iter::once(&task.language).chain(task.checker.as_ref().map(|checker| &checker.language)) {
-            languages.insert(name.parse().with_context(|| format!("problem {}", problem.id))?);
-        }
-    }
-    Ok(languages)
+pub(crate) fn languages(problem: &Problem) -> Result<Vec<Language>> {
+    let Gold::Code(task) = &problem.gold else { return Ok(Vec::new()) };
+    let names = std::iter::once(&task.language).chain(task.checker.as_ref().map(|checker| &checker.language));
+    names.map(|name| name.parse().with_context(|| format!("problem {}", problem.id))).collect()
 }

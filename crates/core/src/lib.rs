@@ -15,10 +15,10 @@ mod verdict;
 
 pub use code::{Checker, CodeLimits, CodeReward, CodeTask, CodeTest, Compare};
 pub use completion::{Completion, FinishReason, PolicyVersion, TokenId};
-pub use puzzle::{SatPuzzle, Statement, SudokuPuzzle, Uses, ZebraClue, ZebraPuzzle};
 pub use language::{Language, UnknownLanguage};
 pub use overlong::SoftOverlong;
 pub use problem::{Gold, Message, Problem, ProblemId, Role};
+pub use puzzle::{SatPuzzle, Statement, SudokuPuzzle, Uses, ZebraClue, ZebraPuzzle};
 pub use rollout::{Rollout, RolloutGroup};
 pub use seed::Seed;
 pub use verdict::{Outcome, Verdict};

@@ -52,6 +52,11 @@ pub enum Gold {
     Sat(SatPuzzle),
     /// A full grid that keeps the givens and breaks no rule.
     Sudoku(SudokuPuzzle),
+    /// An answer that means what the reference says, as judged by a language model: no rule can tell.
+    Judged {
+        /// The right answer.
+        reference: String,
+    },
     /// A program that passes tests. It is graded by `rewards::code`, which needs a sandbox.
     Code(Box<CodeTask>),
 }

@@ -16,6 +16,7 @@ pub fn grade_accuracy(problem: &Problem, text: &str) -> Verdict {
         Gold::Zebra(puzzle) => logic::zebra::grade(puzzle, text),
         Gold::Sat(puzzle) => logic::sat::grade(puzzle, text),
         Gold::Sudoku(puzzle) => logic::sudoku::grade(puzzle, text),
+        Gold::Judged { .. } => Verdict::none(Outcome::BadGold, "a judge is asked by judge::judge_answer, which has a chat model"),
         Gold::Code(_) => Verdict::none(Outcome::BadGold, "a program is graded by code::grade_completion, which has a sandbox"),
     }
 }

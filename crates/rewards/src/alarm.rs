@@ -83,9 +83,13 @@ mod tests {
         assert_eq!(alarm.len(), 1);
         assert_eq!(alarm[0].component, "format");
         assert!((alarm[0].rise - 0.4).abs() < 1e-9 && (alarm[0].fall + 0.2).abs() < 1e-9, "{alarm:?}");
-        for (before, after) in
-            [((0.6, 0.5), (0.6, 0.9)), ((0.4, 0.5), (0.6, 0.9)), ((0.6, 0.9), (0.4, 0.5)), ((0.6, 0.5), (0.595, 0.9)), ((0.6, 0.5), (0.4, 0.505))]
-        {
+        for (before, after) in [
+            ((0.6, 0.5), (0.6, 0.9)),
+            ((0.4, 0.5), (0.6, 0.9)),
+            ((0.6, 0.9), (0.4, 0.5)),
+            ((0.6, 0.5), (0.595, 0.9)),
+            ((0.6, 0.5), (0.4, 0.505)),
+        ] {
             assert_eq!(two_windows(before, after), [], "{before:?} {after:?}");
         }
     }

@@ -30,7 +30,7 @@ pub enum GoldError {
         /// Longest allowed length in bytes.
         expected: usize,
     },
-    /// A puzzle that cannot be read or has no answer.
+    /// A puzzle that cannot be read or has no answer, or no reference for a judge.
     #[error("problem {id}: {reason}")]
     Puzzle {
         /// The problem.
@@ -69,6 +69,10 @@ pub fn check_gold(problem: &Problem) -> Result<(), GoldError> {
         Gold::Zebra(zebra) => logic::zebra::check(zebra).map_err(puzzle)?,
         Gold::Sat(sat) => logic::sat::check(sat).map_err(puzzle)?,
         Gold::Sudoku(sudoku) => logic::sudoku::check(sudoku).map_err(puzzle)?,
+        Gold::Judged { reference } if reference.trim().is_empty() => {
+            return Err(GoldError::Puzzle { id: id(), reason: "expected a reference answer for the judge, found an empty one".to_owned() });
+        }
+        Gold::Judged { .. } => {}
         Gold::Code(task) => check_task(task).map_err(|error| GoldError::Code { id: id(), message: error.to_string() })?,
     }
     Ok(())

@@ -27,6 +27,8 @@ pub use gold::{GoldError, check_gold};
 pub use language::{LanguageCount, chain_of_thought, count_language, grade_language, language_of, language_share};
 pub use length::{CosineLength, grade_group_lengths, grade_overlong};
 pub use logic::reachable;
-pub use mix::{Component, GradeError, Graded, RepetitionOptions, RewardMix, RewardOptions, Submission, Weights, grade, grade_group};
+pub use mix::{
+    Component, GradeError, Graded, RepetitionOptions, Resources, RewardMix, RewardOptions, Submission, Weights, grade, grade_group,
+};
 pub use reflection::reflection_words;
 pub use repetition::{PositivePenalty, Repetition, WordSplit};

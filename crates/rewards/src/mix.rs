@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::{self, CodeError};
 use crate::format::FormatForm;
+use crate::judge::{self, Chat, Judge, judge_answer};
 use crate::length::{CosineLength, grade_group_lengths};
 use crate::repetition::{Repetition, WordSplit};
 use crate::{grade_accuracy, grade_language};
@@ -131,7 +132,6 @@ pub struct RewardOptions {
     pub repetition: RepetitionOptions,
 }
 
-
 /// Settings of the repetition penalty.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -202,9 +202,36 @@ pub struct Submission<'a> {
 /// The verdict of each component by name, and their weighted sum.
 pub type Graded = (BTreeMap<String, Verdict>, f32);
 
+/// What grading may need besides the text.
+#[derive(Clone, Copy, Default)]
+pub struct Resources<'a> {
+    /// Runs programs.
+    pub sandbox: Option<&'a Sandbox>,
+    /// Rules where no rule can.
+    pub judge: Option<(&'a dyn Chat, &'a Judge)>,
+}
+
+impl std::fmt::Debug for Resources<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let judge = self.judge.map(|(_, judge)| judge);
+        f.debug_struct("Resources").field("sandbox", &self.sandbox).field("judge", &judge).finish()
+    }
+}
+
 /// Why there is no verdict: never the completion's fault.
 #[derive(Debug, thiserror::Error)]
 pub enum GradeError {
+    /// The problem needs a judge, and none was given.
+    #[error("problem {0} is graded by a judge: expected one, found none")]
+    NoJudge(String),
+    /// The judge is down or cannot be understood: the completion is to be graded later.
+    #[error("problem {id}: no verdict from the judge: {reason}")]
+    Pending {
+        /// The problem.
+        id: String,
+        /// Why.
+        reason: String,
+    },
     /// The problem needs a program to be run, and no sandbox was given.
     #[error("problem {0} is graded by running programs: expected a sandbox, found none")]
     NoSandbox(String),
@@ -223,14 +250,23 @@ pub enum GradeError {
 /// [`Component::GroupLength`] needs the whole group: see [`grade_group`].
 ///
 /// # Errors
-/// A program that cannot be run, by problem.
-pub fn grade(submission: &Submission<'_>, mix: &RewardMix, sandbox: Option<&Sandbox>) -> Result<Graded, GradeError> {
+/// A program that cannot be run, a judge that gives no verdict; by problem.
+pub fn grade(submission: &Submission<'_>, mix: &RewardMix, resources: Resources<'_>) -> Result<Graded, GradeError> {
     let Submission { problem, text, n_tokens, prompt_opens_think } = *submission;
     let weights = mix.weights_of(&problem.kind);
     let accuracy = match &problem.gold {
         Gold::Code(task) => {
-            let sandbox = sandbox.ok_or_else(|| GradeError::NoSandbox(problem.id.to_string()))?;
+            let sandbox = resources.sandbox.ok_or_else(|| GradeError::NoSandbox(problem.id.to_string()))?;
             code::grade_completion(sandbox, task, text).map_err(|source| GradeError::Code { id: problem.id.to_string(), source })?
+        }
+        Gold::Judged { reference } => {
+            let (chat, judge) = resources.judge.ok_or_else(|| GradeError::NoJudge(problem.id.to_string()))?;
+            // The judge rules on the answer: reasoning may say anything on its way there.
+            let prediction = text.rsplit_once("</think>").map_or(text, |(_, answer)| answer);
+            match judge_answer(chat, judge, &problem.question, reference, prediction) {
+                judge::Graded::Verdict(verdict) => verdict,
+                judge::Graded::Pending(reason) => return Err(GradeError::Pending { id: problem.id.to_string(), reason }),
+            }
         }
         _ => grade_accuracy(problem, text),
     };
@@ -295,7 +331,7 @@ mod tests {
 
     fn graded(text: &str, mix: &RewardMix) -> Graded {
         let submission = Submission { problem: &problem(), text, n_tokens: text.len(), prompt_opens_think: false };
-        grade(&submission, mix, None).unwrap()
+        grade(&submission, mix, Resources::default()).unwrap()
     }
 
     fn total_of(text: &str, weights: Weights) -> f32 {
@@ -345,7 +381,31 @@ mod tests {
         let task = serde_json::from_str(r#"{"language":"python","tests":[{"stdin":"","stdout":"1"}]}"#).unwrap();
         let problem = Problem { gold: Gold::Code(task), ..problem() };
         let submission = Submission { problem: &problem, text: "print(1)", n_tokens: 3, prompt_opens_think: false };
-        let error = grade(&submission, &RewardMix::default(), None).unwrap_err().to_string();
+        let error = grade(&submission, &RewardMix::default(), Resources::default()).unwrap_err().to_string();
         assert_eq!(error, "problem t/1 is graded by running programs: expected a sandbox, found none");
+    }
+
+    /// A judge that says the same to everything, or is down.
+    struct Says(Option<&'static str>);
+
+    impl Chat for Says {
+        fn complete(&self, _: &judge::ChatRequest) -> Result<judge::ChatReply, judge::ChatError> {
+            let text = self.0.ok_or_else(|| judge::ChatError::Down("no route".into()))?;
+            Ok(judge::ChatReply { choices: vec![judge::Choice { text: text.into(), finish_reason: None }] })
+        }
+    }
+
+    #[test]
+    fn a_judge_that_is_down_is_no_wrong_answer() {
+        let problem = Problem { gold: Gold::Judged { reference: "blue".into() }, ..problem() };
+        let submission = Submission { problem: &problem, text: "<think>x</think>It is blue", n_tokens: 3, prompt_opens_think: false };
+        let judge = Judge::default();
+        let ask = |says| grade(&submission, &RewardMix::default(), Resources { sandbox: None, judge: Some((&Says(says), &judge)) });
+        assert_eq!(ask(Some(r#"{"verdict": "right", "reason": "same"}"#)).unwrap().1, 1.0);
+        assert_eq!(ask(Some(r#"{"verdict": "wrong", "reason": "no"}"#)).unwrap().1, 0.0);
+        let pending = ask(None).unwrap_err().to_string();
+        assert!(pending.starts_with("problem t/1: no verdict from the judge: ") && pending.contains("no route"), "{pending}");
+        let none = grade(&submission, &RewardMix::default(), Resources::default()).unwrap_err().to_string();
+        assert_eq!(none, "problem t/1 is graded by a judge: expected one, found none");
     }
 }

@@ -10,11 +10,12 @@ use ruminate_rewards::RewardMix;
 use serde::Serialize;
 
 use super::{DeviceChoice, SamplingArgs, print, print_json};
+use crate::graders::{Graders, Needs};
 use crate::models;
 use crate::problems::load_file;
 use crate::prompts::CHAT_SYSTEM;
 use crate::recipe::Template;
-use crate::sandbox::{self, SandboxArgs};
+use crate::sandbox::SandboxArgs;
 use crate::stages::evaluate::{Evaluation, evaluate, percent};
 use crate::stages::rollouts::{PolicyText, SampleSettings};
 use crate::ui::Ui;
@@ -104,7 +105,9 @@ impl EvalArgs {
     /// Evaluates.
     pub(crate) fn run(&self) -> Result<()> {
         let problems = load_file(&self.data, self.form.as_deref(), self.language, self.limit)?;
-        let sandbox = self.sandbox.settings().start_for(&sandbox::languages(&problems)?)?;
+        let mut needs = Needs::default();
+        needs.add(&problems)?;
+        let graders = Graders::start(&needs, &self.sandbox.settings(), None)?;
         let model = models::open(&self.model)?;
         let checkpoint = &model.checkpoint;
         let template = TemplateChoice::resolve(self.template, checkpoint.chat_template.is_some());
@@ -122,7 +125,7 @@ impl EvalArgs {
         let policy = Policy::load(&self.device.device(), checkpoint)?;
         let text = PolicyText { tokenizer: &checkpoint.tokenizer, chat: checkpoint.chat_template.as_ref() };
         let seed = Seed::new(self.seed).with("eval");
-        let (figures, _) = evaluate(&policy, text, &problems, settings, seed, sandbox.as_ref(), &Ui::new(), "eval")?;
+        let (figures, _) = evaluate(&policy, text, &problems, settings, seed, &graders, &Ui::new(), "eval")?;
         if self.json {
             return print_json(&Report {
                 model: &self.model,

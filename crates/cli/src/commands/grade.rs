@@ -10,12 +10,16 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
+use ruminate_rewards::judge::Judge;
 use ruminate_rewards::math;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::print;
-use crate::grading::{Grader, Kind, error_line, parallel_map, serve};
+use crate::endpoint::EndpointConfig;
+use crate::graders::JudgeConfig;
+use crate::grading::{Grader, Kind, error_line, serve};
+use crate::parallel::in_parallel;
 use crate::run_dir::io_context;
 use crate::sandbox::SandboxArgs;
 
@@ -39,6 +43,40 @@ pub(crate) struct GradeArgs {
     serve: Option<SocketAddr>,
     #[command(flatten)]
     sandbox: SandboxArgs,
+    #[command(flatten)]
+    judge: JudgeArgs,
+}
+
+/// The chat model that judges where no rule can.
+#[derive(Debug, Args)]
+struct JudgeArgs {
+    /// Base URL of the judge, OpenAI-compatible, such as http://localhost:8000/v1.
+    #[arg(long, value_name = "URL", requires = "judge_model")]
+    judge_url: Option<String>,
+    /// Name of the judge's model.
+    #[arg(long, value_name = "NAME", requires = "judge_url")]
+    judge_model: Option<String>,
+    /// Environment variable that holds the judge's key.
+    #[arg(long, value_name = "VARIABLE", requires = "judge_url")]
+    judge_key_env: Option<String>,
+    /// Folder that keeps the judge's replies, so that no question is asked twice.
+    #[arg(long, value_name = "DIR", requires = "judge_url")]
+    judge_cache: Option<PathBuf>,
+}
+
+impl JudgeArgs {
+    fn config(&self) -> Option<JudgeConfig> {
+        let (url, model) = self.judge_url.clone().zip(self.judge_model.clone())?;
+        Some(JudgeConfig {
+            endpoint: EndpointConfig {
+                url,
+                key_env: self.judge_key_env.clone(),
+                cache: self.judge_cache.clone(),
+                ..EndpointConfig::default()
+            },
+            judge: Judge { model, ..Judge::default() },
+        })
+    }
 }
 
 impl GradeArgs {
@@ -50,7 +88,7 @@ impl GradeArgs {
         let path = self.file.as_deref().context("expected a file")?;
         let lines = Lines::open(path)?;
         match self.kind {
-            Some(kind) => grade_lines(&Grader::new(self.sandbox.settings()), kind, lines),
+            Some(kind) => grade_lines(&Grader::new(self.sandbox.settings(), self.judge.config())?, kind, lines),
             None => report(lines),
         }
     }
@@ -59,8 +97,10 @@ impl GradeArgs {
         if !address.ip().is_loopback() {
             eprintln!("warning: {address} can be reached from other machines, and whoever reaches it can run programs in the sandbox");
         }
-        let grader = Grader::new(self.sandbox.settings());
-        serve::serve(address, grader, |bound| print(&format!("serving verdicts at http://{bound}/grade/{{{}}}", Kind::ALL.map(Kind::name).join(","))))
+        let grader = Grader::new(self.sandbox.settings(), self.judge.config())?;
+        serve::serve(address, grader, |bound| {
+            print(&format!("serving verdicts at http://{bound}/grade/{{{}}}", Kind::ALL.map(Kind::name).join(",")))
+        })
     }
 }
 
@@ -99,13 +139,13 @@ impl Lines {
 /// One JSON line for each line, in order.
 fn grade_lines(grader: &Grader, kind: Kind, mut lines: Lines) -> Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let (mut n_lines, mut n_failed) = (0_usize, 0_usize);
+    let (mut n_lines, mut n_failed, mut n_pending) = (0_usize, 0_usize, 0_usize);
     loop {
         let chunk = lines.chunk()?;
         if chunk.is_empty() {
             break;
         }
-        let graded = parallel_map(grader.n_threads(kind), &chunk, |(_, line)| grader.grade(kind, line));
+        let graded = in_parallel(grader.n_threads(kind), &chunk, |(_, line)| grader.grade(kind, line));
         for (answer, (line_no, line)) in graded.into_iter().zip(&chunk) {
             n_lines += 1;
             let answer = answer.unwrap_or_else(|error| {
@@ -113,12 +153,18 @@ fn grade_lines(grader: &Grader, kind: Kind, mut lines: Lines) -> Result<()> {
                 eprintln!("error: {}:{line_no}: {error:#}", lines.name);
                 error_line(line, &error)
             });
+            n_pending += usize::from(answer.get("pending").is_some());
             writeln!(out, "{answer}").context("cannot write to the standard output")?;
         }
         out.flush().context("cannot write to the standard output")?;
     }
     if n_failed > 0 {
         bail!("{n_failed} of {n_lines} lines could not be graded; each has an \"error\" in its place");
+    }
+    if n_pending > 0 {
+        bail!(
+            "{n_pending} of {n_lines} lines are pending: the judge gave no verdict; grade them again later, with --judge-cache to ask only about those"
+        );
     }
     Ok(())
 }
@@ -143,8 +189,9 @@ fn report(mut lines: Lines) -> Result<()> {
         if chunk.is_empty() {
             break;
         }
-        let graded = parallel_map(n_threads, &chunk, |(line_no, line)| -> Result<_> {
-            let pair: Pair = serde_json::from_str(line).with_context(|| format!("{name}:{line_no}: expected {{\"id\",\"gold\",\"pred\"}}"))?;
+        let graded = in_parallel(n_threads, &chunk, |(line_no, line)| -> Result<_> {
+            let pair: Pair =
+                serde_json::from_str(line).with_context(|| format!("{name}:{line_no}: expected {{\"id\",\"gold\",\"pred\"}}"))?;
             let started = Instant::now();
             let comparison = math::verify(&pair.gold, &pair.pred, &math::Options::default());
             let micros = started.elapsed().as_secs_f64() * 1e6;

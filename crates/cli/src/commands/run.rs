@@ -8,6 +8,7 @@ use clap::Args;
 use ruminate_compute::Device;
 
 use super::{DeviceChoice, print, print_json};
+use crate::graders::Graders;
 use crate::recipe::{self, Overrides, RunConfig};
 use crate::run_dir::{RunDir, RunManifest, read_json, write_json};
 use crate::stages::{StageContext, check_inputs, run_all};
@@ -57,21 +58,21 @@ impl RunArgs {
     /// Runs it.
     pub(crate) fn run(&self) -> Result<()> {
         let config = self.recipe.load()?;
-        let languages = check_inputs(&config)?;
+        let needs = check_inputs(&config)?;
         let path = self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&config.name));
         if self.dry_run {
             let order: Vec<&str> = config.stages.iter().map(|stage| stage.id.as_str()).collect();
             return print(&format!("# would run {} in {}\n{}", order.join(", then "), path.display(), config.to_toml().trim_end()));
         }
-        let sandbox = config.sandbox.start_for(&languages)?;
+        let graders = Graders::start(&needs, &config.sandbox, config.judge.as_ref())?;
         let device = self.device.device();
         let run_dir = RunDir::open(&path, &config, &manifest(&config, &device))?;
         let ui = Ui::new();
-        if let Some(sandbox) = &sandbox {
+        if let Some(sandbox) = graders.sandbox() {
             // Beside the manifest, since every sitting may find another machine.
             write_json(&run_dir.path().join("sandbox.json"), sandbox.layers())?;
         }
-        run_all(&StageContext { config: &config, device: &device, run_dir: &run_dir, sandbox: sandbox.as_ref(), ui: &ui })?;
+        run_all(&StageContext { config: &config, device: &device, run_dir: &run_dir, graders: &graders, ui: &ui })?;
         let path = run_dir.path().join("summary.json");
         let mut summary = summarise(&config, &run_dir)?;
         if let Ok(Some(before)) = read_json::<Summary>(&path) {

@@ -18,6 +18,7 @@ use ruminate_core::Message;
 use ruminate_rewards::judge::{Chat, ChatError, ChatParams, ChatReply, ChatRequest, Graded, Judge, content_key, judge_answer};
 use serde::{Deserialize, Serialize};
 
+use crate::parallel::in_parallel;
 use crate::ui::Ui;
 use cache::Cache;
 use http::{Attempt, Format, Http};
@@ -98,6 +99,11 @@ impl Endpoint {
         let cache = config.cache.as_deref().map(Cache::open).transpose()?;
         let http = Http::new(&config.url, key.as_deref());
         Ok(Self { http, cache, slots: Slots::new(config.concurrency), format: AtomicUsize::new(0), config })
+    }
+
+    /// Most requests at a time.
+    pub(crate) fn concurrency(&self) -> usize {
+        self.config.concurrency
     }
 
     /// Replies to a conversation, `params.n` of them, kept for the next time.
@@ -196,16 +202,23 @@ pub(crate) struct Question<'a> {
 /// pause the run. What was judged is kept by the endpoint, so the second call asks about the rest only. When as many answers in a row as
 /// there are threads find the judge down, the others are not asked about any more in this call.
 pub(crate) fn grade_all(chat: &dyn Chat, judge: &Judge, answers: &[Question<'_>], n_threads: usize) -> Vec<Graded> {
-    let breaker = Breaker { chat, n_down_in_row: AtomicUsize::new(0), most: n_threads.max(2), last: OnceLock::new() };
+    let breaker = Breaker::new(chat, n_threads);
     in_parallel(n_threads, answers, |answer| judge_answer(&breaker, judge, answer.question, answer.ground_truth, answer.prediction))
 }
 
 /// Stops asking a chat model that is down.
-struct Breaker<'a> {
+pub(crate) struct Breaker<'a> {
     chat: &'a dyn Chat,
     n_down_in_row: AtomicUsize,
     most: usize,
     last: OnceLock<ChatError>,
+}
+
+impl<'a> Breaker<'a> {
+    /// Gives up when as many questions in a row as there are threads (at least 2) found the model down.
+    pub(crate) fn new(chat: &'a dyn Chat, n_threads: usize) -> Self {
+        Self { chat, n_down_in_row: AtomicUsize::new(0), most: n_threads.max(2), last: OnceLock::new() }
+    }
 }
 
 impl Chat for Breaker<'_> {
@@ -228,25 +241,6 @@ impl Chat for Breaker<'_> {
     fn keep(&self, request: &ChatRequest, reply: &ChatReply) {
         self.chat.keep(request, reply);
     }
-}
-
-/// `work` on every item, so many at a time; results in the order of the items.
-pub(crate) fn in_parallel<T: Sync, R: Send + Sync>(n_threads: usize, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let results: Vec<OnceLock<R>> = items.iter().map(|_| OnceLock::new()).collect();
-    let next = AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..n_threads.clamp(1, items.len().max(1)) {
-            scope.spawn(|| {
-                loop {
-                    let idx = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(item) = items.get(idx) else { break };
-                    // Each index is taken once, so the place is empty.
-                    drop(results[idx].set(work(item)));
-                }
-            });
-        }
-    });
-    results.into_iter().map(|result| result.into_inner().expect("every item was worked on")).collect()
 }
 
 #[cfg(test)]

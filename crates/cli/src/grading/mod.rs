@@ -6,24 +6,28 @@
 //! format    {"id","completion","form"}                    {"id","ok","reason"}
 //! language  {"id","text","target"}                        {"id","share","words"}
 //! logic     {"id","gold","pred"}                          {"id","ok","outcome","reason"}
+//! judge     {"id","question","gold","pred"}               {"id","ok","outcome","reason"} or {"id","pending"}
 //! ```
 
 pub(crate) mod serve;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 use clap::ValueEnum;
-use ruminate_core::{Gold, Language, Outcome, Problem, ProblemId};
+use ruminate_core::{Gold, Language, Outcome, Problem, ProblemId, Verdict};
 use ruminate_rewards::code::{self, CodeAnswer, CodeLine};
+use ruminate_rewards::judge::{Graded, Judge, judge_answer};
 use ruminate_rewards::{FormatForm, check_gold, count_language, grade_accuracy, language_of, math};
 use ruminate_sandbox::Sandbox;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::endpoint::Endpoint;
+use crate::graders::JudgeConfig;
+use crate::parallel::in_parallel;
 use crate::sandbox::SandboxSettings;
 
 /// What is graded.
@@ -40,11 +44,13 @@ pub(crate) enum Kind {
     Language,
     /// Does an answer obey the rules of a puzzle?
     Logic,
+    /// Does an answer mean what the reference means? Asks the chat model at --judge-url.
+    Judge,
 }
 
 impl Kind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 5] = [Self::Math, Self::Code, Self::Format, Self::Language, Self::Logic];
+    pub(crate) const ALL: [Self; 6] = [Self::Math, Self::Code, Self::Format, Self::Language, Self::Logic, Self::Judge];
 
     /// The kind's name on the command line and in addresses.
     pub(crate) fn name(self) -> &'static str {
@@ -54,6 +60,7 @@ impl Kind {
             Self::Format => "format",
             Self::Language => "language",
             Self::Logic => "logic",
+            Self::Judge => "judge",
         }
     }
 }
@@ -82,18 +89,30 @@ struct LogicLine {
     pred: String,
 }
 
+#[derive(Deserialize)]
+struct JudgeLine {
+    question: String,
+    gold: String,
+    pred: String,
+}
+
 /// Grades lines of every kind. The sandbox starts with the first program.
 #[derive(Debug)]
 pub(crate) struct Grader {
     settings: SandboxSettings,
     sandbox: OnceLock<Sandbox>,
     starting: Mutex<()>,
+    judge: Option<(Endpoint, Judge)>,
 }
 
 impl Grader {
-    /// A grader whose programs run under these settings.
-    pub(crate) fn new(settings: SandboxSettings) -> Self {
-        Self { settings, sandbox: OnceLock::new(), starting: Mutex::new(()) }
+    /// A grader whose programs run under these settings and that asks this judge.
+    ///
+    /// # Errors
+    /// A judge's address or key that cannot be used.
+    pub(crate) fn new(settings: SandboxSettings, judge: Option<JudgeConfig>) -> Result<Self> {
+        let judge = judge.map(|JudgeConfig { endpoint, judge }| anyhow::Ok((Endpoint::open(endpoint)?, judge))).transpose()?;
+        Ok(Self { settings, sandbox: OnceLock::new(), starting: Mutex::new(()), judge })
     }
 
     /// The sandbox, started if it was not.
@@ -109,7 +128,8 @@ impl Grader {
     pub(crate) fn n_threads(&self, kind: Kind) -> usize {
         match kind {
             Kind::Code => self.settings.slots(),
-            _ => std::thread::available_parallelism().map_or(1, usize::from),
+            Kind::Judge => self.judge.as_ref().map_or(1, |(endpoint, _)| endpoint.concurrency()),
+            Kind::Math | Kind::Format | Kind::Language | Kind::Logic => std::thread::available_parallelism().map_or(1, usize::from),
         }
     }
 
@@ -124,6 +144,7 @@ impl Grader {
             Kind::Format => grade_format(&read(line)?)?,
             Kind::Language => grade_language(&read(line)?),
             Kind::Logic => grade_logic(read(line)?)?,
+            Kind::Judge => self.grade_by_judge(&read(line)?)?,
         };
         answer["id"] = id(line);
         Ok(answer)
@@ -131,7 +152,16 @@ impl Grader {
 
     /// Grades many lines at once, in order. A line that cannot be graded gives `{"id","error"}`.
     fn grade_all(&self, kind: Kind, lines: &[&str]) -> Vec<Value> {
-        parallel_map(self.n_threads(kind), lines, |line| self.grade(kind, line).unwrap_or_else(|error| error_line(line, &error)))
+        in_parallel(self.n_threads(kind), lines, |line| self.grade(kind, line).unwrap_or_else(|error| error_line(line, &error)))
+    }
+
+    /// A judge that is down leaves the line pending: that says nothing about the answer.
+    fn grade_by_judge(&self, line: &JudgeLine) -> Result<Value> {
+        let (endpoint, judge) = self.judge.as_ref().context("kind judge: expected --judge-url and --judge-model, found none")?;
+        Ok(match judge_answer(endpoint, judge, &line.question, &line.gold, &line.pred) {
+            Graded::Verdict(verdict) => verdict_line(&verdict),
+            Graded::Pending(reason) => json!({ "pending": reason }),
+        })
     }
 
     fn grade_code(&self, line: &str) -> Result<Value> {
@@ -185,44 +215,9 @@ fn grade_logic(line: LogicLine) -> Result<Value> {
         difficulty: None,
     };
     check_gold(&problem)?;
-    let verdict = grade_accuracy(&problem, &line.pred);
-    Ok(json!({ "ok": verdict.outcome == Outcome::Right, "outcome": verdict.outcome, "reason": verdict.reason }))
+    Ok(verdict_line(&grade_accuracy(&problem, &line.pred)))
 }
 
-/// `f` of every item, in order, on up to `n_threads` threads: those of the caller's making, so that a thread that waits for a program
-/// holds up nothing else.
-pub(crate) fn parallel_map<T: Sync, R: Send>(n_threads: usize, items: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let idx = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(idx) else { return done };
-            done.push((idx, f(item)));
-        }
-    };
-    let n_threads = n_threads.clamp(1, items.len().max(1));
-    if n_threads == 1 {
-        return items.iter().map(&f).collect();
-    }
-    let mut all: Vec<(usize, R)> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-    });
-    all.sort_by_key(|&(idx, _)| idx);
-    all.into_iter().map(|(_, result)| result).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn results_come_in_the_order_of_the_items() {
-        let items: Vec<usize> = (0..1000).collect();
-        for n_threads in [0, 1, 3, 64] {
-            assert_eq!(parallel_map(n_threads, &items, |&item| item * 2), items.iter().map(|item| item * 2).collect::<Vec<_>>());
-        }
-        assert_eq!(parallel_map(4, &[] as &[u8], |&item| item), []);
-    }
+fn verdict_line(verdict: &Verdict) -> Value {
+    json!({ "ok": verdict.outcome == Outcome::Right, "outcome": verdict.outcome, "reason": verdict.reason })
 }

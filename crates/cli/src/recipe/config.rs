@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use ruminate_core::Language;
 use ruminate_rewards::RewardMix;
-use ruminate_tasks::synthetic::{SyntheticKind, SyntheticLanguage};
 use ruminate_tasks::synthetic::corpus::CorpusMix;
+use ruminate_tasks::synthetic::{SyntheticKind, SyntheticLanguage};
 use ruminate_train::presets::GrpoPreset;
 use ruminate_train::schedule::ScheduleConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::graders::JudgeConfig;
 use crate::sandbox::SandboxSettings;
 
 /// A whole run.
@@ -28,6 +29,9 @@ pub(crate) struct RunConfig {
     /// How model-written programs are run.
     #[serde(skip_serializing_if = "SandboxSettings::is_default")]
     pub(crate) sandbox: SandboxSettings,
+    /// Who judges answers that no rule can compare.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) judge: Option<JudgeConfig>,
     /// The stages, each after those that it needs.
     #[serde(rename = "stage")]
     pub(crate) stages: Vec<StageConfig>,

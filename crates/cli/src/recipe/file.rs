@@ -23,6 +23,8 @@ pub(super) struct RecipeFile {
     pub(super) evaluation: Option<Table>,
     /// How model-written programs are run.
     pub(super) sandbox: Option<Table>,
+    /// Who judges answers that no rule can compare.
+    pub(super) judge: Option<Table>,
     /// The stages, in any order.
     #[serde(default)]
     pub(super) stage: Vec<Table>,

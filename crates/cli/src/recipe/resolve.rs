@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use ruminate_rewards::judge::Judge;
 use ruminate_rewards::{RewardMix, RewardOptions, Weights};
-use ruminate_tasks::synthetic::{SyntheticKind, SyntheticLanguage};
 use ruminate_tasks::synthetic::corpus::CorpusMix;
+use ruminate_tasks::synthetic::{SyntheticKind, SyntheticLanguage};
 use ruminate_train::presets::{self, GrpoPreset};
 use ruminate_train::schedule::{ScheduleConfig, ScheduleKind};
 use toml::{Table, Value};
@@ -16,6 +17,8 @@ use super::error::{Problem, RecipeError};
 use super::fields::field_names;
 use super::file::{DataFile, EvaluationFile, GrpoFile, LoadFile, PretrainFile, RecipeFile, StageHead, SyntheticFile};
 use super::source::{Part, Source};
+use crate::endpoint::EndpointConfig;
+use crate::graders::JudgeConfig;
 use crate::sandbox::SandboxSettings;
 use crate::shapes;
 
@@ -56,7 +59,8 @@ pub(super) fn resolve(source: &Source) -> Result<RunConfig, RecipeError> {
         Some(table) => source.read_table(table, &Part::root().below("sandbox", "sandbox"))?,
         None => SandboxSettings::default(),
     };
-    Ok(RunConfig { name: file.name, seed: file.seed, inputs: source.inputs.clone(), evaluation, sandbox, stages })
+    let judge = file.judge.as_ref().map(|table| resolve_judge(source, table)).transpose()?;
+    Ok(RunConfig { name: file.name, seed: file.seed, inputs: source.inputs.clone(), evaluation, sandbox, judge, stages })
 }
 
 fn resolve_stage(source: &Source, table: &Table, at: &Part) -> Result<StageConfig, RecipeError> {
@@ -171,6 +175,20 @@ fn resolve_grpo(source: &Source, body: &Table, part: &Part) -> Result<GrpoConfig
     check.share("top_p", config.top_p)?;
     check.hold((0.0..1.0).contains(&config.min_p), "min_p", "a number in [0, 1)", &config.min_p)?;
     Ok(config)
+}
+
+/// `[judge]` holds the keys of the endpoint and those of the judge side by side.
+fn resolve_judge(source: &Source, table: &Table) -> Result<JudgeConfig, RecipeError> {
+    let part = &Part::root().below("judge", "judge");
+    let (of_endpoint, of_judge) = (field_names::<EndpointConfig>(), field_names::<Judge>());
+    source.check_keys(table, part, &of_endpoint.iter().chain(&of_judge).cloned().collect::<Vec<_>>())?;
+    for key in ["url", "model"] {
+        if !table.contains_key(key) {
+            return Err(source.error(part, None, Problem::MissingKey { key: key.to_owned() }));
+        }
+    }
+    let (endpoint, judge): (Table, Table) = table.clone().into_iter().partition(|(key, _)| of_endpoint.contains(key));
+    Ok(JudgeConfig { endpoint: source.read_known(&endpoint, part)?, judge: source.read_known(&judge, part)? })
 }
 
 /// Weights that a recipe leaves out are 0: `{ accuracy = 1.0 }` is the accuracy reward alone. `kinds` has weights for kinds of

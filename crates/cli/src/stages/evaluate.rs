@@ -8,12 +8,12 @@ use anyhow::{Context, Result};
 use ruminate_core::{FinishReason, Outcome, PolicyVersion, Problem, RolloutGroup, Seed};
 use ruminate_model::{Checkpoint, Policy};
 use ruminate_rewards::{language_share, reflection_words};
-use ruminate_sandbox::Sandbox;
 use ruminate_tasks::statistics::{Interval, Tally, mean_pass_at_k, pass_at_1};
 use serde::{Deserialize, Serialize};
 
 use super::StageContext;
 use super::rollouts::{PolicyText, SampleSettings, Sampler};
+use crate::graders::Graders;
 use crate::problems::evaluation_set;
 use crate::recipe::EvaluationConfig;
 use crate::run_dir::{StageDir, read_json, write_json, write_jsonl};
@@ -76,7 +76,7 @@ pub(super) fn evaluate_policy(
     let problems = evaluation_set(&config.prompts, config.n_problems)?;
     // The same key for every policy of the run: the comparison of two has less noise.
     let seed = Seed::new(ctx.config.seed).with("evaluation");
-    evaluate(policy, text, &problems, SampleSettings::of_evaluation(config), seed, ctx.sandbox, ctx.ui, label)
+    evaluate(policy, text, &problems, SampleSettings::of_evaluation(config), seed, ctx.graders, ctx.ui, label)
 }
 
 /// Samples each problem and counts.
@@ -89,7 +89,7 @@ pub(crate) fn evaluate(
     problems: &[Problem],
     settings: SampleSettings,
     seed: Seed,
-    sandbox: Option<&Sandbox>,
+    graders: &Graders,
     ui: &Ui,
     label: &str,
 ) -> Result<(Evaluation, Vec<RolloutGroup>)> {
@@ -101,7 +101,7 @@ pub(crate) fn evaluate(
         progress.set(n_finished as u64, &format!("{rate:.0} tokens/s"));
     };
     let mut sampler = Sampler::new(settings);
-    let (groups, stats) = sampler.sample(policy, PolicyVersion(0), text, problems, seed, sandbox, &mut on_finished)?;
+    let (groups, stats) = sampler.sample(policy, PolicyVersion(0), text, problems, seed, graders, &mut on_finished)?;
     let evaluation = count(&groups, stats.n_sampled, started.elapsed().as_secs_f64()).context("an evaluation without problems")?;
     progress.finish(&format!("pass@1 {}, {:.0} tokens on average", percent(&evaluation.pass_at_1), evaluation.response_length));
     Ok((evaluation, groups))

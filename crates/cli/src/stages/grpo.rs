@@ -9,9 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use ruminate_core::{FinishReason, PolicyVersion, Rollout, RolloutGroup, Seed};
 use ruminate_model::{Policy, SaveDtype};
-use ruminate_rewards::alarm::{Alarm, RoundRewards, alarms};
 use ruminate_rewards::{Component, language_share, reflection_words};
-use ruminate_sandbox::Sandbox;
 use ruminate_train::advantages::{advantages, is_informative};
 use ruminate_train::losses::{BatchTotals, GrpoLossConfig, KlEstimator, LossInputs, LossMetrics, grpo_loss};
 use ruminate_train::overlong::is_complete;
@@ -21,20 +19,18 @@ use ruminate_train::schedule::learning_rate;
 use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, TrainError, Trainer};
 
 use super::evaluate::evaluate_policy;
+use super::hacking::{HackingWatch, reward_key};
 use super::rollouts::{PolicyText, SampleSettings, SampleStats, Sampler};
 use super::state;
 use super::{StageContext, StageResult, own_checkpoint};
+use crate::graders::Graders;
 use crate::models;
 use crate::problems::ProblemStream;
 use crate::recipe::{Control, EvaluationConfig, GrpoConfig};
 use crate::run_dir::{MetricsFile, StageDir};
-use crate::ui::Ui;
 
 /// Rounds of sampling at most for one batch under dynamic sampling.
 const MAX_RESAMPLING: usize = 10;
-
-/// Rounds that are compared with as many before them, in search of reward hacking.
-const ALARM_WINDOW: usize = 20;
 
 /// Trains, or goes on training, and writes the checkpoint.
 pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config: &GrpoConfig) -> Result<StageResult> {
@@ -56,7 +52,8 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
     while counters.step < config.steps {
         // Sample and grade.
         let version = PolicyVersion(counters.step);
-        let round = Round { config, stream: &mut stream, sampler: &mut sampler, sandbox: ctx.sandbox, seed: seed.with_index(counters.step) };
+        let round =
+            Round { config, stream: &mut stream, sampler: &mut sampler, graders: ctx.graders, seed: seed.with_index(counters.step) };
         let Sampled { groups, n_trained, stats } = round.sample(&policy, version, text)?;
         dir.write_rollouts(counters.step, &groups)?;
 
@@ -127,7 +124,7 @@ struct Round<'a> {
     config: &'a GrpoConfig,
     stream: &'a mut ProblemStream,
     sampler: &'a mut Sampler,
-    sandbox: Option<&'a Sandbox>,
+    graders: &'a Graders,
     seed: Seed,
 }
 
@@ -149,7 +146,7 @@ impl Round<'_> {
         for attempt in 0..MAX_RESAMPLING {
             let problems = (trained.len()..wanted).map(|_| self.stream.draw()).collect::<Result<Vec<_>>>()?;
             let seed = self.seed.with_index(attempt as u64);
-            let (sampled, stats) = self.sampler.sample(policy, version, text, &problems, seed, self.sandbox, &mut |_, _| {})?;
+            let (sampled, stats) = self.sampler.sample(policy, version, text, &problems, seed, self.graders, &mut |_, _| {})?;
             total.rollout_secs += stats.rollout_secs;
             total.reward_secs += stats.reward_secs;
             total.n_sampled += stats.n_sampled;
@@ -404,63 +401,6 @@ fn figures(
         figures.push(("rl/ref_kl", kl));
     }
     figures
-}
-
-/// The key of a component's mean reward, before it is weighted.
-fn reward_key(component: Component) -> &'static str {
-    match component {
-        Component::Accuracy => "reward/accuracy",
-        Component::Format => "reward/format",
-        Component::TagCount => "reward/tag_count",
-        Component::Boxed => "reward/boxed",
-        Component::MarkdownSummary => "reward/markdown_summary",
-        Component::Language => "reward/language",
-        Component::CosineLength => "reward/cosine_length",
-        Component::GroupLength => "reward/group_length",
-        Component::Repetition => "reward/repetition",
-    }
-}
-
-/// Says when a component rises while accuracy falls: the policy may be learning to please the reward instead of being right.
-struct HackingWatch {
-    rounds: Vec<RoundRewards>,
-    quiet_until: usize,
-}
-
-impl HackingWatch {
-    /// Goes on where the metrics of earlier sittings end.
-    fn new(dir: &StageDir) -> Result<Self> {
-        let rounds: Vec<RoundRewards> = MetricsFile::read(&dir.metrics())?.iter().map(Self::round).collect();
-        Ok(Self { quiet_until: 0, rounds })
-    }
-
-    fn round(line: &serde_json::Map<String, serde_json::Value>) -> RoundRewards {
-        let reward = |component: Component| Some((component.as_str().to_owned(), line.get(reward_key(component))?.as_f64()?));
-        Component::ALL.into_iter().filter_map(reward).collect()
-    }
-
-    /// Takes the figures of a round; the number of alarms becomes one of them.
-    fn watch(&mut self, ui: &Ui, step: u64, figures: &mut Vec<(&'static str, f64)>) {
-        let reward = |component: Component| {
-            let value = figures.iter().find(|(key, _)| *key == reward_key(component))?.1;
-            Some((component.as_str().to_owned(), value))
-        };
-        self.rounds.push(Component::ALL.into_iter().filter_map(reward).collect());
-        let alarms = alarms(&self.rounds, ALARM_WINDOW);
-        figures.push(("rl/alarms", alarms.len() as f64));
-        // One window has one cause: it is told once.
-        if self.rounds.len() < self.quiet_until {
-            return;
-        }
-        for Alarm { component, rise, fall } in &alarms {
-            ui.say(&format!(
-                "warning: step {step}: over the last {ALARM_WINDOW} rounds '{component}' rose by {rise:.3} while accuracy fell by {:.3}; the \
-                 policy may be learning to please that reward: look at its rollouts, or lower its weight",
-                -fall
-            ));
-            self.quiet_until = self.rounds.len() + ALARM_WINDOW;
-        }
-    }
 }
 
 /// An evaluation on the way, as figures of the step before it.

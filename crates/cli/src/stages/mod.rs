@@ -2,25 +2,25 @@
 
 pub(crate) mod evaluate;
 mod grpo;
+mod hacking;
 mod load;
 mod pretrain;
 pub(crate) mod rollouts;
 mod state;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use ruminate_compute::Device;
 use ruminate_core::Seed;
-use ruminate_sandbox::{Language, Sandbox};
 
+use crate::graders::{Graders, Needs};
 use crate::models;
 use crate::problems::{ProblemStream, evaluation_set};
 use crate::recipe::{PromptSource, RunConfig, StageConfig, StageKind};
 use crate::run_dir::{RunDir, StageDir, StageManifest, StageState};
-use crate::sandbox;
 use crate::ui::Ui;
 
 /// What every stage is given.
@@ -32,8 +32,8 @@ pub(crate) struct StageContext<'a> {
     pub(crate) device: &'a Device,
     /// Where to write.
     pub(crate) run_dir: &'a RunDir,
-    /// Runs model-written programs, if the run has problems that ask for them.
-    pub(crate) sandbox: Option<&'a Sandbox>,
+    /// What grading needs besides rules.
+    pub(crate) graders: &'a Graders,
     /// Where to show progress.
     pub(crate) ui: &'a Ui,
 }
@@ -76,28 +76,28 @@ pub(crate) fn run_all(ctx: &StageContext<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Checks what can be checked before anything runs: models open, problem files have problems of their split. Gives back the
-/// programming languages that grading needs.
+/// Checks what can be checked before anything runs: models open, problem files have problems of their split. Gives back what
+/// grading needs.
 ///
 /// # Errors
 /// The first input that is missing or damaged.
-pub(crate) fn check_inputs(config: &RunConfig) -> Result<BTreeSet<Language>> {
-    let mut languages = BTreeSet::new();
+pub(crate) fn check_inputs(config: &RunConfig) -> Result<Needs> {
+    let mut needs = Needs::default();
     for stage in &config.stages {
         let checked = match &stage.kind {
             StageKind::Load(load) => models::open(&load.path).map(drop),
             StageKind::Pretrain(_) => Ok(()),
-            StageKind::Grpo(grpo) => ProblemStream::open(&grpo.prompts, Seed::new(0), 0)
-                .and_then(|stream| sandbox::languages(stream.file_problems()))
-                .map(|needed| languages.extend(needed)),
+            StageKind::Grpo(grpo) => {
+                ProblemStream::open(&grpo.prompts, Seed::new(0), 0).and_then(|stream| needs.add(stream.file_problems()))
+            }
         };
         checked.with_context(|| format!("stage '{}'", stage.id))?;
     }
     if let Some(evaluation) = &config.evaluation {
         let problems = evaluation_set(&evaluation.prompts, evaluation.n_problems).context("evaluation")?;
-        languages.extend(sandbox::languages(&problems).context("evaluation")?);
+        needs.add(&problems).context("evaluation")?;
     }
-    Ok(languages)
+    Ok(needs)
 }
 
 /// Runs one stage unless it is done, and gives back the hash of its inputs.

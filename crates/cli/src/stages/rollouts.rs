@@ -7,10 +7,10 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use ruminate_core::{Completion, FinishReason, PolicyVersion, Problem, Rollout, RolloutGroup, Seed};
 use ruminate_model::{ChatTemplate, ModelConfig, Policy, Tokenizer};
-use ruminate_rewards::{Graded, RewardMix, Submission, grade, grade_group};
+use ruminate_rewards::{Graded, Resources, RewardMix, Submission, grade, grade_group};
 use ruminate_rollout::{Engine, EngineLimits, Event, Request, RolloutError, SamplingParams};
-use ruminate_sandbox::Sandbox;
 
+use crate::graders::Graders;
 use crate::prompts::{Prompt, Prompter};
 use crate::recipe::{EvaluationConfig, GrpoConfig, Template};
 
@@ -19,9 +19,6 @@ pub(crate) const MAX_CACHE_BYTES: usize = 2 << 30;
 
 /// Longest sequences come in steps of so many tokens, so that the engine is not made anew for every longer prompt.
 const SEQUENCE_STEP: usize = 64;
-
-/// Threads that grade beside the engine where nothing waits for programs.
-const N_GRADERS: usize = 2;
 
 /// How completions are sampled and graded.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,7 +110,7 @@ impl Sampler {
     }
 
     /// Graded rollouts of each problem, in the order of the problems. `seed` is the key of the step; a completion depends on it, the
-    /// problem's id and the sample's index only. `sandbox` runs the programs that problems ask for. `on_finished` hears how many completions and tokens there are.
+    /// problem's id and the sample's index only. `graders` has what grading needs besides rules. `on_finished` hears how many completions and tokens there are.
     ///
     /// # Errors
     /// A question that the template or tokenizer refuses or that is too long, by problem; the engine's.
@@ -124,7 +121,7 @@ impl Sampler {
         text: PolicyText<'_>,
         problems: &[Problem],
         seed: Seed,
-        sandbox: Option<&Sandbox>,
+        graders: &Graders,
         on_finished: &mut dyn FnMut(usize, usize),
     ) -> Result<(Vec<RolloutGroup>, SampleStats)> {
         let prompter = Prompter::new(self.settings.template, self.settings.system.as_deref(), text.chat)?;
@@ -134,15 +131,17 @@ impl Sampler {
         let limits = self.limits(policy, &requests);
         let (mut n_finished, mut n_tokens) = (0, 0);
         let rewards = self.settings.rewards.clone();
-        let grading = Grading { config: policy.config(), tokenizer: text.tokenizer, rewards: &rewards, sandbox, problems, prompts: &prompts };
-        let n_graders = sandbox.map_or(N_GRADERS, Sandbox::n_slots);
+        let breaker = graders.breaker();
+        let resources = graders.resources(breaker.as_ref());
+        let grading =
+            Grading { config: policy.config(), tokenizer: text.tokenizer, rewards: &rewards, resources, problems, prompts: &prompts };
         let engine = self.engine(policy, limits)?;
         // Completions are graded as they finish, beside the engine: programs under test run while the device samples.
         let (sampled, graded, rollout_secs) = std::thread::scope(|scope| {
             let (finished, queue) = mpsc::channel();
             let queue = Arc::new(Mutex::new(queue));
             let grader = |queue: Arc<_>| scope.spawn(move || grading.all(&queue));
-            let graders: Vec<_> = (0..n_graders).map(|_| grader(Arc::clone(&queue))).collect();
+            let threads: Vec<_> = (0..graders.n_threads()).map(|_| grader(Arc::clone(&queue))).collect();
             let mut on_event = |event| match event {
                 Event::Token { .. } => n_tokens += 1,
                 Event::Finished { request_idx, sample_idx, completion } => {
@@ -155,7 +154,7 @@ impl Sampler {
             let sampled = engine.generate(policy, version, text.tokenizer, &requests, &mut on_event);
             let rollout_secs = started.elapsed().as_secs_f64();
             drop(finished);
-            let graded: Vec<_> = graders.into_iter().map(|grader| grader.join().unwrap_or_else(|panic| resume_unwind(panic))).collect();
+            let graded: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect();
             (sampled, graded, rollout_secs)
         });
         sampled.map_err(|error| name_problem(error, version, problems))?;
@@ -248,7 +247,7 @@ struct Grading<'a> {
     config: &'a ModelConfig,
     tokenizer: &'a Tokenizer,
     rewards: &'a RewardMix,
-    sandbox: Option<&'a Sandbox>,
+    resources: Resources<'a>,
     problems: &'a [Problem],
     prompts: &'a [Prompt],
 }
@@ -273,7 +272,7 @@ impl Grading<'_> {
             n_tokens: completion.token_ids.len(),
             prompt_opens_think: self.prompts[request_idx].opens_think,
         };
-        let (verdicts, reward) = grade(&submission, self.rewards, self.sandbox)?;
+        let (verdicts, reward) = grade(&submission, self.rewards, self.resources)?;
         Ok(Rollout { sample_idx, completion, text, verdicts, reward })
     }
 }

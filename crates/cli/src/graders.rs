@@ -1,0 +1,96 @@
+//! What grading needs besides rules: a sandbox for programs, a judge for answers that no rule can compare.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail};
+use ruminate_core::{Gold, Problem};
+use ruminate_rewards::Resources;
+use ruminate_rewards::judge::Judge;
+use ruminate_sandbox::{Language, Sandbox};
+use serde::Serialize;
+
+use crate::endpoint::{Breaker, Endpoint, EndpointConfig};
+use crate::sandbox::{self, SandboxSettings};
+
+/// Threads that grade beside the engine where nothing waits for programs or a judge.
+const N_GRADERS: usize = 2;
+
+/// `[judge]` of a recipe: where it is and who it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct JudgeConfig {
+    /// Where it is and how patiently it is asked.
+    pub(crate) endpoint: EndpointConfig,
+    /// Who is asked, and how often.
+    pub(crate) judge: Judge,
+}
+
+/// What the problems of a run ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Needs {
+    languages: BTreeSet<Language>,
+    /// The first problem that needs a judge.
+    judged: Option<String>,
+}
+
+impl Needs {
+    /// Adds the needs of these problems.
+    ///
+    /// # Errors
+    /// A programming language that nobody knows, by problem.
+    pub(crate) fn add<'a>(&mut self, problems: impl IntoIterator<Item = &'a Problem>) -> Result<()> {
+        for problem in problems {
+            self.languages.extend(sandbox::languages(problem)?);
+            if matches!(problem.gold, Gold::Judged { .. }) {
+                self.judged.get_or_insert_with(|| problem.id.to_string());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The graders of a run, started.
+#[derive(Debug, Default)]
+pub(crate) struct Graders {
+    sandbox: Option<Sandbox>,
+    judge: Option<(Endpoint, Judge)>,
+}
+
+impl Graders {
+    /// Starts what is needed, and nothing else.
+    ///
+    /// # Errors
+    /// A layer of isolation or a toolchain that is missing; a judge that is needed and not set up.
+    pub(crate) fn start(needs: &Needs, sandbox: &SandboxSettings, judge: Option<&JudgeConfig>) -> Result<Self> {
+        let judge = match (&needs.judged, judge) {
+            (None, _) => None,
+            (Some(_), Some(config)) => Some((Endpoint::open(config.endpoint.clone())?, config.judge.clone())),
+            (Some(problem), None) => {
+                bail!("problem {problem} is graded by a judge: expected a [judge] table in the recipe with url and model, found none")
+            }
+        };
+        Ok(Self { sandbox: sandbox.start_for(&needs.languages)?, judge })
+    }
+
+    /// The sandbox, if it was needed.
+    pub(crate) fn sandbox(&self) -> Option<&Sandbox> {
+        self.sandbox.as_ref()
+    }
+
+    /// Completions that can be graded at once.
+    pub(crate) fn n_threads(&self) -> usize {
+        let sandbox = self.sandbox.as_ref().map_or(0, Sandbox::n_slots);
+        let judge = self.judge.as_ref().map_or(0, |(endpoint, _)| endpoint.concurrency());
+        N_GRADERS.max(sandbox).max(judge)
+    }
+
+    /// The judge's endpoint for one batch: once it is found down, the rest of the batch does not wait for it again.
+    pub(crate) fn breaker(&self) -> Option<Breaker<'_>> {
+        self.judge.as_ref().map(|(endpoint, _)| Breaker::new(endpoint, endpoint.concurrency()))
+    }
+
+    /// For grading, with the breaker of the batch.
+    pub(crate) fn resources<'a>(&'a self, breaker: Option<&'a Breaker<'a>>) -> Resources<'a> {
+        let judge = breaker.zip(self.judge.as_ref()).map(|(breaker, (_, judge))| (breaker as _, judge));
+        Resources { sandbox: self.sandbox.as_ref(), judge }
+    }
+}
