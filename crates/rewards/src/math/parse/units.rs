@@ -130,6 +130,11 @@ fn known(name: &str) -> Option<Unit> {
     })
 }
 
+/// Whether a word names a unit.
+pub(super) fn is_known(name: &str) -> bool {
+    known(name).is_some()
+}
+
 fn ratio(numerator: u64, denominator: u64) -> RBig {
     RBig::from_parts(IBig::from(numerator), UBig::from(denominator))
 }
