@@ -208,11 +208,10 @@ fn phrases(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(start) = next_phrase(text, from) {
-        let answer = rest::sentence(&text[start..]);
+        let sentence = rest::sentence(&text[start..]);
         // The search goes on behind the answer, so that each byte is looked at once.
-        let end = answer.as_ptr() as usize - text.as_ptr() as usize + answer.len();
-        found.push(rest::narrowed(answer));
-        from = end.max(start);
+        from = start + sentence.end;
+        found.push(rest::narrowed(&text[start..][sentence]));
     }
     found
 }

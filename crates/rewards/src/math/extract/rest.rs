@@ -1,24 +1,31 @@
 //! The end of a text without marks: its last sentence, formula, expression.
 
+use std::ops::Range;
+
 use crate::math::parse::month;
 
-/// The sentence at the start of `text`; the next line if the first one is empty.
-pub(super) fn sentence(text: &str) -> &str {
+/// Where the sentence at the start of `text` stands; the one of the next line if the first line is empty.
+pub(super) fn sentence(text: &str) -> Range<usize> {
     let body = text.trim_start();
+    let start = text.len() - body.len();
     let line = body.lines().next().unwrap_or_default();
     // A formula that spans lines is taken whole.
     for (open, close) in [("$$", "$$"), ("\\[", "\\]")] {
-        if let Some(inside) = line.strip_prefix(open) {
-            if inside.contains(close) {
-                break;
-            }
-            // Not far, so that many open formulas stay linear work.
-            let inside = &body[open.len()..body.floor_char_boundary(2000)];
-            if let Some(end) = inside.find(close) {
-                return &body[..open.len() + end + close.len()];
-            }
+        let Some(inside) = line.strip_prefix(open) else { continue };
+        if inside.contains(close) {
+            break;
+        }
+        // Not far, so that many open formulas stay linear work.
+        let inside = &body[open.len()..body.floor_char_boundary(2000)];
+        if let Some(end) = inside.find(close) {
+            return start..start + open.len() + end + close.len();
         }
     }
+    start..start + sentence_len(line)
+}
+
+/// The length of the first sentence of a line. A point within a formula ends none.
+fn sentence_len(line: &str) -> usize {
     let bytes = line.as_bytes();
     let mut dollars = 0_usize;
     for (at, c) in line.char_indices() {
@@ -38,10 +45,10 @@ pub(super) fn sentence(text: &str) -> &str {
             _ => false,
         };
         if ends && dollars.is_multiple_of(2) {
-            return &line[..at];
+            return at;
         }
     }
-    line
+    line.len()
 }
 
 /// Whether a text ends with a decimal.
@@ -130,8 +137,8 @@ pub(super) fn last_formula(text: &str) -> Option<&str> {
 /// The last line if it is bare, else the last expression in it, else (a line of words) the line.
 pub(super) fn last_expression(text: &str) -> Option<&str> {
     let line = text.lines().rev().map(without_type).find(|line| !line.is_empty())?;
-    let line = line.trim_start_matches(['-', '*', '#']).trim_start();
-    let line = if line.is_empty() { text.lines().rev().map(str::trim).find(|line| !line.is_empty())? } else { negative(text, line) };
+    // The mark of a list or a heading; `-3` is a number.
+    let line = ["- ", "* "].iter().find_map(|mark| line.strip_prefix(mark)).unwrap_or(line).trim_start_matches('#').trim_start();
     let pieces = pieces(line);
     let wordy = pieces.iter().filter(|piece| !piece.mathematics && piece.text.chars().count() > 2 && !is_joint(piece.text)).count();
     let first_is_word = pieces.first().is_some_and(|piece| !piece.mathematics);
@@ -141,12 +148,6 @@ pub(super) fn last_expression(text: &str) -> Option<&str> {
         return Some(line);
     }
     last_run(line, &pieces).or(Some(line))
-}
-
-/// A list's dash in front of a line is no sign, but `-3` is.
-fn negative<'a>(text: &'a str, line: &'a str) -> &'a str {
-    let start = line.as_ptr() as usize - text.as_ptr() as usize;
-    if text[..start].ends_with('-') && line.starts_with(|c: char| !c.is_whitespace()) { &text[start - 1..start + line.len()] } else { line }
 }
 
 struct Piece<'a> {

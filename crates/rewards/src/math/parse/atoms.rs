@@ -80,8 +80,24 @@ impl Parser<'_, '_> {
                 self.advance()?;
                 Ok(Expr::Symbol(name))
             }
+            '_' | '^' => self.chosen(),
             _ => Err(self.error(AN_ATOM)),
         }
+    }
+
+    /// `_5C_2` and `^5C_2`, binomial coefficients.
+    fn chosen(&mut self) -> Result<Expr, ParseError> {
+        let start = self.at;
+        self.advance()?;
+        let upper = self.argument()?;
+        if !matches!(self.word_at(self.at), Some("C")) || self.sign_at(self.at + 1) != Some('_') {
+            self.at = start;
+            return Err(self.error(AN_ATOM));
+        }
+        self.at += 1;
+        self.advance()?;
+        let lower = self.argument()?;
+        Ok(Expr::Apply(Function::Binomial, vec![upper, lower]))
     }
 
     /// A bracketed expression.
@@ -93,22 +109,7 @@ impl Parser<'_, '_> {
             _ => '⟧',
         };
         self.advance()?;
-        let arguments = std::mem::take(&mut self.arguments);
-        self.arguments = arguments;
         let inner = self.outside_bars(Self::expression)?;
-        let inner = match self.kind() {
-            Kind::Command("choose") => {
-                self.advance()?;
-                let lower = self.outside_bars(Self::expression)?;
-                Expr::Apply(Function::Binomial, vec![inner, lower])
-            }
-            Kind::Command("over") => {
-                self.advance()?;
-                let lower = self.outside_bars(Self::expression)?;
-                Expr::quotient(inner, lower)
-            }
-            _ => inner,
-        };
         self.expect(close, "an operator or a closing bracket")?;
         Ok(inner)
     }

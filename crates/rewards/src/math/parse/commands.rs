@@ -17,6 +17,8 @@ pub(super) enum Meaning {
     Upright,
     /// Its group is the letter of a number set.
     Board,
+    /// What follows in its group is text: `\rm`.
+    Roman,
     /// It is a sign.
     Sign(char),
     /// It is a name: of a function or a letter.
@@ -37,73 +39,91 @@ pub(super) enum Meaning {
 
 /// The meaning of a command, without its backslash.
 pub(super) fn meaning(name: &str) -> Meaning {
-    use Meaning::{Alias, Command, Delimiter, Name, Newline, Nothing, Sign, Skip, Space, Style, Upright};
+    use Meaning::{Delimiter, Nothing, Skip, Space, Style, Upright};
     match name {
         "quad" | "qquad" | "enspace" | "enskip" | "space" | "thinspace" | "medspace" | "thickspace" | "hfill" | "nobreakspace"
         | "newline" | "hline" => Space,
-        "displaystyle" | "textstyle" | "scriptstyle" | "scriptscriptstyle" | "limits" | "nolimits" | "rm" | "bf" | "it" | "sf" | "tt"
-        | "cal" | "mathstrut" | "strut" | "null" | "noindent" | "centering" | "large" | "Large" | "small" | "normalsize" | "relax"
-        | "protect" | "allowbreak" | "negthinspace" | "ensuremath" | "hspace*" => Nothing,
+        "displaystyle" | "textstyle" | "scriptstyle" | "scriptscriptstyle" | "limits" | "nolimits" | "bf" | "it" | "sf" | "tt" | "cal"
+        | "mathstrut" | "strut" | "null" | "noindent" | "centering" | "large" | "Large" | "small" | "normalsize" | "relax" | "protect"
+        | "allowbreak" | "negthinspace" | "ensuremath" | "hspace*" => Nothing,
         "phantom" | "hphantom" | "vphantom" | "hspace" | "vspace" | "color" | "tag" | "label" | "kern" | "mspace" | "textcolor" => Skip(1),
         "mathbf" | "boldsymbol" | "bm" | "mathit" | "mathcal" | "mathscr" | "mathfrak" | "mathsf" | "mathtt" | "boxed" | "fbox"
         | "framebox" | "vec" | "hat" | "widehat" | "tilde" | "underline" | "mathop" | "mathord" | "mathbin" | "mathrel" | "mathinner"
-        | "cancel" | "smash" | "overrightarrow" | "pmb" | "emph" | "textit" | "underbrace" | "overbrace" => Style,
+        | "smash" | "overrightarrow" | "pmb" | "emph" | "textit" | "underbrace" | "overbrace" => Style,
         "left" | "right" | "middle" | "big" | "Big" | "bigg" | "Bigg" | "bigl" | "bigr" | "Bigl" | "Bigr" | "biggl" | "biggr" | "Biggl"
         | "Biggr" | "bigm" | "Bigm" | "biggm" | "Biggm" => Delimiter,
         "text" | "mathrm" | "textrm" | "textbf" | "textsf" | "texttt" | "textnormal" | "textup" | "mbox" | "hbox" | "operatorname"
         | "mathnormal" | "unit" | "rom" => Upright,
+        "rm" => Meaning::Roman,
         "mathbb" | "mathds" | "Bbb" => Meaning::Board,
-        "R" | "reals" | "Reals" => Sign('ℝ'),
-        "Z" | "integers" => Sign('ℤ'),
-        "times" | "cdot" | "ast" | "cdotp" | "bullet" => Sign('*'),
-        "div" | "slash" => Sign('/'),
-        "pm" => Sign('±'),
-        "mp" => Sign('∓'),
-        "le" | "leq" | "leqslant" | "leqq" => Sign('≤'),
-        "ge" | "geq" | "geqslant" | "geqq" => Sign('≥'),
-        "lt" => Sign('<'),
-        "gt" => Sign('>'),
-        "ne" | "neq" => Sign('≠'),
-        "not" => Sign('̸'),
-        "approx" | "sim" | "simeq" | "doteq" | "approxeq" | "thickapprox" => Sign('≈'),
-        "equiv" | "cong" => Sign('≡'),
-        "colon" | "ratio" => Sign(':'),
-        "in" | "isin" => Sign('∈'),
-        "notin" => Sign('∉'),
-        "cup" | "bigcup" => Sign('∪'),
-        "cap" | "bigcap" => Sign('∩'),
-        "setminus" | "smallsetminus" | "backslash" => Sign('∖'),
-        "emptyset" | "varnothing" => Sign('∅'),
-        "infty" | "infin" => Sign('∞'),
-        "lfloor" => Sign('⌊'),
-        "rfloor" => Sign('⌋'),
-        "lceil" => Sign('⌈'),
-        "rceil" => Sign('⌉'),
-        "langle" => Sign('⟨'),
-        "rangle" => Sign('⟩'),
-        "lbrace" => Sign('⦃'),
-        "rbrace" => Sign('⦄'),
-        "lbrack" => Sign('['),
-        "rbrack" => Sign(']'),
-        "lparen" => Sign('('),
-        "rparen" => Sign(')'),
-        "vert" | "lvert" | "rvert" => Sign('|'),
-        "mid" => Sign('∣'),
-        "Vert" | "lVert" | "rVert" | "parallel" => Sign('‖'),
-        "circ" | "degree" | "degrees" | "textdegree" => Sign('°'),
-        "prime" => Sign('\''),
-        "percent" => Sign('%'),
-        "dollar" | "textdollar" => Sign('$'),
-        "pounds" | "textsterling" => Sign('£'),
-        "euro" | "texteuro" => Sign('€'),
-        "yen" => Sign('¥'),
-        "dots" | "ldots" | "cdots" | "dotsc" | "dotsb" | "dotso" => Sign('…'),
-        "land" | "wedge" => Sign('∧'),
-        "lor" | "vee" => Sign('∨'),
-        "to" | "rightarrow" | "mapsto" => Sign('→'),
-        "angle" | "measuredangle" => Sign('∠'),
-        "triangle" => Sign('△'),
-        "cr" => Newline,
+        "cr" => Meaning::Newline,
+        "begin" => Meaning::Begin,
+        "end" => Meaning::End,
+        _ => sign(name).map_or_else(|| named(name), Meaning::Sign),
+    }
+}
+
+/// The sign that a command stands for.
+fn sign(name: &str) -> Option<char> {
+    Some(match name {
+        "R" | "reals" | "Reals" => 'ℝ',
+        "Z" | "integers" => 'ℤ',
+        "times" | "cdot" | "ast" | "cdotp" | "bullet" => '*',
+        "div" | "slash" => '/',
+        "pm" => '±',
+        "mp" => '∓',
+        "le" | "leq" | "leqslant" | "leqq" => '≤',
+        "ge" | "geq" | "geqslant" | "geqq" => '≥',
+        "lt" => '<',
+        "gt" => '>',
+        "ne" | "neq" => '≠',
+        "not" => '̸',
+        "approx" | "sim" | "simeq" | "doteq" | "approxeq" | "thickapprox" => '≈',
+        "equiv" | "cong" => '≡',
+        "colon" | "ratio" => ':',
+        "in" | "isin" => '∈',
+        "notin" => '∉',
+        "cup" | "bigcup" => '∪',
+        "cap" | "bigcap" => '∩',
+        "setminus" | "smallsetminus" | "backslash" => '∖',
+        "emptyset" | "varnothing" => '∅',
+        "infty" | "infin" => '∞',
+        "lfloor" => '⌊',
+        "rfloor" => '⌋',
+        "lceil" => '⌈',
+        "rceil" => '⌉',
+        "langle" => '⟨',
+        "rangle" => '⟩',
+        "lbrace" => '⦃',
+        "rbrace" => '⦄',
+        "lbrack" => '[',
+        "rbrack" => ']',
+        "lparen" => '(',
+        "rparen" => ')',
+        "vert" | "lvert" | "rvert" => '|',
+        "mid" => '∣',
+        "Vert" | "lVert" | "rVert" | "parallel" => '‖',
+        "circ" | "degree" | "degrees" | "textdegree" => '°',
+        "prime" => '\'',
+        "percent" => '%',
+        "dollar" | "textdollar" => '$',
+        "pounds" | "textsterling" => '£',
+        "euro" | "texteuro" => '€',
+        "yen" => '¥',
+        "dots" | "ldots" | "cdots" | "dotsc" | "dotsb" | "dotso" => '…',
+        "land" | "wedge" => '∧',
+        "lor" | "vee" => '∨',
+        "to" | "rightarrow" | "mapsto" => '→',
+        "angle" | "measuredangle" => '∠',
+        "triangle" => '△',
+        _ => return None,
+    })
+}
+
+/// A command that is a name, or that takes arguments.
+fn named(name: &str) -> Meaning {
+    use Meaning::{Alias, Command, Name};
+    match name {
         "varepsilon" => Alias("epsilon"),
         "vartheta" => Alias("theta"),
         "varphi" => Alias("phi"),
@@ -132,8 +152,6 @@ pub(super) fn meaning(name: &str) -> Meaning {
         "abs" => Command("abs"),
         "floor" => Command("floor"),
         "ceil" => Command("ceil"),
-        "begin" => Meaning::Begin,
-        "end" => Meaning::End,
         name if is_greek_name(name) => Name,
         _ => Meaning::Unknown,
     }
@@ -235,7 +253,7 @@ pub(super) fn fold(c: char) -> char {
 
 /// Whether a character (folded) stands for itself as a sign.
 pub(super) fn is_sign(c: char) -> bool {
-    c.is_ascii_punctuation() || "≤≥≠≈≡∈∉∪∩∖±∓°‰€£¥₹⌊⌋⌈⌉⟨⟩‖∅∞√∛∜∑∏…ℝℤℚℕℂ∠△∣→∧∨⇒".contains(c)
+    c.is_ascii_punctuation() || "≤≥≠≈≡∈∉∪∩∖±∓°‰¢€£¥₹⌊⌋⌈⌉⟨⟩‖∅∞√∛∜∑∏…ℝℤℚℕℂ∠△∣→∧∨⇒".contains(c)
 }
 
 /// Characters without width, and marks that LaTeX-to-text tools leave behind.

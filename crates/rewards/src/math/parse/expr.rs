@@ -38,7 +38,11 @@ enum Between {
 impl Parser<'_, '_> {
     /// A sum.
     pub(super) fn expression(&mut self) -> Result<Expr, ParseError> {
-        self.deeper(Self::sum)
+        let upper = self.deeper(Self::sum)?;
+        let &Kind::Command(name @ ("choose" | "over")) = self.kind() else { return Ok(upper) };
+        self.advance()?;
+        let lower = self.deeper(Self::sum)?;
+        Ok(if name == "over" { Expr::quotient(upper, lower) } else { Expr::Apply(Function::Binomial, vec![upper, lower]) })
     }
 
     fn sum(&mut self) -> Result<Expr, ParseError> {
@@ -91,8 +95,7 @@ impl Parser<'_, '_> {
             // `4 x 5`
             Kind::Word(word)
                 if word == "x"
-                    && self.spaced(self.at)
-                    && self.spaced(self.at + 1)
+                    && (self.spaced(self.at) && self.spaced(self.at + 1) || self.sign_at(self.at + 2) == Some('^'))
                     && matches!((self.kind_at(self.at.wrapping_sub(1)), self.kind_at(self.at + 1)), (Kind::Number(_), Kind::Number(_))) =>
             {
                 Some(Between::Times)
@@ -160,7 +163,7 @@ impl Parser<'_, '_> {
             Kind::Word(word) => {
                 let taken = words::is_joint(word) || words::relation(word).is_some() || words::is_operator(word) || self.unit_at(at);
                 let union = word == "U" && self.upright(at);
-                !taken && !union && words::is_mathematics(word)
+                !taken && !union && words::number(word).is_none() && words::is_mathematics(word)
             }
             Kind::Name(name) => !matches!(*name, "mod" | "pmod"),
             Kind::Number(_) => self.number_multiplies(at),
@@ -179,7 +182,8 @@ impl Parser<'_, '_> {
     fn number_multiplies(&self, at: usize) -> bool {
         let Some(before) = at.checked_sub(1) else { return false };
         match self.kind_at(before) {
-            Kind::Sign('!' | ')' | '}') => true,
+            Kind::Sign('!' | '}') => true,
+            Kind::Sign(')') => !self.spaced(at),
             Kind::Number(_) => before > 0 && self.sign_at(before - 1) == Some('^') && self.spaced(at),
             _ => false,
         }

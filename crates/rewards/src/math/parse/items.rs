@@ -275,7 +275,7 @@ impl Parser<'_, '_> {
                     answer = Answer::Interval { low: zero, high: infinity, low_closed: false, high_closed: false }
                 }
                 Some('-') if sign == 'ℝ' => answer = Answer::Interval { low: below, high: zero, low_closed: false, high_closed: false },
-                Some(part @ ('+' | '-')) => answer = Answer::Expr(Expr::Symbol(format!("{sign}{part}"))),
+                Some(part @ ('+' | '-' | '*')) => answer = Answer::Expr(Expr::Symbol(format!("{sign}{part}"))),
                 _ => {
                     let power = if mark == '^' { self.atom()? } else { return Err(self.error("a plus or a minus behind the set")) };
                     answer = Answer::Expr(Expr::Power(Box::new(Expr::Symbol(sign.to_string())), Box::new(power)));

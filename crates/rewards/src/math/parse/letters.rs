@@ -1,7 +1,7 @@
 //! Items made of letters: choices and words.
 
 use super::lex::Kind;
-use super::{Fork, ParseError, Parser, words};
+use super::{Fork, ParseError, Parser, units, words};
 use crate::math::answer::{Answer, Constant, Expr};
 
 impl Parser<'_, '_> {
@@ -10,11 +10,12 @@ impl Parser<'_, '_> {
         if let Some(choice) = self.choice()? {
             return Ok(Some(choice));
         }
-        // `twelve eggs`
-        if self.word_at(self.at).and_then(words::number).is_some() {
+        let Some((text, end)) = self.words_ahead() else { return Ok(None) };
+        // `two hours` is a quantity, `two lines` are words.
+        let counts = self.word_at(self.at).and_then(words::number).is_some();
+        if counts && (self.at..end).filter_map(|at| self.word_at(at)).any(|word| units::is_known(word) || words::scale(word).is_some()) {
             return Ok(None);
         }
-        let Some((text, end)) = self.words_ahead() else { return Ok(None) };
         let related = |at: usize| matches!(self.sign_at(at), Some('=' | '<' | '>' | '≤' | '≥' | '≠' | '∈' | '≈' | '≡'));
         // `AB = 9` is about a length; `answer = 9` stays words.
         if text.bytes().all(|b| b.is_ascii_uppercase()) && text.len() < 4 && (related(end) || self.at.checked_sub(1).is_some_and(related)) {

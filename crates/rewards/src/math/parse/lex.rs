@@ -60,6 +60,7 @@ pub(super) fn tokens<'a>(text: &'a str, work: &mut Work) -> Result<Vec<Token<'a>
         spaced: false,
         dollars: Dollars::read(text),
         closing: text.trim_end_matches(['.', ' ', '\n', '*', '。']).len(),
+        quoted: false,
         matrices: 0,
     };
     lexer.skip_bold();
@@ -110,6 +111,8 @@ struct Lexer<'a> {
     dollars: Dollars,
     /// Behind this byte stand only final points and the marks that close bold type.
     closing: usize,
+    /// The text begins with a quotation mark.
+    quoted: bool,
     /// Open environments with rows.
     matrices: usize,
 }
@@ -178,6 +181,9 @@ impl<'a> Lexer<'a> {
         if self.rest().starts_with("**") {
             self.at += 2;
         }
+        // A quoted answer.
+        self.quoted = self.rest().starts_with('"');
+        self.at += usize::from(self.quoted);
     }
 
     fn step(&mut self, work: &mut Work) -> Result<(), ParseError> {
@@ -234,6 +240,10 @@ impl<'a> Lexer<'a> {
             }
             '<' | '>' | '!' | '=' | ':' => {
                 self.comparison(c);
+                Ok(())
+            }
+            '"' if self.quoted && self.at + 1 >= self.closing => {
+                self.skip(1);
                 Ok(())
             }
             '`' => {
@@ -415,6 +425,16 @@ impl<'a> Lexer<'a> {
         match commands::meaning(name) {
             Meaning::Space => self.spaced = true,
             Meaning::Nothing => {}
+            // `{\rm cm}`
+            Meaning::Roman => {
+                let opened = self.out.last().is_some_and(|token| token.kind == Kind::Sign('{'));
+                if let (true, Some(brace @ Brace::Group)) = (opened, self.braces.last_mut()) {
+                    *brace = Brace::Text;
+                    self.texts += 1;
+                    self.out.pop();
+                    self.spaced = true;
+                }
+            }
             Meaning::Skip(arguments) => self.skip_arguments(arguments, work)?,
             Meaning::Delimiter => {
                 if self.rest().trim_start().starts_with('.') {

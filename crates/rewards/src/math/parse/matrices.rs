@@ -60,7 +60,7 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// The lines of `cases` and its like; the marks of alignment mean nothing.
+    /// The lines of `cases` and its like. A mark of alignment beside a relation means nothing, another one begins a condition.
     fn lines(&mut self, name: &str) -> Result<Vec<Answer>, ParseError> {
         let mut items = Vec::new();
         // Which tokens are alignment is known here, so that they can be taken out of the lines.
@@ -75,7 +75,9 @@ impl Parser<'_, '_> {
                 Kind::Finish(_) => depth -= 1,
                 _ => {}
             }
-            if depth > 0 || self.sign_at(at) != Some('&') {
+            let related = |at: usize| matches!(self.sign_at(at), Some('=' | '<' | '>' | '≤' | '≥' | '≠' | '≈' | '≡'));
+            let aligns = self.sign_at(at) == Some('&') && (related(at + 1) || related(at.saturating_sub(1)));
+            if depth > 0 || !aligns {
                 kept.push(self.tokens[at].clone());
             }
             at += 1;
@@ -99,11 +101,20 @@ impl Parser<'_, '_> {
                 self.advance()?;
                 return Ok(items);
             }
-            items.push(self.relation()?);
+            let line = self.relation()?;
+            items.push(if self.eat('&')? { Answer::Tuple(vec![line, self.case()?]) } else { line });
             if !matches!(self.kind(), Kind::Sign('\n' | ',' | ';') | Kind::Finish(_)) {
                 return Err(self.error("the next line or the end of the environment"));
             }
         }
+    }
+
+    /// The condition of a case: "if x > 0", "otherwise".
+    fn case(&mut self) -> Result<Answer, ParseError> {
+        while matches!(self.word_at(self.at), Some("if" | "when" | "for")) || self.sign() == Some(',') {
+            self.advance()?;
+        }
+        self.relation()
     }
 
     /// A matrix with a factor in front: `\frac12 \begin{pmatrix} … \end{pmatrix}`.

@@ -134,7 +134,7 @@ enum Fork {
     Colon,
     /// `1/2x` is x/2, or 1/(2x).
     Slash,
-    /// `3 and 1/2` is a list, or a mixed number; `2:3` parts of other words.
+    /// `3 and 1/2` is a list, or a mixed number.
     And,
 }
 
@@ -351,7 +351,10 @@ fn merge_thousands<'a>(tokens: &[Token<'a>], flipped: bool, seen: &mut u8, work:
             _ => {}
         }
         let glued = out.last().is_none_or(|last| token.spaced || !matches!(last.kind, Kind::Sign('.') | Kind::Number(_)));
-        let end = if glued { thousands(tokens, at) } else { at };
+        // `12,34,567` has no groups of three.
+        let listed = !token.spaced
+            && matches!(out.as_slice(), [.., before, comma] if matches!((&before.kind, &comma.kind), (Kind::Number(_), Kind::Sign(','))) && !comma.spaced);
+        let end = if glued && !listed { thousands(tokens, at) } else { at };
         if end > at {
             // `1,000` is no list; `(1,234)` is no number.
             let certain = tokens[at + 1..end].iter().any(|token| matches!(&token.kind, Kind::Number(digits) if digits.starts_with('0')));

@@ -68,6 +68,7 @@ fn numbers_are_exact_in_every_spelling() {
         ("1e-3", "0.001"),
         ("1.5 \\times 10^5", "150000"),
         ("1.5×10⁻³", "0.0015"),
+        ("1.5x10^3", "1500"),
         ("3.0 \\cdot 10^{-4}", "0.00030"),
         ("1e999999", "1*10^999999"),
         ("0.\\overline{3}", "1/3"),
@@ -87,6 +88,7 @@ fn numbers_are_exact_in_every_spelling() {
         ("1 million", "1000000"),
         ("1.5 billion", "1500000000"),
         ("3 dozen", "36"),
+        ("5 hundred", "500"),
         ("三", "3"),
         ("十二", "12"),
         ("一百二十三", "123"),
@@ -184,6 +186,8 @@ fn roots_functions_and_bounds() {
         ("\\binom{n}{k}", "binom(n, k)"),
         ("\\dbinom n k", "binom(n, k)"),
         ("{n \\choose k}", "binom(n, k)"),
+        ("5 \\choose 2", "binom(5, 2)"),
+        ("_5C_2", "binom(5, 2)"),
         ("C(5,2)", "binom(5, 2)"),
         ("|x-3|", "abs(x - 3)"),
         ("||x|-1|", "abs(abs(x) - 1)"),
@@ -241,6 +245,7 @@ fn layout_means_nothing() {
         ("about 5", "5"),
         ("５，", "5"),
         ("((((1))))", "1"),
+        ("\"5\".", "5"),
     ]);
 }
 
@@ -259,6 +264,9 @@ fn units_are_read_and_reduced() {
         ("5'10\"", "quantity 35/6 '"),
         ("5 feet 10 inches", "quantity 35/6 feet"),
         ("2 hours and 30 minutes", "quantity 5/2 hours"),
+        ("2h30m", "quantity 5/2 h"),
+        ("5 {\\rm cm}", "quantity 5 cm"),
+        ("25¢", "quantity 25 ¢"),
         ("\\$1{,}234.50", "quantity $1234.50"),
         ("$5", "quantity $5"),
         ("-\\$5", "quantity $-5"),
@@ -281,7 +289,8 @@ fn units_are_read_and_reduced() {
         ("5个苹果", "quantity 5 个苹果"),
         ("25平方米", "quantity 25 平方米"),
         ("60千米/小时", "quantity 60 千米/小时"),
-        ("twelve eggs", "quantity 12 eggs"),
+        ("twelve hours", "quantity 12 hours"),
+        ("twelve eggs", "words twelve eggs"),
     ] {
         assert_eq!(shown(text).first().map(String::as_str), Some(expected), "{text}");
     }
@@ -315,6 +324,7 @@ fn brackets_make_tuples_sets_and_intervals() {
         ("(0^\\circ, 90^\\circ)", &["tuple (0°, 90°)"]),
         ("(1,234)", &["tuple (1, 234)", "interval (1, 234)"]),
         ("1,234", &["expr 1234", "list 1, 234"]),
+        ("12,34,567", &["list 12, 34, 567"]),
         ("\\{1,000, 2,000\\}", &["set \\{1000, 2000\\}"]),
         ("\\{1,2,3\\}", &["set \\{1, 2, 3\\}"]),
         ("{1,2}", &["set \\{1, 2\\}", "list 1, 2"]),
@@ -349,6 +359,7 @@ fn matrices_with_spacing_and_factors() {
         ("\\begin{pmatrix} 1 & 3 \\\\ 2 & 4 \\end{pmatrix}^T", &[square]),
         ("\\begin{pmatrix} 1 \\\\ 2 \\end{pmatrix}", &["matrix \\begin{pmatrix} 1 \\\\ 2 \\end{pmatrix}"]),
         ("\\frac12 \\begin{pmatrix} a \\\\ 2 \\end{pmatrix}", &["matrix \\begin{pmatrix} (1/2)*a \\\\ (1/2)*2 \\end{pmatrix}"]),
+        ("\\begin{cases} x & \\text{if } x > 0 \\\\ 0 & \\text{otherwise} \\end{cases}", &["list (x, x > 0), (0, otherwise)"]),
         ("\\begin{cases} x = 1 \\\\ y = 2 \\end{cases}", &["list x = 1, y = 2"]),
         ("\\begin{aligned} x &= 1, \\\\ y &= 2 \\end{aligned}", &["list x = 1, y = 2"]),
     ]);
@@ -457,6 +468,8 @@ fn what_is_not_read_as_a_whole_is_an_error() {
         "12 (",
         "|x",
         "yes 5 no",
+        "2 three",
+        "twenty twenty 5",
         "{1",
         "129_8",
         "x ]",

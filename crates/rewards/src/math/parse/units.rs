@@ -130,6 +130,11 @@ fn known(name: &str) -> Option<Unit> {
     })
 }
 
+/// Whether a word names a unit.
+pub(super) fn is_known(name: &str) -> bool {
+    known(name).is_some()
+}
+
 fn ratio(numerator: u64, denominator: u64) -> RBig {
     RBig::from_parts(IBig::from(numerator), UBig::from(denominator))
 }
@@ -206,7 +211,7 @@ impl Parser<'_, '_> {
     /// Whether a unit begins at a token, given that a number or expression stands in front of it.
     pub(super) fn unit_at(&self, at: usize) -> bool {
         match self.kind_at(at) {
-            Kind::Sign('%' | '‰' | '°' | '$' | '€' | '£' | '¥' | '₹' | '"') => true,
+            Kind::Sign('%' | '‰' | '°' | '¢' | '$' | '€' | '£' | '¥' | '₹' | '"') => true,
             Kind::Han(run) => !super::commands::HAN_JOINTS.contains(run),
             Kind::Word(word) if word == "per" => self.word_at(at + 1) == Some("cent"),
             Kind::Word(word) => {
@@ -241,6 +246,8 @@ impl Parser<'_, '_> {
             && !self.symbols
             && (self.spaced(at) || matches!(self.sign_at(at.saturating_sub(1)), Some('/' | '*')))
             && (self.is_boundary(at + 1) || matches!(self.sign_at(at + 1), Some('^' | '/')))
+            // `2h30m`: a number behind a letter makes it a unit.
+            || numeric && matches!((self.word_at(at), self.kind_at(at + 1)), (Some("h" | "m"), Kind::Number(_)))
     }
 
     /// An expression with or without a unit.
@@ -481,6 +488,14 @@ impl Parser<'_, '_> {
             if matches!(self.kind_at(at), Kind::Number(_) | Kind::HanNumber(_)) && unit.dimension.is_some() {
                 self.at = at;
                 let part = self.deeper(Self::power)?;
+                if unit.dimension == Some(TIME)
+                    && let Some(letter @ ("m" | "s")) = self.word_at(self.at)
+                {
+                    let next = known(if letter == "m" { "min" } else { "s" }).ok_or_else(|| self.error("a unit"))?;
+                    self.advance()?;
+                    value = add(value, part, &(next.factor / unit.factor.clone()));
+                    continue;
+                }
                 let found = if self.unit_at(self.at) || self.sign() == Some('\'') { Some(self.unit()?) } else { None };
                 let Some(next) = found.map(|next| if angle { minutes(next) } else { next }).filter(|next| next.dimension == unit.dimension)
                 else {

