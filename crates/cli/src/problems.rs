@@ -270,7 +270,7 @@ mod tests {
         for (difficulty, language) in
             [(1, SyntheticLanguage::En), (1, SyntheticLanguage::Zh), (2, SyntheticLanguage::En), (2, SyntheticLanguage::Zh)]
         {
-            let n = problems.iter().filter(|p| p.difficulty == Some(difficulty) && p.language == language).count();
+            let n = problems.iter().filter(|p| p.difficulty == Some(difficulty) && p.language == language.into()).count();
             assert!((9..=11).contains(&n), "{difficulty} {language:?}: {n}");
         }
     }

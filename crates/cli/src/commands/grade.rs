@@ -145,7 +145,8 @@ fn grade_lines(grader: &Grader, kind: Kind, mut lines: Lines) -> Result<()> {
         if chunk.is_empty() {
             break;
         }
-        let graded = in_parallel(grader.n_threads(kind), &chunk, |(_, line)| grader.grade(kind, line));
+        let texts: Vec<&str> = chunk.iter().map(|(_, line)| line.as_str()).collect();
+        let graded = grader.grade(kind, &texts);
         for (answer, (line_no, line)) in graded.into_iter().zip(&chunk) {
             n_lines += 1;
             let answer = answer.unwrap_or_else(|error| {

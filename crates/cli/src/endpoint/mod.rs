@@ -1,7 +1,7 @@
 //! Chat models behind an OpenAI-compatible endpoint: judges and teachers that are too large for this process.
 //!
 //! A question is tried again after errors that may pass, with growing pauses, until its deadline. Replies that were of use are kept in a
-//! folder under a hash of the question. An endpoint that stays down says nothing about what was asked: see [`grade_all`].
+//! folder under a hash of the question. An endpoint that stays down says nothing about what was asked: see [`judge_all`].
 
 mod cache;
 mod http;
@@ -14,8 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use ruminate_core::Message;
-use ruminate_rewards::judge::{Chat, ChatError, ChatParams, ChatReply, ChatRequest, Graded, Judge, content_key, judge_answer};
+use ruminate_rewards::judge::{Chat, ChatError, ChatReply, ChatRequest, Graded, Judge, content_key, judge_answer};
 use serde::{Deserialize, Serialize};
 
 use crate::parallel::in_parallel;
@@ -106,17 +105,6 @@ impl Endpoint {
         self.config.concurrency
     }
 
-    /// Replies to a conversation, `params.n` of them, kept for the next time.
-    ///
-    /// # Errors
-    /// As [`Chat::complete`].
-    pub(crate) fn chat(&self, model: &str, messages: Vec<Message>, params: ChatParams) -> Result<ChatReply, ChatError> {
-        let request = ChatRequest { model: model.to_owned(), messages, params, schema: None };
-        let reply = self.complete(&request)?;
-        self.keep(&request, &reply);
-        Ok(reply)
-    }
-
     /// As many replies to one question as one request brings: some servers give one whatever is asked for.
     fn ask(&self, request: &ChatRequest, deadline: Instant) -> Result<ChatReply, ChatError> {
         let mut pauses = Pauses::new(Duration::from_secs_f64(self.config.pause_secs), &content_key(request));
@@ -201,7 +189,7 @@ pub(crate) struct Question<'a> {
 /// The result has one entry for each answer, in their order. [`Graded::Pending`] is no verdict: keep the rollout and call again later, or
 /// pause the run. What was judged is kept by the endpoint, so the second call asks about the rest only. When as many answers in a row as
 /// there are threads find the judge down, the others are not asked about any more in this call.
-pub(crate) fn grade_all(chat: &dyn Chat, judge: &Judge, answers: &[Question<'_>], n_threads: usize) -> Vec<Graded> {
+pub(crate) fn judge_all(chat: &dyn Chat, judge: &Judge, answers: &[Question<'_>], n_threads: usize) -> Vec<Graded> {
     let breaker = Breaker::new(chat, n_threads);
     in_parallel(n_threads, answers, |answer| judge_answer(&breaker, judge, answer.question, answer.ground_truth, answer.prediction))
 }

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 use ruminate_core::{Outcome, Role};
 use serde_json::{Value, json};
 
+use ruminate_rewards::judge::ChatParams;
+
 use super::*;
 
 /// What the server does with one request.
@@ -115,9 +117,17 @@ fn error(status: u16) -> Answer {
     Answer::Status(status, "", format!("{{\"error\": \"status {status}\"}}"))
 }
 
+/// Replies to a conversation, kept for the next time.
+fn chat(endpoint: &Endpoint, messages: Vec<Message>, params: ChatParams) -> Result<ChatReply, ChatError> {
+    let request = ChatRequest { model: "m".to_owned(), messages, params, schema: None };
+    let reply = endpoint.complete(&request)?;
+    endpoint.keep(&request, &reply);
+    Ok(reply)
+}
+
 fn hello(endpoint: &Endpoint) -> Result<String, ChatError> {
     let message = Message { role: Role::User, content: "hello".into() };
-    endpoint.chat("m", vec![message], ChatParams::default()).map(|reply| reply.choices[0].text.clone())
+    chat(endpoint, vec![message], ChatParams::default()).map(|reply| reply.choices[0].text.clone())
 }
 
 fn question(prediction: &str) -> Question<'_> {
@@ -207,21 +217,21 @@ fn forms_that_a_server_knows_not_are_given_up_one_by_one() {
     });
     let endpoint = server.endpoint();
     let answers = [question("42"), question("43")];
-    assert!(grade_all(&endpoint, &judge(), &answers, 1).iter().all(|graded| matches!(graded, Graded::Verdict(_))));
+    assert!(judge_all(&endpoint, &judge(), &answers, 1).iter().all(|graded| matches!(graded, Graded::Verdict(_))));
     // One refusal is enough: the second question begins with the form that worked.
     assert_eq!(server.n_requests(), 3);
 
     let simple = Server::start(|_, body| if body["response_format"].is_null() { ok("verdict: wrong") } else { error(422) });
     let endpoint = simple.endpoint();
-    assert!(matches!(&grade_all(&endpoint, &judge(), &answers, 1)[1], Graded::Verdict(verdict) if verdict.outcome == Outcome::Wrong));
+    assert!(matches!(&judge_all(&endpoint, &judge(), &answers, 1)[1], Graded::Verdict(verdict) if verdict.outcome == Outcome::Wrong));
     assert_eq!(simple.n_requests(), 5);
 
     // What is refused in every form says nothing about forms.
     let strict = Server::start(|n, body| if n < 4 { error(400) } else { ok(body["response_format"]["type"].as_str().unwrap_or("none")) });
     let endpoint = strict.endpoint();
-    let [Graded::Pending(reason)] = &grade_all(&endpoint, &judge(), &answers[..1], 1)[..] else { panic!() };
+    let [Graded::Pending(reason)] = &judge_all(&endpoint, &judge(), &answers[..1], 1)[..] else { panic!() };
     assert!(reason.contains("refuses the request: HTTP 400"), "{reason}");
-    grade_all(&endpoint, &judge(), &answers[1..], 1);
+    judge_all(&endpoint, &judge(), &answers[1..], 1);
     assert_eq!(strict.bodies.lock().unwrap()[4]["response_format"]["type"], "json_schema");
 }
 
@@ -234,7 +244,7 @@ fn requests_say_what_was_asked_and_nothing_else() {
         json!({"model": "m", "messages": [{"role": "user", "content": "hello"}], "temperature": 0.0, "top_p": 1.0, "max_tokens": 512});
     assert_eq!(server.bodies.lock().unwrap()[0], expected);
     let params = ChatParams { temperature: 0.6, top_p: 0.95, n: 2, seed: Some(7), stop: vec!["END".into()], ..ChatParams::default() };
-    endpoint.chat("m", Vec::new(), params).unwrap();
+    chat(&endpoint, Vec::new(), params).unwrap();
     let bodies = server.bodies.lock().unwrap();
     assert_eq!((&bodies[1]["temperature"], &bodies[1]["n"], &bodies[1]["stop"]), (&json!(0.6), &json!(2), &json!(["END"])));
     // The server gave one reply: the other is asked for with another seed.
@@ -271,7 +281,7 @@ fn replies_of_use_are_kept_and_damaged_files_asked_for_again() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(|n, _| ok(if n == 0 { "hm" } else { "verdict: right" }));
     let config = EndpointConfig { cache: Some(folder.path().join("kept")), ..server.config() };
-    let ask = || grade_all(&Endpoint::open(config.clone()).unwrap(), &judge(), &[question("42")], 1);
+    let ask = || judge_all(&Endpoint::open(config.clone()).unwrap(), &judge(), &[question("42")], 1);
     let first = ask();
     assert!(matches!(&first[0], Graded::Verdict(verdict) if verdict.reward == 1.0), "{first:?}");
     assert_eq!(server.n_requests(), 2);
@@ -301,7 +311,7 @@ fn replies_that_cannot_be_read_are_not_kept() {
     let server = Server::start(|_, _| ok("hm"));
     let endpoint = Endpoint::open(EndpointConfig { cache: Some(folder.path().to_owned()), ..server.config() }).unwrap();
     for n_expected in [3, 6] {
-        let graded = grade_all(&endpoint, &judge(), &[question("42")], 1);
+        let graded = judge_all(&endpoint, &judge(), &[question("42")], 1);
         assert!(matches!(&graded[0], Graded::Pending(reason) if reason.contains("cannot be read")), "{graded:?}");
         assert_eq!(server.n_requests(), n_expected);
     }
@@ -314,7 +324,7 @@ fn no_more_requests_at_a_time_than_allowed() {
     let predictions: Vec<String> = (0..12).map(|n| n.to_string()).collect();
     let answers: Vec<Question<'_>> = predictions.iter().map(|prediction| question(prediction)).collect();
     // More threads than the endpoint allows.
-    assert_eq!(grade_all(&endpoint, &judge(), &answers, 8).len(), 12);
+    assert_eq!(judge_all(&endpoint, &judge(), &answers, 8).len(), 12);
     assert_eq!((server.n_requests(), server.most_at_a_time.load(Ordering::SeqCst)), (12, 3));
 }
 
@@ -340,7 +350,7 @@ fn a_judge_that_is_down_is_no_wrong_answer_and_is_asked_again_later() {
     let folder = tempfile::tempdir().unwrap();
     let endpoint = Endpoint::open(EndpointConfig { cache: Some(folder.path().to_owned()), ..server.config() }).unwrap();
     let answers = [question("forty-two"), question("41"), question("40"), question("39"), question("38")];
-    let graded = grade_all(&endpoint, &judge(), &answers, 2);
+    let graded = judge_all(&endpoint, &judge(), &answers, 2);
     for graded in &graded {
         let Graded::Pending(reason) = graded else { panic!("{graded:?}") };
         assert!(reason.contains("after 4 tries: HTTP 503"), "{reason}");
@@ -353,11 +363,11 @@ fn a_judge_that_is_down_is_no_wrong_answer_and_is_asked_again_later() {
         graded.into_iter().map(|graded| if let Graded::Verdict(verdict) = graded { Some(verdict.outcome) } else { None }).collect()
     };
     let expected = [Outcome::Right, Outcome::Wrong, Outcome::Wrong, Outcome::Wrong, Outcome::Wrong].map(Some);
-    assert_eq!(outcomes(grade_all(&endpoint, &judge(), &answers, 2)), expected);
+    assert_eq!(outcomes(judge_all(&endpoint, &judge(), &answers, 2)), expected);
     // And down again: what was judged is known.
     is_up.store(false, Ordering::SeqCst);
     let before = server.n_requests();
-    assert_eq!(outcomes(grade_all(&endpoint, &judge(), &answers, 2)), expected);
+    assert_eq!(outcomes(judge_all(&endpoint, &judge(), &answers, 2)), expected);
     assert_eq!(server.n_requests(), before);
 }
 
@@ -367,7 +377,7 @@ fn one_question_that_fails_does_not_stop_the_others() {
         if body["messages"][1]["content"].as_str().unwrap_or_default().contains("\nbad\n") { error(500) } else { ok("verdict: wrong") }
     });
     let answers = [question("1"), question("bad"), question("2"), question("3"), question("4")];
-    let graded = grade_all(&server.endpoint(), &judge(), &answers, 2);
+    let graded = judge_all(&server.endpoint(), &judge(), &answers, 2);
     let pending: Vec<bool> = graded.iter().map(|graded| matches!(graded, Graded::Pending(_))).collect();
     assert_eq!(pending, [false, true, false, false, false]);
 }

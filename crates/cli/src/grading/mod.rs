@@ -14,18 +14,18 @@ pub(crate) mod serve;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use ruminate_core::{Gold, Language, Outcome, Problem, ProblemId, Verdict};
-use ruminate_rewards::code::{self, CodeAnswer, CodeLine};
-use ruminate_rewards::judge::{Graded, Judge, judge_answer};
+use ruminate_rewards::code::{self, CodeLine};
+use ruminate_rewards::judge::{Graded, Judge};
 use ruminate_rewards::{FormatForm, check_gold, count_language, grade_accuracy, language_of, math};
 use ruminate_sandbox::Sandbox;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Question, judge_all};
 use crate::graders::JudgeConfig;
 use crate::parallel::in_parallel;
 use crate::sandbox::SandboxSettings;
@@ -96,6 +96,12 @@ struct JudgeLine {
     pred: String,
 }
 
+impl JudgeLine {
+    fn question(&self) -> Question<'_> {
+        Question { question: &self.question, ground_truth: &self.gold, prediction: &self.pred }
+    }
+}
+
 /// Grades lines of every kind. The sandbox starts with the first program.
 #[derive(Debug)]
 pub(crate) struct Grader {
@@ -124,50 +130,51 @@ impl Grader {
         self.sandbox.get().context("the sandbox was just started")
     }
 
-    /// Lines that can be graded at once.
-    pub(crate) fn n_threads(&self, kind: Kind) -> usize {
-        match kind {
-            Kind::Code => self.settings.slots(),
-            Kind::Judge => self.judge.as_ref().map_or(1, |(endpoint, _)| endpoint.concurrency()),
-            Kind::Math | Kind::Format | Kind::Language | Kind::Logic => std::thread::available_parallelism().map_or(1, usize::from),
-        }
-    }
-
-    /// Grades one line of JSON. The answer has the `id` of the line.
+    /// Grades lines of JSON, many at once; the answers come in the order of the lines, each with the `id` of its line.
     ///
     /// # Errors
-    /// Text that is no JSON object, a field that is missing or cannot be used, a sandbox that cannot start: then there is no verdict.
-    pub(crate) fn grade(&self, kind: Kind, line: &str) -> Result<Value> {
-        let mut answer = match kind {
-            Kind::Math => grade_math(&read(line)?),
-            Kind::Code => return self.grade_code(line),
-            Kind::Format => grade_format(&read(line)?)?,
-            Kind::Language => grade_language(&read(line)?),
-            Kind::Logic => grade_logic(read(line)?)?,
-            Kind::Judge => self.grade_by_judge(&read(line)?)?,
+    /// By line: text that is no JSON object, a field that is missing or cannot be used, a sandbox that cannot start. Then there is no
+    /// verdict.
+    pub(crate) fn grade(&self, kind: Kind, lines: &[&str]) -> Vec<Result<Value>> {
+        let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut answers = match kind {
+            Kind::Math => in_parallel(n_cores, lines, |line| Ok(grade_math(&read(line)?))),
+            Kind::Code => in_parallel(self.settings.slots(), lines, |line| self.grade_code(line)),
+            Kind::Format => in_parallel(n_cores, lines, |line| grade_format(&read(line)?)),
+            Kind::Language => in_parallel(n_cores, lines, |line| Ok(grade_language(&read(line)?))),
+            Kind::Logic => in_parallel(n_cores, lines, |line| grade_logic(read(line)?)),
+            Kind::Judge => self.grade_by_judge(lines),
         };
-        answer["id"] = id(line);
-        Ok(answer)
+        for (answer, line) in answers.iter_mut().zip(lines) {
+            if let Ok(answer) = answer {
+                answer["id"] = id(line);
+            }
+        }
+        answers
     }
 
-    /// Grades many lines at once, in order. A line that cannot be graded gives `{"id","error"}`.
-    fn grade_all(&self, kind: Kind, lines: &[&str]) -> Vec<Value> {
-        in_parallel(self.n_threads(kind), lines, |line| self.grade(kind, line).unwrap_or_else(|error| error_line(line, &error)))
-    }
-
-    /// A judge that is down leaves the line pending: that says nothing about the answer.
-    fn grade_by_judge(&self, line: &JudgeLine) -> Result<Value> {
-        let (endpoint, judge) = self.judge.as_ref().context("kind judge: expected --judge-url and --judge-model, found none")?;
-        Ok(match judge_answer(endpoint, judge, &line.question, &line.gold, &line.pred) {
-            Graded::Verdict(verdict) => verdict_line(&verdict),
-            Graded::Pending(reason) => json!({ "pending": reason }),
-        })
+    /// A judge that is down leaves lines pending: that says nothing about their answers.
+    fn grade_by_judge(&self, lines: &[&str]) -> Vec<Result<Value>> {
+        let lines: Vec<Result<JudgeLine>> = lines.iter().map(|line| read(line)).collect();
+        let Some((endpoint, judge)) = &self.judge else {
+            return lines.iter().map(|_| bail!("kind judge: expected --judge-url and --judge-model, found none")).collect();
+        };
+        let questions: Vec<Question<'_>> = lines.iter().flatten().map(JudgeLine::question).collect();
+        let mut graded = judge_all(endpoint, judge, &questions, endpoint.concurrency()).into_iter();
+        let mut answer = |line: &Result<JudgeLine>| match line {
+            Err(error) => bail!("{error:#}"),
+            Ok(_) => match graded.next().context("one answer for each question")? {
+                Graded::Verdict(verdict) => Ok(verdict_line(&verdict)),
+                Graded::Pending(reason) => Ok(json!({ "pending": reason })),
+            },
+        };
+        lines.iter().map(&mut answer).collect()
     }
 
     fn grade_code(&self, line: &str) -> Result<Value> {
-        let CodeLine { id, program, task } = CodeLine::parse(line).map_err(|error| anyhow!("{error}"))?;
+        let CodeLine { program, task, .. } = CodeLine::parse(line).map_err(|error| anyhow!("{error}"))?;
         let verdict = code::grade(self.sandbox()?, &task, &program)?;
-        serde_json::to_value(CodeAnswer { id, verdict }).context("a verdict is JSON")
+        serde_json::to_value(verdict).context("a verdict is JSON")
     }
 }
 

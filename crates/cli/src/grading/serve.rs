@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{Grader, Kind};
+use super::{Grader, Kind, error_line};
 
 /// Longest request, bytes.
 const MAX_REQUEST_BYTES: usize = 64 << 20;
@@ -60,10 +60,12 @@ async fn grade(State(grader): State<Arc<Grader>>, Path(kind): Path<String>, body
 /// Lines stay text until their kind reads them: numbers of any length keep their digits.
 fn answer(grader: &Grader, kind: Kind, body: &str) -> Result<Value> {
     if !body.trim_start().starts_with('[') {
-        return grader.grade(kind, body);
+        return grader.grade(kind, &[body]).pop().context("expected a line")?;
     }
     let lines: Vec<&RawValue> = serde_json::from_str(body).context("expected an object or a list of objects")?;
-    Ok(grader.grade_all(kind, &lines.iter().map(|line| line.get()).collect::<Vec<_>>()).into())
+    let lines: Vec<&str> = lines.into_iter().map(RawValue::get).collect();
+    let answers = grader.grade(kind, &lines).into_iter().zip(&lines);
+    Ok(answers.map(|(answer, line)| answer.unwrap_or_else(|error| error_line(line, &error))).collect())
 }
 
 fn refusal(status: StatusCode, message: &str) -> Response {

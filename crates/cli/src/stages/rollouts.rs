@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use ruminate_core::{Completion, FinishReason, PolicyVersion, Problem, Rollout, RolloutGroup, Seed};
 use ruminate_model::{ChatTemplate, ModelConfig, Policy, Tokenizer};
-use ruminate_rewards::{Graded, Resources, RewardMix, Submission, grade, grade_group};
+use ruminate_rewards::{GradeError, Graded, Resources, RewardMix, Submission, grade, grade_group};
 use ruminate_rollout::{Engine, EngineLimits, Event, Request, RolloutError, SamplingParams};
 
 use crate::graders::Graders;
@@ -164,7 +164,7 @@ impl Sampler {
             .map(|(problem, request)| RolloutGroup { problem: problem.clone(), prompt_ids: request.prompt_ids, rollouts: Vec::new() })
             .collect();
         for graded in graded {
-            for (request_idx, rollout) in graded? {
+            for (request_idx, rollout) in graded.map_err(pause)? {
                 groups[request_idx].rollouts.push(rollout);
             }
         }
@@ -274,6 +274,15 @@ impl Grading<'_> {
         };
         let (verdicts, reward) = grade(&submission, self.rewards, self.resources)?;
         Ok(Rollout { sample_idx, completion, text, verdicts, reward })
+    }
+}
+
+/// A judge without a verdict pauses the run: the same completions are sampled again when it goes on, and what was judged is kept if the
+/// judge has a cache.
+fn pause(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<GradeError>() {
+        Some(GradeError::Pending { .. }) => error.context("paused; when the judge answers again, the same command goes on from here"),
+        _ => error,
     }
 }
 

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod commands;
+mod grade;
+mod graders;
 mod interrupted;
 mod run;
 mod training;

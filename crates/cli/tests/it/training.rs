@@ -50,7 +50,7 @@ evaluate_every = 4
 rewards = { accuracy = 1.0, format = 1.0, language = 1.0 }
 "#;
 
-fn metrics(folder: &Folder, name: &str) -> Vec<serde_json::Map<String, Value>> {
+pub(crate) fn metrics(folder: &Folder, name: &str) -> Vec<serde_json::Map<String, Value>> {
     folder.read(name).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 

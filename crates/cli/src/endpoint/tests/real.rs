@@ -52,7 +52,7 @@ fn a_real_judge_is_understood() {
     let mut graded = Vec::new();
     for question in &questions {
         let asked = Instant::now();
-        graded.extend(grade_all(&endpoint, &judge, std::slice::from_ref(question), 1));
+        graded.extend(judge_all(&endpoint, &judge, std::slice::from_ref(question), 1));
         seconds.push(asked.elapsed().as_secs_f64());
     }
     let elapsed = start.elapsed().as_secs_f64();
@@ -79,7 +79,7 @@ fn a_real_judge_is_understood() {
     let start = Instant::now();
     let judged: Vec<usize> = (0..graded.len()).filter(|&idx| matches!(graded[idx], Graded::Verdict(_))).collect();
     for &idx in &judged {
-        assert_eq!(grade_all(&endpoint, &judge, &questions[idx..=idx], 1)[0], graded[idx]);
+        assert_eq!(judge_all(&endpoint, &judge, &questions[idx..=idx], 1)[0], graded[idx]);
     }
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
 
