@@ -42,6 +42,17 @@ pub(crate) fn push(archive: &mut Vec<u8>, entry: &Entry<'_>) {
     archive.extend_from_slice(entry.content);
 }
 
+/// The same files inside of a folder.
+pub(crate) fn below(folder: &str, archive: &[u8]) -> Result<Vec<u8>, String> {
+    let mut moved = Vec::with_capacity(archive.len());
+    for entry in entries(archive)? {
+        let path = format!("{folder}/{}", entry.path);
+        check_path(&path)?;
+        push(&mut moved, &Entry { path: &path, ..entry });
+    }
+    Ok(moved)
+}
+
 /// The files of an archive.
 ///
 /// # Errors

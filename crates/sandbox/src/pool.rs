@@ -12,6 +12,7 @@ use rustix::fs::OFlags;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::pipe::PipeFlags;
 
+use crate::archive;
 use crate::cgroup::Places;
 use crate::error::{BuildError, MissingToolchain, SandboxError};
 use crate::language::Language;
@@ -63,6 +64,8 @@ pub struct Sandbox {
     free: Mutex<Vec<usize>>,
     freed: Condvar,
     toolchains: [OnceLock<Result<Toolchain, MissingToolchain>>; Language::ALL.len()],
+    /// Archive of Go's compiled standard library, if it does not come with the toolchain.
+    go_library: OnceLock<Result<Vec<u8>, String>>,
     // Last: removed when the launchers, and with them all jobs, are gone.
     places: Places,
 }
@@ -154,6 +157,7 @@ impl Sandbox {
             free: Mutex::new((0..n_slots).collect()),
             freed: Condvar::new(),
             toolchains: Default::default(),
+            go_library: OnceLock::new(),
             places,
             config,
         };
@@ -340,7 +344,13 @@ impl Slot<'_> {
         };
         let files: Vec<SourceFile> =
             compilation.files.iter().map(|&(path, text)| SourceFile { path: path.to_owned(), text: text.to_owned() }).collect();
-        let work = run::pack_files(&files).map_err(SandboxError::Invalid)?;
+        let mut work = run::pack_files(&files).map_err(SandboxError::Invalid)?;
+        if tools.compiles_library {
+            let library = self.sandbox.go_library.get_or_init(|| self.compile_go_library(tools));
+            let message =
+                |message: &String| SandboxError::Setup { step: "compiling Go's standard library".to_owned(), message: message.clone() };
+            work.extend_from_slice(library.as_ref().map_err(message)?);
+        }
         let job = Job {
             action: execute(compilation.invocation),
             environment: recipes::environment(source.language),
@@ -361,6 +371,32 @@ impl Slot<'_> {
         let content = wire::content_of(&made).map_err(|error| failed("storing a program", error))?;
         let archive = wire::sealed_file("program", &content).map_err(|error| failed("storing a program", error))?;
         Ok(Program { language: source.language, main: compilation.main, archive })
+    }
+
+    /// Compiles Go's standard library once for all programs, inside of the sandbox. Each program gets a copy of the result, so that none
+    /// can change what another is compiled with.
+    fn compile_go_library(&self, tools: &Toolchain) -> Result<Vec<u8>, String> {
+        const MINUTES: f64 = 10.0;
+        let limits = Limits { seconds: MINUTES * 60.0, cpu_seconds: MINUTES * 60.0, ..Limits::compile() };
+        let (invocation, environment) = recipes::go_library(tools);
+        let job = Job {
+            action: execute(invocation),
+            environment,
+            view: tools.view.clone(),
+            limits: &limits,
+            limit_address_space: false,
+            collect: Some(recipes::out_folder()),
+            stdin: b"",
+            program: None,
+            work: b"",
+            channel: false,
+        };
+        let (process, made) = self.start(job).map_err(|error| error.to_string())?;
+        let finished = process.finish().map_err(|error| error.to_string())?;
+        if !finished.ending.is_success() {
+            return Err(format!("{}: {}", finished.ending, String::from_utf8_lossy(&finished.stderr)));
+        }
+        archive::below(recipes::GO_CACHE, &wire::content_of(&made).map_err(|error| error.to_string())?)
     }
 
     /// Starts a program. Several may run in one slot at the same time; they cannot see each other.

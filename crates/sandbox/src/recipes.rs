@@ -34,6 +34,7 @@ pub(crate) fn out_folder() -> PathBuf {
 /// Settings that are the same for every program, so that it does the same on every machine and in every run.
 pub(crate) fn environment(language: Language) -> Vec<(String, String)> {
     let mut all = vec![("PATH", "/usr/bin:/bin"), ("HOME", WORK_FOLDER), ("TMPDIR", WORK_FOLDER), ("LANG", "C.UTF-8"), ("TZ", "UTC")];
+    let go_cache = format!("{WORK_FOLDER}/{GO_CACHE}");
     match language {
         Language::Python => {
             all.extend([("PYTHONHASHSEED", "0"), ("PYTHONUTF8", "1"), ("PYTHONDONTWRITEBYTECODE", "1"), ("PYTHONNOUSERSITE", "1")]);
@@ -41,11 +42,64 @@ pub(crate) fn environment(language: Language) -> Vec<(String, String)> {
         // io_uring would be tried otherwise, and it is forbidden.
         Language::JavaScript | Language::TypeScript => all.push(("UV_USE_IO_URING", "0")),
         Language::Go => {
-            all.extend([("GO111MODULE", "off"), ("CGO_ENABLED", "0"), ("GOFLAGS", "-buildvcs=false"), ("GOTOOLCHAIN", "local")]);
+            all.extend([
+                ("GO111MODULE", "off"),
+                ("CGO_ENABLED", "0"),
+                ("GOFLAGS", "-buildvcs=false"),
+                ("GOTOOLCHAIN", "local"),
+                ("GOCACHE", &go_cache),
+            ]);
         }
         _ => {}
     }
     all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// Folder of Go's compiled packages, while a program is compiled.
+pub(crate) const GO_CACHE: &str = "gocache";
+
+/// What programs use of Go's standard library; the rest is compiled when a program asks for it.
+const GO_PACKAGES: [&str; 30] = [
+    "bufio",
+    "bytes",
+    "container/heap",
+    "container/list",
+    "container/ring",
+    "context",
+    "encoding/json",
+    "errors",
+    "fmt",
+    "io",
+    "log",
+    "math",
+    "math/big",
+    "math/bits",
+    "math/cmplx",
+    "math/rand",
+    "os",
+    "reflect",
+    "regexp",
+    "runtime",
+    "sort",
+    "strconv",
+    "strings",
+    "sync",
+    "sync/atomic",
+    "text/tabwriter",
+    "time",
+    "unicode",
+    "unicode/utf8",
+    "unsafe",
+];
+
+/// Compiles Go's standard library into its cache, which is `out_folder` here.
+pub(crate) fn go_library(tools: &Toolchain) -> (Invocation, Vec<(String, String)>) {
+    let mut arguments = vec!["build".to_owned()];
+    arguments.extend(owned(&GO_PACKAGES));
+    let mut environment = environment(Language::Go);
+    environment.retain(|(name, _)| name != "GOCACHE");
+    environment.push(("GOCACHE".to_owned(), out_folder().display().to_string()));
+    (Invocation { program: tools.path.clone(), arguments }, environment)
 }
 
 /// Whether the address space of a program can be limited to its memory. Virtual machines with a garbage collector reserve far more.
@@ -185,7 +239,7 @@ mod tests {
 
     fn tools(language: Language) -> Toolchain {
         let (path, companion) = (PathBuf::from("/usr/bin/tool"), Some(PathBuf::from("/usr/bin/companion")));
-        Toolchain { language, path, version: String::new(), companion, view: Default::default() }
+        Toolchain { language, path, version: String::new(), companion, view: Default::default(), compiles_library: false }
     }
 
     #[test]

@@ -24,6 +24,9 @@ pub struct Toolchain {
     pub companion: Option<PathBuf>,
     #[serde(skip)]
     pub(crate) view: View,
+    /// Whether the standard library comes as source text, to be compiled once for all programs (Go since 1.20).
+    #[serde(skip)]
+    pub(crate) compiles_library: bool,
 }
 
 /// Folders of a Linux system that hold programs and libraries, and files that finding libraries needs.
@@ -144,13 +147,13 @@ fn python() -> Result<Toolchain, String> {
     view.files.push((environment.join("pyvenv.cfg"), format!("home = {home}\ninclude-system-site-packages = false\n")));
     view.files.push((environment.join("lib").join(name).join("site-packages").join("packages.pth"), text(packages)));
     view.links.push((environment.join("bin").join("python3"), path.clone()));
-    Ok(Toolchain { language: Language::Python, view, path, version: (*version).to_owned(), companion: None })
+    Ok(Toolchain { language: Language::Python, view, path, version: (*version).to_owned(), companion: None, compiles_library: false })
 }
 
 fn compiler(language: Language, names: &[&str]) -> Result<Toolchain, String> {
     let path = names.iter().find_map(|name| locate(name).ok()).ok_or_else(|| format!("none of `{}` is on the path", names.join("`, `")))?;
     let version = first_line(&ask(&path, &["--version"])?);
-    Ok(Toolchain { language, view: view(&[prefix_of(&path)]), path, version, companion: None })
+    Ok(Toolchain { language, view: view(&[prefix_of(&path)]), path, version, companion: None, compiles_library: false })
 }
 
 fn rust() -> Result<Toolchain, String> {
@@ -160,13 +163,27 @@ fn rust() -> Result<Toolchain, String> {
     let path = sysroot.join("bin").join("rustc");
     let version = first_line(&ask(&path, &["--version"])?);
     let linker = ["cc", "gcc", "clang"].iter().find_map(|name| locate(name).ok()).ok_or("no linker (`cc`) is on the path")?;
-    Ok(Toolchain { language: Language::Rust, view: view(&[sysroot, prefix_of(&linker)]), path, version, companion: Some(linker) })
+    Ok(Toolchain {
+        language: Language::Rust,
+        view: view(&[sysroot, prefix_of(&linker)]),
+        path,
+        version,
+        companion: Some(linker),
+        compiles_library: false,
+    })
 }
 
 fn node() -> Result<Toolchain, String> {
     let path = PathBuf::from(ask("node", &["-p", "process.execPath"])?.trim());
     let version = format!("Node.js {}", first_line(&ask(&path, &["--version"])?));
-    Ok(Toolchain { language: Language::JavaScript, view: view(&[prefix_of(&path)]), path, version, companion: None })
+    Ok(Toolchain {
+        language: Language::JavaScript,
+        view: view(&[prefix_of(&path)]),
+        path,
+        version,
+        companion: None,
+        compiles_library: false,
+    })
 }
 
 fn typescript() -> Result<Toolchain, String> {
@@ -181,6 +198,7 @@ fn typescript() -> Result<Toolchain, String> {
         path,
         version,
         companion: Some(node.path),
+        compiles_library: false,
     })
 }
 
@@ -197,13 +215,20 @@ fn java() -> Result<Toolchain, String> {
     let settings = fs::canonicalize(home.join("conf").join("security").join("java.security")).ok();
     let settings = settings.as_deref().and_then(|file| file.ancestors().nth(2)).filter(|folder| folder.components().count() > 2);
     let companion = Some(home.join("bin").join("java"));
-    Ok(Toolchain { language: Language::Java, view: view(&[&home, settings.unwrap_or(&home)]), path, version, companion })
+    Ok(Toolchain {
+        language: Language::Java,
+        view: view(&[&home, settings.unwrap_or(&home)]),
+        path,
+        version,
+        companion,
+        compiles_library: false,
+    })
 }
 
 fn bash() -> Result<Toolchain, String> {
     let path = locate("bash")?;
     let version = first_line(&ask(&path, &["--version"])?);
-    Ok(Toolchain { language: Language::Bash, view: view(&[prefix_of(&path)]), path, version, companion: None })
+    Ok(Toolchain { language: Language::Bash, view: view(&[prefix_of(&path)]), path, version, companion: None, compiles_library: false })
 }
 
 fn go() -> Result<Toolchain, String> {
@@ -215,13 +240,21 @@ fn go() -> Result<Toolchain, String> {
     let behind: Vec<PathBuf> =
         ["src", "pkg", "test", "misc", "api"].iter().filter_map(|name| fs::canonicalize(root.join(name)).ok()).collect();
     let more: Vec<&Path> = std::iter::once(root.as_path()).chain(behind.iter().map(PathBuf::as_path)).collect();
-    Ok(Toolchain { language: Language::Go, view: view(&more), path, version, companion: None })
+    let has_library = fs::read_dir(root.join("pkg")).into_iter().flatten().flatten().any(|folder| folder.path().join("fmt.a").exists());
+    Ok(Toolchain { language: Language::Go, view: view(&more), path, version, companion: None, compiles_library: !has_library })
 }
 
 fn php() -> Result<Toolchain, String> {
     let path = locate("php")?;
     let version = first_line(&ask(&path, &["--version"])?);
-    Ok(Toolchain { language: Language::Php, view: view(&[prefix_of(&path), Path::new("/etc/php")]), path, version, companion: None })
+    Ok(Toolchain {
+        language: Language::Php,
+        view: view(&[prefix_of(&path), Path::new("/etc/php")]),
+        path,
+        version,
+        companion: None,
+        compiles_library: false,
+    })
 }
 
 fn csharp() -> Result<Toolchain, String> {
@@ -234,7 +267,7 @@ fn csharp() -> Result<Toolchain, String> {
         return Err(format!("`mcs` is there, but its compiler is not at {}", path.display()));
     }
     let more = [prefix_of(&mono), Path::new("/etc/mono")];
-    Ok(Toolchain { language: Language::CSharp, view: view(&more), path, version, companion: Some(mono) })
+    Ok(Toolchain { language: Language::CSharp, view: view(&more), path, version, companion: Some(mono), compiles_library: false })
 }
 
 #[cfg(test)]

@@ -57,8 +57,6 @@ pub(crate) struct View {
     pub files: Vec<(PathBuf, String)>,
     /// Symbolic links: where, and to what.
     pub links: Vec<(PathBuf, PathBuf)>,
-    /// Folders that the job sees at a path, and may change without changing them: source, path.
-    pub overlays: Vec<(PathBuf, PathBuf)>,
 }
 
 /// Descriptors of a job, in the order in which they are sent.

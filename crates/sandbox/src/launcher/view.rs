@@ -135,9 +135,6 @@ fn make_working_folders(request: &Request, handles: &Handles<OwnedFd>) -> Result
     fs::create_dir(work).map_err(at(step))?;
     let size = request.limits.disk_bytes();
     mount_tmpfs(work, &format!("mode=700,uid={inner},gid={inner},size={size},nr_inodes={MAX_INODES}")).map_err(at(step))?;
-    for (source, path) in &request.view.overlays {
-        show_overlay(source, path).map_err(at("showing a folder that may be changed"))?;
-    }
     if let Some(folder) = &request.collect {
         fs::create_dir(folder).map_err(at(step))?;
     }
@@ -158,21 +155,6 @@ fn own_all(folder: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Shows a folder of the machine with a layer above that takes changes and belongs to this job alone.
-fn show_overlay(source: &Path, path: &Path) -> io::Result<()> {
-    let inner = Some(super::supervisor::INNER_ID);
-    let below = on_machine(source);
-    let layer = Path::new(WORK_FOLDER).join(".overlay");
-    let (upper, scratch) = (layer.join("upper"), layer.join("scratch"));
-    for folder in [&upper, &scratch, &path.to_owned()] {
-        fs::create_dir_all(folder)?;
-        std::os::unix::fs::lchown(folder, inner, inner)?;
-    }
-    let options = format!("lowerdir={},upperdir={},workdir={},userxattr", below.display(), upper.display(), scratch.display());
-    let options = CString::new(options)?;
-    Ok(rustix::mount::mount("overlay", path, "overlay", MountFlags::NOSUID | MountFlags::NODEV, options.as_c_str())?)
 }
 
 /// A view of processes that shows the job's own and no other part of the kernel.
