@@ -1,7 +1,28 @@
 // Serves functions of a C++ program over the channel. It runs inside the program's own process, so it guards nothing: whatever comes out of this
 // process is read as a value, and values are judged elsewhere.
 #pragma once
-#include <bits/stdc++.h>
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <limits>
+#include <list>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
 #include <cxxabi.h>
 #include <unistd.h>
 
