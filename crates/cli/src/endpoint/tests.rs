@@ -2,10 +2,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use ruminate_core::{Outcome, Role};
-use serde_json::{Value, json};
-
+use ruminate_core::{Message, Outcome, Role};
 use ruminate_rewards::judge::ChatParams;
+use serde_json::{Value, json};
 
 use super::*;
 
