@@ -23,6 +23,11 @@ pub(crate) struct SandboxArgs {
 }
 
 impl SandboxArgs {
+    /// Whether any flag was given.
+    pub(crate) fn is_given(&self) -> bool {
+        self.jobs.is_some() || !self.allow_missing.is_empty()
+    }
+
     /// The settings.
     pub(crate) fn settings(&self) -> SandboxSettings {
         SandboxSettings { jobs: self.jobs, allow_missing: self.allow_missing.clone() }

@@ -87,10 +87,22 @@ impl GradeArgs {
         }
         let path = self.file.as_deref().context("expected a file")?;
         let lines = Lines::open(path)?;
+        self.refuse_idle_flags()?;
         match self.kind {
             Some(kind) => grade_lines(&Grader::new(self.sandbox.settings(), self.judge.config())?, kind, lines),
             None => report(lines),
         }
+    }
+
+    /// A flag that would do nothing is a misunderstanding.
+    fn refuse_idle_flags(&self) -> Result<()> {
+        if self.kind != Some(Kind::Code) && self.sandbox.is_given() {
+            bail!("--jobs and --allow-missing are for --kind code and --serve: nothing else runs programs");
+        }
+        if self.kind != Some(Kind::Judge) && self.judge.judge_url.is_some() {
+            bail!("--judge-url is for --kind judge and --serve: nothing else asks a judge");
+        }
+        Ok(())
     }
 
     fn serve(&self, address: SocketAddr) -> Result<()> {
@@ -183,6 +195,7 @@ fn report(mut lines: Lines) -> Result<()> {
     let mut counts: BTreeMap<&'static str, usize> = BTreeMap::new();
     let mut micros = Vec::new();
     let mut disagreements = Vec::new();
+    let mut n_failed = 0_usize;
     let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
     let name = lines.name.clone();
     loop {
@@ -200,7 +213,14 @@ fn report(mut lines: Lines) -> Result<()> {
             Ok((*line_no, pair, comparison, micros, audit))
         });
         for graded in graded {
-            let (line_no, pair, comparison, time, audit) = graded?;
+            let (line_no, pair, comparison, time, audit) = match graded {
+                Ok(graded) => graded,
+                Err(error) => {
+                    n_failed += 1;
+                    eprintln!("error: {error:#}");
+                    continue;
+                }
+            };
             let id = match &pair.id {
                 Value::Null => format!("line {line_no}"),
                 Value::String(id) => id.clone(),
@@ -216,7 +236,11 @@ fn report(mut lines: Lines) -> Result<()> {
             }
         }
     }
-    summarize(&counts, micros, &disagreements)
+    summarize(&counts, micros, &disagreements)?;
+    if n_failed > 0 {
+        bail!("{n_failed} lines hold no pair and are left out");
+    }
+    Ok(())
 }
 
 /// A verdict as JSON writes it.

@@ -5,18 +5,23 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::StatusCode;
+use axum::http::header::ORIGIN;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use clap::ValueEnum;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::{Grader, Kind, error_line};
 
 /// Longest request, bytes.
 const MAX_REQUEST_BYTES: usize = 64 << 20;
+
+/// Requests that are graded at a time; others wait.
+static TURNS: Semaphore = Semaphore::const_new(4);
 
 /// Serves until the process ends. `on_ready` hears the address, whose port may have been 0 in the request.
 ///
@@ -43,12 +48,18 @@ async fn health() -> Json<Value> {
     Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION"), "kinds": Kind::ALL.map(Kind::name) }))
 }
 
-async fn grade(State(grader): State<Arc<Grader>>, Path(kind): Path<String>, body: String) -> Response {
+async fn grade(State(grader): State<Arc<Grader>>, Path(kind): Path<String>, headers: HeaderMap, body: String) -> Response {
+    // Scripts send no Origin; a page in a browser on this machine would, and it must not run programs here.
+    if headers.contains_key(ORIGIN) {
+        return refusal(StatusCode::FORBIDDEN, "requests from web pages are refused");
+    }
     let Ok(kind) = Kind::from_str(&kind, false) else {
         let known = Kind::ALL.map(Kind::name).join(", ");
         return refusal(StatusCode::NOT_FOUND, &format!("kind: expected one of {known}, found '{kind}'"));
     };
-    // Grading computes or waits for programs: neither may hold up other requests.
+    // A request uses all cores by itself: more at a time would only take memory.
+    let Ok(_turn) = TURNS.acquire().await else { return refusal(StatusCode::INTERNAL_SERVER_ERROR, "the server is closing") };
+    // Grading computes or waits for programs: neither may hold up the answers to other requests.
     let graded = tokio::task::spawn_blocking(move || answer(&grader, kind, &body)).await;
     match graded {
         Ok(Ok(answer)) => Json(answer).into_response(),
