@@ -25,9 +25,10 @@ impl Quotes {
         }
     }
 
-    /// The mark in words, for the instructions.
-    pub(super) fn nonce(&self) -> &str {
-        &self.nonce
+    /// What says which mark counts. It stands with the texts, so that the instructions before them are the same for all questions and a
+    /// server can reuse its work on them.
+    pub(super) fn head(&self) -> String {
+        format!("The code of the marks is {}.", self.nonce)
     }
 
     pub(super) fn quote(&self, name: &str, text: &str) -> String {

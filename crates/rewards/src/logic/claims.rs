@@ -52,7 +52,7 @@ pub(super) fn read(names: &[&str], words: &[ValueWord], text: &str) -> Result<Ve
     by_length.sort_by_key(|&idx| std::cmp::Reverse(names[idx].len()));
     let mut said = vec![Said::default(); names.len()];
     let mut waiting: Vec<usize> = Vec::new();
-    let (mut heading, mut negated, mut is_marked, mut any) = (None, false, false, false);
+    let (mut heading, mut last, mut negated, mut is_marked) = (None, None, false, false);
     let mut rest = text;
     let mut previous = ' ';
     while let Some(c) = rest.chars().next() {
@@ -69,12 +69,15 @@ pub(super) fn read(names: &[&str], words: &[ValueWord], text: &str) -> Result<Ve
             let behind = rest[step..].trim_start_matches(|c: char| c == 's' || c.is_whitespace() || matches!(c, '"' | '\''));
             if !waiting.is_empty() {
                 waiting.drain(..).for_each(|idx| said[idx].add(found.value != negated));
+                last = Some(found.value != negated);
+            } else if negated && last == Some(!found.value) {
+                // "A is a knight, not a knave" says one thing twice.
             } else if behind.starts_with([':', '：']) && !negated {
-                heading = Some(found.value);
+                (heading, last) = (Some(found.value), Some(found.value));
             } else {
                 return Err(Unread::Nothing(format!("'{}' stands without a name", found.word)));
             }
-            (negated, is_marked, any) = (false, false, true);
+            (negated, is_marked) = (false, false);
         } else if let Some(word) = NEGATIONS.iter().find(|word| starts_with_word(rest, word, previous)) {
             (negated, step) = (!negated, word.len());
         } else if let Some(word) = HEDGES.iter().find(|word| starts_with_word(rest, word, previous)) {
@@ -87,7 +90,7 @@ pub(super) fn read(names: &[&str], words: &[ValueWord], text: &str) -> Result<Ve
         previous = rest[..step].chars().next_back().unwrap_or(' ');
         rest = &rest[step..];
     }
-    if any { Ok(said) } else { Err(Unread::Nothing("gives nobody a value".into())) }
+    if last.is_some() { Ok(said) } else { Err(Unread::Nothing("gives nobody a value".into())) }
 }
 
 /// Whether `text` begins with this word. Plurals and endings may follow a word in letters, but nothing may stand before it.

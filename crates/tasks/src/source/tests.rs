@@ -132,7 +132,7 @@ fn zebra_tables_are_clues_on_every_cell() {
 fn satisfiability_in_three_forms() {
     let clauses = vec![vec![1, -2], vec![2]];
     let of_clauses = Gold::Sat(SatPuzzle { clauses: clauses.clone(), satisfiable: Some(true), ..SatPuzzle::default() });
-    assert_eq!(golds(r#"{"cnf":"c two\np cnf 2 2\n1 -2\n0 2 0\n%\n0\n","satisfiable":true}"#), [of_clauses.clone()]);
+    assert_eq!(golds(r#"{"cnf":"c two\np cnf 2 2\n1 -2\n0 2 0\n%\n0\n","satisfiable":true}"#), std::slice::from_ref(&of_clauses));
     assert_eq!(golds(r#"{"clauses":[[1,-2],[2]],"satisfiable":true}"#), [of_clauses]);
     let formula = load(r#"{"formula":"a and not b"}"#, None).unwrap().remove(0);
     assert_eq!(formula.gold, Gold::Sat(SatPuzzle { formula: Some("a and not b".into()), ..SatPuzzle::default() }));
@@ -151,7 +151,7 @@ fn satisfiability_in_three_forms() {
 fn sudoku_as_text_and_as_rows() {
     let givens = vec![vec![0, 4, 0, 0], vec![2, 0, 0, 0], vec![0, 0, 0, 2], vec![3, 0, 0, 1]];
     let gold = Gold::Sudoku(SudokuPuzzle { givens, unique: false });
-    assert_eq!(golds(r#"{"quizzes":"0400200000023001","solutions":"1423231441323241"}"#), [gold.clone()]);
+    assert_eq!(golds(r#"{"quizzes":"0400200000023001","solutions":"1423231441323241"}"#), std::slice::from_ref(&gold));
     let problem = load(r#"{"puzzle":".4..\n2...\n...2\n3..1"}"#, None).unwrap().remove(0);
     assert_eq!(problem.gold, gold);
     assert!(problem.question.ends_with(":\n. 4 . .\n2 . . .\n. . . 2\n3 . . 1"), "{}", problem.question);
