@@ -78,30 +78,33 @@ fn is_python_space(c: char) -> bool {
 /// The segmenter with its own dictionary: compiled-in data, no state.
 static JIEBA: LazyLock<Jieba> = LazyLock::new(Jieba::new);
 
+/// The words of jieba in Python: those of `jieba-rs`, but what is ASCII and not in the dictionary is cut at every mark.
 fn jieba_words(text: &str) -> Vec<&str> {
     let mut words = Vec::new();
     for token in JIEBA.cut(text, true) {
         let mut rest = token.word;
-        // Jieba in Python ends a word behind the digits of a decimal: `3.14cm` is two.
-        while let Some(end) = decimal_end(rest) {
-            let (decimal, behind) = rest.split_at(end);
-            words.push(decimal);
-            rest = behind;
+        if rest.is_ascii() && !JIEBA.has_word(rest) {
+            while let Some(end) = ascii_end(rest.as_bytes()).filter(|&end| end < rest.len()) {
+                let (word, behind) = rest.split_at(end);
+                words.push(word);
+                rest = behind;
+            }
         }
-        if !rest.is_empty() {
-            words.push(rest);
-        }
+        words.push(rest);
     }
     words
 }
 
-/// Where letters and digits, a full stop, digits and perhaps a percent sign end within a word.
-fn decimal_end(word: &str) -> Option<usize> {
-    let bytes = word.as_bytes();
-    let point = bytes.iter().position(|byte| !byte.is_ascii_alphanumeric()).filter(|&at| at > 0 && bytes[at] == b'.')?;
-    let n_digits = bytes[point + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let end = point + 1 + n_digits;
-    (n_digits > 0).then(|| end + usize::from(bytes.get(end) == Some(&b'%')))
+/// Where the first piece of an ASCII token ends: letters and digits with decimals and a percent sign, or the marks before them.
+fn ascii_end(bytes: &[u8]) -> Option<usize> {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric();
+    let Some(end) = bytes.iter().position(|byte| !is_word(byte)) else { return Some(bytes.len()) };
+    if end == 0 {
+        return bytes.iter().position(is_word);
+    }
+    let n_digits = bytes[end + 1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let end = if bytes[end] == b'.' && n_digits > 0 { end + 1 + n_digits } else { end };
+    Some(end + usize::from(bytes.get(end) == Some(&b'%')))
 }
 
 #[cfg(test)]
@@ -150,7 +153,13 @@ mod tests {
         ] {
             check(text, ngram_size, max_penalty, WordSplit::Jieba, expected);
         }
-        assert_eq!(jieba_words("ABC1233.14x约3.5%多"), ["ABC1233.14", "x", "约", "3.5%", "多"]);
+        for (text, words) in [
+            ("ABC1233.14x约3.5%多", "ABC1233.14|x|约|3.5%|多"),
+            ("debian-boot的5.4.7节", "debian|-|boot|的|5.4|.|7|节"),
+            ("用C++和x+1", "用|C++|和|x|+|1"),
+        ] {
+            assert_eq!(jieba_words(text).join("|"), words);
+        }
     }
 
     #[test]

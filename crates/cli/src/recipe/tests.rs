@@ -126,6 +126,11 @@ fn wrong_values_have_a_line() {
         "\"aritmetic\"",
         "t.toml:15: stage 'zero', prompts entry 1: unknown source 'aritmetic'; did you mean 'arithmetic'?",
     );
+    check(
+        "\"arithmetic\"",
+        "{ source = \"arithmetic\", languages = [\"fr\"] }",
+        "t.toml:15: stage 'zero', prompts entry 1: 'languages': the synthetic world is in en and zh, found fr",
+    );
     check("\"gsm8k\"", "\"gsm\"", "t.toml:15: stage 'zero', prompts entry 2: unknown form 'gsm'; did you mean 'gsm8k'?");
     check("$data", "$dat", "t.toml:10: unknown input 'dat'; did you mean 'data'?");
     check(", default = \"train.jsonl\"", "", "t.toml:5: inputs: input 'data' has no value (GSM8K file); give it with --set data=...");
