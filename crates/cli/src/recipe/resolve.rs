@@ -344,10 +344,6 @@ fn resolve_source(source: &Source, entry: &Value, part: &Part, split: DataSplit)
     if languages.is_empty() {
         return Err(source.error(part, Some("languages"), Problem::value("languages", "expected at least one, found none")));
     }
-    if let Some(found) = languages.iter().find(|language| !matches!(language, Language::En | Language::Zh)) {
-        let message = format!("the synthetic world is in en and zh, found {found}");
-        return Err(source.error(part, Some("languages"), Problem::value("languages", message)));
-    }
     Ok(PromptSource::Synthetic { source: file.source, difficulties, languages, weight: file.weight.unwrap_or(1.0) })
 }
 

@@ -129,7 +129,7 @@ fn wrong_values_have_a_line() {
     check(
         "\"arithmetic\"",
         "{ source = \"arithmetic\", languages = [\"fr\"] }",
-        "t.toml:15: stage 'zero', prompts entry 1: 'languages': the synthetic world is in en and zh, found fr",
+        "t.toml:15: stage 'zero', prompts entry 1: 'languages[0]': unknown variant `fr`, expected `en` or `zh`",
     );
     check("\"gsm8k\"", "\"gsm\"", "t.toml:15: stage 'zero', prompts entry 2: unknown form 'gsm'; did you mean 'gsm8k'?");
     check("$data", "$dat", "t.toml:10: unknown input 'dat'; did you mean 'data'?");
