@@ -63,7 +63,7 @@ pub enum TaskError {
         /// Line number, from 1.
         line: usize,
         /// What is wrong with it.
-        source: GoldError,
+        source: Box<GoldError>,
     },
     /// Two problems of one file have the same id.
     #[error("{}:{line}: id '{id}' is used before, on line {first}", path.display())]

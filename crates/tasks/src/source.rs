@@ -116,7 +116,7 @@ pub fn load_jsonl(path: &Path, form: Option<&ProblemForm>, kind: &str, language:
             None => form.insert(row.detect()?),
         };
         let problem = row.problem(form)?;
-        check_gold(&problem).map_err(|source| TaskError::Gold { path: path.to_owned(), line, source })?;
+        check_gold(&problem).map_err(|source| TaskError::Gold { path: path.to_owned(), line, source: source.into() })?;
         if let Some(first) = lines_by_id.insert(problem.id.clone(), line) {
             return Err(TaskError::DuplicateId { path: path.to_owned(), line, id: problem.id.0, first });
         }

@@ -5,7 +5,7 @@ use toml::{Table, Value};
 
 /// Crates of the workspace that each crate may depend on. An edge that is not here is a change of the architecture: it is made in
 /// this table, with a reason in the change.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 11] = [
     ("core", &[]),
     ("sandbox", &[]),
     ("compute", &[]),
@@ -17,6 +17,8 @@ const EDGES: [(&str, &[&str]); 10] = [
     ("cli", &["core", "sandbox", "compute", "rewards", "tasks", "model", "rollout", "train"]),
     // The chores must build even when a crate does not.
     ("xtask", &[]),
+    // A workspace of its own, which links libFuzzer.
+    ("fuzz", &["rewards"]),
 ];
 
 const PREFIX: &str = "ruminate-";

@@ -17,7 +17,7 @@ use crate::prompts::CHAT_SYSTEM;
 use crate::recipe::Template;
 use crate::sandbox::SandboxArgs;
 use crate::stages::evaluate::{Evaluation, evaluate, percent};
-use crate::stages::rollouts::{PolicyText, SampleSettings};
+use crate::stages::rollouts::{PolicyText, SampleSettings, Sampler};
 use crate::ui::Ui;
 
 /// Samples a model on a file of problems and reports pass@1 with its 95% interval.
@@ -125,7 +125,7 @@ impl EvalArgs {
         let policy = Policy::load(&self.device.device(), checkpoint)?;
         let text = PolicyText { tokenizer: &checkpoint.tokenizer, chat: checkpoint.chat_template.as_ref() };
         let seed = Seed::new(self.seed).with("eval");
-        let (figures, _) = evaluate(&policy, text, &problems, settings, seed, &graders, &Ui::new(), "eval")?;
+        let (figures, _) = evaluate(&policy, text, &problems, Sampler::new(settings, &graders), seed, &Ui::new(), "eval")?;
         if self.json {
             return print_json(&Report {
                 model: &self.model,

@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 
 use super::StageContext;
 use super::rollouts::{PolicyText, SampleSettings, Sampler};
-use crate::graders::Graders;
 use crate::problems::evaluation_set;
 use crate::recipe::EvaluationConfig;
 use crate::run_dir::{StageDir, read_json, write_json, write_jsonl};
@@ -76,7 +75,8 @@ pub(super) fn evaluate_policy(
     let problems = evaluation_set(&config.prompts, config.n_problems)?;
     // The same key for every policy of the run: the comparison of two has less noise.
     let seed = Seed::new(ctx.config.seed).with("evaluation");
-    evaluate(policy, text, &problems, SampleSettings::of_evaluation(config), seed, ctx.graders, ctx.ui, label)
+    let sampler = Sampler::new(SampleSettings::of_evaluation(config), ctx.graders);
+    evaluate(policy, text, &problems, sampler, seed, ctx.ui, label)
 }
 
 /// Samples each problem and counts.
@@ -87,21 +87,19 @@ pub(crate) fn evaluate(
     policy: &Policy,
     text: PolicyText<'_>,
     problems: &[Problem],
-    settings: SampleSettings,
+    mut sampler: Sampler<'_>,
     seed: Seed,
-    graders: &Graders,
     ui: &Ui,
     label: &str,
 ) -> Result<(Evaluation, Vec<RolloutGroup>)> {
     let started = Instant::now();
-    let n_total = problems.len() * settings.n_samples as usize;
+    let n_total = problems.len() * sampler.n_samples();
     let mut progress = ui.progress(label, n_total as u64);
     let mut on_finished = |n_finished: usize, n_tokens: usize| {
         let rate = n_tokens as f64 / started.elapsed().as_secs_f64();
         progress.set(n_finished as u64, &format!("{rate:.0} tokens/s"));
     };
-    let mut sampler = Sampler::new(settings);
-    let (groups, stats) = sampler.sample(policy, PolicyVersion(0), text, problems, seed, graders, &mut on_finished)?;
+    let (groups, stats) = sampler.sample(policy, PolicyVersion(0), text, problems, seed, &mut on_finished)?;
     let evaluation = count(&groups, stats.n_sampled, started.elapsed().as_secs_f64()).context("an evaluation without problems")?;
     progress.finish(&format!("pass@1 {}, {:.0} tokens on average", percent(&evaluation.pass_at_1), evaluation.response_length));
     Ok((evaluation, groups))

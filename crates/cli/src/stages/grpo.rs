@@ -23,7 +23,6 @@ use super::hacking::{HackingWatch, reward_key};
 use super::rollouts::{PolicyText, SampleSettings, SampleStats, Sampler};
 use super::state;
 use super::{StageContext, StageResult, own_checkpoint};
-use crate::graders::Graders;
 use crate::models;
 use crate::problems::ProblemStream;
 use crate::recipe::{Control, EvaluationConfig, GrpoConfig};
@@ -43,7 +42,7 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
     let mut trainer = Trainer::new(&policy, optimizer_config(settings))?;
     let mut counters = state::restore(dir, &mut policy, &mut trainer, reference.as_mut())?;
     let mut stream = ProblemStream::open(&config.prompts, seed.with("problems"), counters.position)?;
-    let mut sampler = Sampler::new(SampleSettings::of_grpo(config));
+    let mut sampler = Sampler::new(SampleSettings::of_grpo(config), ctx.graders);
     let mut metrics = MetricsFile::open(&dir.metrics(), counters.step)?;
     let mut watch = HackingWatch::new(dir)?;
     let mut progress = ctx.ui.progress(stage_id, config.steps);
@@ -52,8 +51,7 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
     while counters.step < config.steps {
         // Sample and grade.
         let version = PolicyVersion(counters.step);
-        let round =
-            Round { config, stream: &mut stream, sampler: &mut sampler, graders: ctx.graders, seed: seed.with_index(counters.step) };
+        let round = Round { config, stream: &mut stream, sampler: &mut sampler, seed: seed.with_index(counters.step) };
         let Sampled { groups, n_trained, stats } = round.sample(&policy, version, text)?;
         dir.write_rollouts(counters.step, &groups)?;
 
@@ -120,11 +118,10 @@ fn optimizer_config(settings: &GrpoPreset) -> OptimizerConfig {
 }
 
 /// One round of sampling.
-struct Round<'a> {
+struct Round<'a, 's> {
     config: &'a GrpoConfig,
     stream: &'a mut ProblemStream,
-    sampler: &'a mut Sampler,
-    graders: &'a Graders,
+    sampler: &'a mut Sampler<'s>,
     seed: Seed,
 }
 
@@ -136,7 +133,7 @@ struct Sampled {
     stats: SampleStats,
 }
 
-impl Round<'_> {
+impl Round<'_, '_> {
     /// Graded groups for the round's optimizer steps. Under dynamic sampling (DAPO, arXiv 2503.14476, eq. 11) groups whose completions
     /// are all right or all wrong are replaced by groups of new problems. Where the rounds run out, fewer groups are trained.
     fn sample(self, policy: &Policy, version: PolicyVersion, text: PolicyText<'_>) -> Result<Sampled> {
@@ -146,7 +143,7 @@ impl Round<'_> {
         for attempt in 0..MAX_RESAMPLING {
             let problems = (trained.len()..wanted).map(|_| self.stream.draw()).collect::<Result<Vec<_>>>()?;
             let seed = self.seed.with_index(attempt as u64);
-            let (sampled, stats) = self.sampler.sample(policy, version, text, &problems, seed, self.graders, &mut |_, _| {})?;
+            let (sampled, stats) = self.sampler.sample(policy, version, text, &problems, seed, &mut |_, _| {})?;
             total.rollout_secs += stats.rollout_secs;
             total.reward_secs += stats.reward_secs;
             total.n_sampled += stats.n_sampled;

@@ -98,19 +98,25 @@ pub(crate) struct SampleStats {
 
 /// Samples and grades. Keeps the engine's memory from call to call.
 #[derive(Debug)]
-pub(crate) struct Sampler {
+pub(crate) struct Sampler<'a> {
     settings: SampleSettings,
+    graders: &'a Graders,
     engine: Option<(EngineLimits, Engine)>,
 }
 
-impl Sampler {
+impl<'a> Sampler<'a> {
     /// A sampler; its memory is taken by the first call of [`Sampler::sample`].
-    pub(crate) fn new(settings: SampleSettings) -> Self {
-        Self { settings, engine: None }
+    pub(crate) fn new(settings: SampleSettings, graders: &'a Graders) -> Self {
+        Self { settings, graders, engine: None }
+    }
+
+    /// Completions of each problem.
+    pub(crate) fn n_samples(&self) -> usize {
+        self.settings.n_samples as usize
     }
 
     /// Graded rollouts of each problem, in the order of the problems. `seed` is the key of the step; a completion depends on it, the
-    /// problem's id and the sample's index only. `graders` has what grading needs besides rules. `on_finished` hears how many completions and tokens there are.
+    /// problem's id and the sample's index only. `on_finished` hears how many completions and tokens there are.
     ///
     /// # Errors
     /// A question that the template or tokenizer refuses or that is too long, by problem; the engine's.
@@ -121,7 +127,6 @@ impl Sampler {
         text: PolicyText<'_>,
         problems: &[Problem],
         seed: Seed,
-        graders: &Graders,
         on_finished: &mut dyn FnMut(usize, usize),
     ) -> Result<(Vec<RolloutGroup>, SampleStats)> {
         let prompter = Prompter::new(self.settings.template, self.settings.system.as_deref(), text.chat)?;
@@ -131,6 +136,7 @@ impl Sampler {
         let limits = self.limits(policy, &requests);
         let (mut n_finished, mut n_tokens) = (0, 0);
         let rewards = self.settings.rewards.clone();
+        let graders = self.graders;
         let breaker = graders.breaker();
         let resources = graders.resources(breaker.as_ref());
         let grading =
