@@ -71,7 +71,7 @@ impl<'a> Signature<'a> {
             };
             depth == 0
         })?;
-        let parameters = split_parameters(&head[open.0 + 1..close]).into_iter().map(last_identifier).collect::<Option<_>>()?;
+        let parameters = split_parameters(&head[open.0 + 1..close]).into_iter().map(parameter_name).collect::<Option<_>>()?;
         Some(Self { name: last_identifier(&head[..open.0])?, parameters })
     }
 }
@@ -95,9 +95,14 @@ fn split_parameters(text: &str) -> Vec<&str> {
     parts
 }
 
-/// The name at the end of a text, before a default value and the brackets of an array.
+/// The name of a parameter, which stands before its default value.
+fn parameter_name(text: &str) -> Option<&str> {
+    last_identifier(text.split('=').next()?)
+}
+
+/// The name at the end of a text, before the brackets of an array.
 fn last_identifier(text: &str) -> Option<&str> {
-    let text = text.split('=').next()?.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '[' | ']'));
+    let text = text.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '[' | ']'));
     let start = text.char_indices().rev().take_while(|&(_, c)| c.is_alphanumeric() || matches!(c, '_' | '$')).last()?.0;
     Some(&text[start..])
 }

@@ -239,6 +239,14 @@ fn assertions_of_java() {
         format!("{declaration}List<String> out = new ArrayList<>(); for (int n : numbers) out.add(n + mark); return out; }}\n}}\n");
     check(&task, &program, Passed, "");
     check(&task, &program.replace("n + mark", "mark + n"), WrongAnswer, "marks");
+    let optional = json!({
+        "language": "java",
+        "declaration": "import java.util.*;\nclass Solution { int one() { int x = 1; return x; }\n public Optional<Integer> f(List<Integer> xs) {",
+        "tests": [{"assert": "public class Main { public static void main(String[] a) { if (new Solution().f(List.of()).isPresent() || new Solution().f(List.of(7)).get() != 7) throw new AssertionError(); } }"}],
+        "limits": {"seconds": 5.0},
+    });
+    let first = "import java.util.*;\nclass Solution { public Optional<Integer> f(List<Integer> xs) { return xs.stream().findFirst(); } }";
+    check(&crate::support::task(optional), first, Passed, "");
     check(
         &task,
         &program.replace("return out", "if (true) throw new IllegalStateException(\"on purpose\"); return out"),

@@ -129,8 +129,8 @@ public final class RuminateDriver {
         if (!(raw instanceof Class)) return value;
         Class<?> kind = (Class<?>) raw;
         if (kind.isArray()) return array(value, kind.getComponentType());
+        if (kind == Optional.class) return Optional.ofNullable(decode(value, inner[0]));
         if (value == null) return null;
-        if (kind == Optional.class) return Optional.of(decode(value, inner[0]));
         if (kind == char.class || kind == Character.class) {
             if (!(value instanceof String) || ((String) value).length() != 1) throw mismatch("one character", value);
             return ((String) value).charAt(0);
