@@ -122,6 +122,10 @@ fn make_v2(own: &Path, controller: &str, name: &str) -> Result<PathBuf, String> 
     if !has(&list(own, "cgroup.controllers")) {
         return Err(format!("{}: the controller {controller} is not handed down to this process", own.display()));
     }
+    // The root of the hierarchy, which has no type, may have both processes and controllers.
+    if !own.join("cgroup.type").exists() {
+        enable(own, controller)?;
+    }
     if has(&list(own, "cgroup.subtree_control")) {
         return make_v2_folder(own, controller, name);
     }

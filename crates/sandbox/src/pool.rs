@@ -220,7 +220,7 @@ impl Sandbox {
     /// Runs an attack of the self-test.
     pub(crate) fn attack(&self, attack: Attack) -> Result<Finished, SandboxError> {
         let limits = Limits {
-            seconds: if attack == Attack::Loop { 0.5 } else { 10.0 },
+            seconds: if attack == Attack::Loop { 0.5 } else { 4.0 },
             mebibytes: 64,
             disk_mebibytes: 16,
             processes: 32,

@@ -169,7 +169,8 @@ fn set_resource_limits(request: &Request) -> Result<(), Failure> {
         (Resource::Fsize, limits.disk_bytes(), limits.disk_bytes()),
         (Resource::Nofile, limits.open_files.into(), limits.open_files.into()),
         (Resource::Nproc, processes, processes),
-        (Resource::Core, 0, 0),
+        // 1 and not 0: a program that collects core files, outside of the sandbox, is started in spite of 0.
+        (Resource::Core, 1, 1),
         (Resource::Stack, STACK, STACK),
         (Resource::Memlock, 64 << 10, 64 << 10),
         (Resource::Msgqueue, 0, 0),

@@ -132,6 +132,8 @@ fn watch(request: &Request, mut job: Job, init: &OwnedFd, pool: &OwnedFd) -> io:
     let mut started: Option<Instant> = None;
     let begun = Instant::now();
     let mut listener: Option<OwnedFd> = None;
+    // Making the view took some, which is not the program's.
+    let mut cpu_before = 0.0;
     let end = loop {
         let left = match started {
             Some(started) => limit.saturating_sub(started.elapsed()),
@@ -149,6 +151,7 @@ fn watch(request: &Request, mut job: Job, init: &OwnedFd, pool: &OwnedFd) -> io:
             match serde_json::from_slice(&message) {
                 Ok(Word::Started) => {
                     started = Some(Instant::now());
+                    cpu_before = job.groups.cpu_seconds().unwrap_or(0.0);
                     listener = fds.into_iter().next();
                 }
                 Ok(Word::Ended(end)) => break end,
@@ -171,13 +174,13 @@ fn watch(request: &Request, mut job: Job, init: &OwnedFd, pool: &OwnedFd) -> io:
             listener = None;
         } else if job.groups.ran_out_of_memory() {
             break End::MemoryLimit;
-        } else if job.groups.cpu_seconds().is_some_and(|seconds| seconds > request.limits.cpu_seconds) {
+        } else if job.groups.cpu_seconds().is_some_and(|seconds| seconds - cpu_before > request.limits.cpu_seconds) {
             break End::TimeLimit;
         }
     };
     let seconds = started.map_or(0.0, |started| started.elapsed().as_secs_f64());
     job.end();
-    Ok(conclude(request, &job.groups, end, seconds))
+    Ok(conclude(request, &job.groups, end, seconds, cpu_before))
 }
 
 /// Which descriptors have something to say.
@@ -207,9 +210,9 @@ fn wait_for(init: &OwnedFd, pool: &OwnedFd, listener: Option<&OwnedFd>, time: Du
 }
 
 /// Reads the counters of a dead job, and lets them say why it ended.
-fn conclude(request: &Request, groups: &JobGroups, end: End, seconds: f64) -> Report {
+fn conclude(request: &Request, groups: &JobGroups, end: End, seconds: f64, cpu_before: f64) -> Report {
     let (waited_cpu, largest_process) = sys::usage_of_children();
-    let cpu_seconds = groups.cpu_seconds().unwrap_or(waited_cpu);
+    let cpu_seconds = groups.cpu_seconds().map_or(waited_cpu, |seconds| (seconds - cpu_before).max(0.0));
     let peak_in_group = groups.peak_bytes();
     let peak_bytes = peak_in_group.unwrap_or(largest_process);
     let end = if groups.ran_out_of_memory() {

@@ -444,7 +444,7 @@ fn processes_share_their_processor_time() {
 }
 
 fn compile_bombs_are_held() {
-    let small = Limits { seconds: 4.0, cpu_seconds: 4.0, mebibytes: 256, disk_mebibytes: 64, ..Limits::compile() };
+    let small = Limits { seconds: 2.5, cpu_seconds: 2.5, mebibytes: 256, disk_mebibytes: 64, ..Limits::compile() };
     for (name, language, text) in [
         ("a huge table", C, "int main[1u << 29] = { 1 };"),
         ("endless inclusion", C, "#include __FILE__\n#include __FILE__\nint main(void) { return 0; }"),

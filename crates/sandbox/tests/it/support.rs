@@ -11,15 +11,17 @@ pub(crate) const LAUNCHER_ARGUMENT: &str = "--serve-launcher";
 /// Argument that makes it a trainer that will be killed.
 pub(crate) const VICTIM_ARGUMENT: &str = "--victim";
 
-/// A configuration with this program as the launcher. Where the machine does not let us limit the memory of a job, that is accepted:
-/// the tests of all other layers are worth running.
+/// A configuration with this program as the launcher. Where the machine does not let us limit the memory of a job, or has no Landlock,
+/// that is accepted: the tests of all other layers are worth running.
 pub(crate) fn config() -> SandboxConfig {
     static ALLOW: OnceLock<Vec<Layer>> = OnceLock::new();
     let config = SandboxConfig::new(std::env::current_exe().unwrap(), [LAUNCHER_ARGUMENT]);
     let allow = ALLOW.get_or_init(|| match Sandbox::start(config.clone()) {
-        Err(SandboxError::BelowMinimum { missing }) if missing.iter().all(|(layer, _)| *layer == Layer::CgroupMemory) => {
-            println!("this machine limits no memory of jobs: {}", missing[0].1);
-            vec![Layer::CgroupMemory]
+        Err(SandboxError::BelowMinimum { missing }) => {
+            let layers: Vec<Layer> = missing.iter().map(|(layer, _)| *layer).collect();
+            assert!(layers.iter().all(|layer| matches!(layer, Layer::CgroupMemory | Layer::Landlock)), "{missing:?}");
+            println!("this machine is below the minimum: {missing:?}");
+            layers
         }
         result => {
             result.unwrap();
