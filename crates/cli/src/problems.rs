@@ -11,8 +11,20 @@ use ruminate_tasks::{ProblemForm, load_jsonl};
 use crate::recipe::{DataSplit, PromptSource};
 
 /// Names of the forms of problem files; `fields:QUESTION,ANSWER` names the fields of any other.
-pub(crate) const FORMS: [&str; 9] =
-    ["ruminate", "gsm8k", "math", "countdown", "knights", "zebra", "sat", "sudoku", "fields:QUESTION,ANSWER"];
+pub(crate) const FORMS: [&str; 12] = [
+    "ruminate",
+    "gsm8k",
+    "math",
+    "countdown",
+    "knights",
+    "zebra",
+    "sat",
+    "sudoku",
+    "humaneval",
+    "mbpp",
+    "livecodebench",
+    "fields:QUESTION,ANSWER",
+];
 
 /// One in this many problems of a file is held out.
 const HELD_OUT_EVERY: u64 = 10;
@@ -28,6 +40,9 @@ pub(crate) fn problem_form(name: &str) -> Option<ProblemForm> {
         "zebra" => ProblemForm::Zebra,
         "sat" => ProblemForm::Sat,
         "sudoku" => ProblemForm::Sudoku,
+        "humaneval" => ProblemForm::HumanEval,
+        "mbpp" => ProblemForm::Mbpp,
+        "livecodebench" => ProblemForm::LiveCodeBench,
         other => {
             let (question, answer) = other.strip_prefix("fields:")?.split_once(',')?;
             let field = |name: &str| (!name.trim().is_empty()).then(|| name.trim().to_owned());

@@ -28,7 +28,7 @@ pub(crate) struct EvalArgs {
     /// Problems, one JSON object on each line.
     #[arg(long, value_name = "FILE.jsonl")]
     data: PathBuf,
-    /// Form of the lines: ruminate, gsm8k, math, countdown, knights or fields:QUESTION,ANSWER [default: told from the first line].
+    /// Form of the lines, such as gsm8k, math, humaneval or fields:QUESTION,ANSWER; a wrong one lists them all [default: told from the first line].
     #[arg(long)]
     form: Option<String>,
     /// Language that reasoning should be in, by its code [default: that of each question].
