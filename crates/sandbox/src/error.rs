@@ -7,6 +7,12 @@ use crate::run::Finished;
 /// The sandbox itself cannot do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
+    /// A job has rights that it must not have.
+    #[error("the sandbox's own check failed: expected a job without capabilities that cannot gain rights, found {found}; nothing is run")]
+    NotIsolated {
+        /// How the check ended.
+        found: String,
+    },
     /// Layers that are part of the minimum are missing and were not accepted by name.
     #[error(
         "the sandbox is below its minimum on this machine:{}\naccept what may be missing by name, or run where it is there",

@@ -16,12 +16,13 @@ use crate::archive;
 use crate::cgroup::Places;
 use crate::error::{BuildError, MissingToolchain, SandboxError};
 use crate::language::Language;
-use crate::launcher::{self, attacks::Attack};
+use crate::launcher;
+use crate::launcher::attacks::{Attack, HELD};
 use crate::layers::{Layer, LayerStatus, Layers};
 use crate::limits::Limits;
 use crate::process::{Output, Process, State, failed};
 use crate::recipes::{self, Invocation};
-use crate::run::{self, Finished, Launch, Program, Source, SourceFile};
+use crate::run::{self, Ending, Finished, Launch, Program, Source, SourceFile};
 use crate::toolchain::{self, Toolchain};
 use crate::wire::{self, Action, Detected, Handles, Report, Request, View};
 
@@ -162,7 +163,10 @@ impl Sandbox {
             config,
         };
         // What the machine has and what jobs get must be the same.
-        sandbox.attack(Attack::Rights)?;
+        let checked = sandbox.attack(Attack::Rights)?;
+        if checked.ending != Ending::Exited(HELD) {
+            return Err(SandboxError::NotIsolated { found: format!("{:?}", checked.ending) });
+        }
         Ok(sandbox)
     }
 

@@ -111,14 +111,19 @@ fn add(view: &mut View, path: &Path) {
     }
 }
 
-/// The folder that a toolchain is installed in. Never the root of the machine or a folder that holds other things: then only the
-/// folder of the program itself is shown.
+/// The folder that a toolchain is installed in, if the program stands in the `bin` of one; else the program alone.
 fn prefix_of(program: &Path) -> &Path {
-    let folder = program.parent().unwrap_or(program);
-    match folder.parent() {
-        Some(prefix) if folder.ends_with("bin") && prefix.components().count() > 2 => prefix,
-        _ => folder,
-    }
+    let prefix = program.parent().filter(|folder| folder.ends_with("bin")).and_then(Path::parent);
+    prefix.filter(|prefix| is_installation(prefix)).unwrap_or(program)
+}
+
+/// Whether a folder holds an installed toolchain and nothing of anybody's: a home folder or a project has hidden entries, and a job
+/// must see neither. `~/bin/node` shows `node`, not the home folder.
+fn is_installation(folder: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else { return false };
+    let mut names = entries.flatten().map(|entry| entry.file_name());
+    let is_home = folder == Path::new("/root") || folder.parent() == Some(Path::new("/home"));
+    folder.components().count() > 2 && !is_home && !names.any(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 /// Folder of the virtual environment in the sandbox.
@@ -135,8 +140,13 @@ fn python() -> Result<Toolchain, String> {
         return Err(format!("`python3` gave an unexpected answer: {answer:?}"));
     };
     let path = fs::canonicalize(path).map_err(|error| format!("{path}: {error}"))?;
-    let mut shown: Vec<&Path> =
-        [prefix, exec_prefix].map(|prefix| if Path::new(prefix).components().count() > 1 { Path::new(prefix) } else { &path }).into();
+    // An interpreter that was unpacked into a home folder brings its library and nothing beside it.
+    let libraries = [prefix, exec_prefix].map(|prefix| {
+        let prefix = Path::new(prefix);
+        if is_installation(prefix) { prefix.to_owned() } else { prefix.join("lib").join(name) }
+    });
+    let mut shown: Vec<&Path> = libraries.iter().map(PathBuf::as_path).collect();
+    shown.push(prefix_of(&path));
     shown.extend(packages.iter().map(Path::new));
     let mut view = view(&shown);
     // A virtual environment that sees the packages of the machine, but not what they run at the start of every interpreter: that
@@ -275,16 +285,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_is_never_wider_than_an_installation() {
-        for (program, prefix) in [
-            ("/opt/gcc-14/bin/gcc", "/opt/gcc-14"),
-            ("/home/me/.nvm/versions/node/v20/bin/node", "/home/me/.nvm/versions/node/v20"),
-            ("/home/bin/tool", "/home/bin"),
-            ("/home/me/tool", "/home/me"),
-            ("/usr/bin/gcc", "/usr/bin"),
-        ] {
-            assert_eq!(prefix_of(Path::new(program)), Path::new(prefix), "{program}");
+    fn a_prefix_is_an_installation_and_never_a_home_or_a_project() {
+        let folder = tempfile::tempdir().unwrap();
+        let make = |name: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "").unwrap();
+            path
+        };
+        let installed = make("gcc-14/bin/gcc");
+        assert_eq!(prefix_of(&installed), folder.path().join("gcc-14"));
+        for (program, other) in [("home/bin/node", "home/.ssh/id"), ("project/bin/python", "project/.git/config")] {
+            let program = make(program);
+            make(other);
+            assert_eq!(prefix_of(&program), program);
         }
+        let alone = make("tools/node");
+        assert_eq!(prefix_of(&alone), alone, "a program that is in no bin is shown alone");
+        assert_eq!(prefix_of(Path::new("/root/bin/gcc")), Path::new("/root/bin/gcc"));
+        assert!(!is_installation(Path::new("/")) && !is_installation(Path::new("/usr")) && !is_installation(Path::new("/home/me")));
     }
 
     #[test]

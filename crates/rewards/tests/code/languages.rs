@@ -189,7 +189,7 @@ fn functions_of_bash() {
     );
     check(&call(json!([2, 3]), json!(5)), "f() { echo $(($1 + $2)); }", Passed, "");
     check(&call(json!([2, 3]), json!(5)), "f() { echo $(($1 * $2)); }", WrongAnswer, "f: line 1: expected '5', got '6'");
-    check(&call(json!([]), json!("x")), "g() { :; }", RuntimeError, "command not found");
+    check(&call(json!([]), json!("x")), "g() { :; }", RuntimeError, "the program does not define f");
 }
 
 fn cpp_with_main() {
