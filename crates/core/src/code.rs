@@ -143,7 +143,8 @@ pub struct CodeLimits {
     /// Memory of the program, in MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mebibytes: Option<u64>,
-    /// Time of all tests together, in seconds; `None`: no limit but that of each test.
+    /// Time of all [`CodeTest::Output`] tests together, in seconds; `None`: no limit but that of each test. Calls and assertions share one
+    /// process and have the limit of each test only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_seconds: Option<f64>,
 }

@@ -3,10 +3,11 @@
 use super::answer::{Unread, starts_with_name, starts_with_word};
 
 /// Words between a name and its value that turn the value round.
-pub(super) const NEGATIONS: [&str; 6] = ["not", "isn't", "不是", "并非", "¬", "~"];
+pub(super) const NEGATIONS: [&str; 12] = ["not", "isn't", "no", "never", "cannot", "can't", "aren't", "wasn't", "不是", "并非", "¬", "~"];
 
 /// Words that make a sentence say less than which value is given.
-pub(super) const HEDGES: [&str; 9] = ["if", "or", "either", "neither", "unless", "iff", "如果", "或者", "要么"];
+pub(super) const HEDGES: [&str; 12] =
+    ["if", "or", "either", "neither", "nor", "unless", "iff", "hardly", "impossible", "如果", "或者", "要么"];
 
 /// A word that gives a value.
 #[derive(Clone, Copy, Debug)]

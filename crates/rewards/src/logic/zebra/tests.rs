@@ -93,7 +93,7 @@ fn what_is_wrong_is_named() {
         ("1: red or green, Alice, tea", Outcome::Unparsed, "'1: red or green, Alice, tea': 'or' leaves it open"),
         ("Alice does not live in house 1", Outcome::Unparsed, "'Alice does not live in house 1': 'not' leaves it open"),
         ("House 7: red", Outcome::Unparsed, "'House 7: red': there is no house 7"),
-        ("no idea", Outcome::Unparsed, "'no idea': places no value in a house"),
+        ("no idea", Outcome::Unparsed, "'no idea': 'no' leaves it open"),
         ("", Outcome::Unparsed, "no answer found: no <answer>, \\boxed, #### or text behind the reasoning"),
         ("| 1 | 2 |\n| red | green |", Outcome::Wrong, "no house for 'blue' of 'colour'"),
     ] {
