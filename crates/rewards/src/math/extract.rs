@@ -220,8 +220,14 @@ fn phrases(text: &str) -> Vec<&str> {
 fn next_phrase(text: &str, mut from: usize) -> Option<usize> {
     loop {
         let rest = text.get(from..)?;
-        let at = rest.find(['n', 'N', '答'])?;
-        let word = ["nswer", "NSWER", "答案"].iter().find(|word| rest[at..].starts_with(**word));
+        let at = rest.find(['n', 'N', '答', 'e'])?;
+        let before = &text[..from + at];
+        let word = ["nswer", "NSWER", "答案"].iter().find(|word| rest[at..].starts_with(**word)).or_else(|| {
+            // "The correct option is (A)."
+            let last = if before.ends_with("orrect optio") { "n" } else { "e" };
+            let named = before.ends_with("orrect optio") || before.ends_with("orrect choic");
+            (named && rest[at..].starts_with(last)).then_some(if last == "n" { &"n" } else { &"e" })
+        });
         let Some(word) = word else {
             from += at + rest[at..].chars().next().map_or(1, char::len_utf8);
             continue;

@@ -159,7 +159,7 @@ fn words_choices_times_and_bases() {
         ("3:45 pm", &["15:45", "3:45 PM"], &["3:45 am", "3:46 pm"]),
         ("05:00", &["5:00"], &["09:00", "5:01"]),
         ("1011_2", &["1011_2", "1011_{2}", "1011", "13_8", "11_{10}"], &["1011_3", "11", "1010_2", "1012_3"]),
-        ("11", &["11", "11_2"], &["1011_2", "12_3"]),
+        ("11", &["11", "1011_2", "11_{10}"], &["11_2", "12_3"]),
         (r"\text{FF}_{16}", &["FF_{16}", "255_{10}"], &["255", "FE_{16}"]),
         ("March 5, 2020", &["2020-03-05"], &["March 6, 2020", "2020-05-03"]),
     ]);
@@ -315,4 +315,100 @@ fn the_method_says_what_decided() {
         let found = compare_answers(gold, prediction);
         assert_eq!((found.verdict, found.method), (expected, method), "{gold} {prediction}: {}", found.reason);
     }
+}
+
+/// Checks rows `gold, response`: none of the responses is right.
+fn never(rows: &[(&str, &[&str])]) {
+    let mut wrong = Vec::new();
+    for (gold, responses) in rows {
+        assert!(parse_gold(gold).is_ok(), "{gold}");
+        for response in *responses {
+            let found = verify(gold, response, &Options::default());
+            if found.verdict == Verdict::Equal {
+                wrong.push(format!("gold {gold} response {response}: {found:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn a_response_that_names_several_choices_is_none_of_them() {
+    for gold in ["A", "B", "C", "(A)"] {
+        never(&[(gold, &[r"\boxed{(A) B}", r"\boxed{A. B}", "**Answer:** A) B", r"\boxed{(A) (B) (C) (D)}", r"\boxed{(C) A, B}"])]);
+    }
+    never(&[
+        ("C", &[r"\boxed{(A) (C)}", r"\boxed{(B) C}"]),
+        ("A", &[r"\boxed{(A) 12 (B) 13}"]),
+        ("(B) 12", &[r"\boxed{(B) 13}", r"\boxed{(A) 12}", r"\boxed{13}", r"\boxed{A}"]),
+        ("(A) B", &[r"\boxed{B}"]),
+    ]);
+    table(&[("(B) 12", &["(B) 12", "B", "12", "B. 24/2", "(B)"], &["(C) 12"]), ("B", &["(B) 12", "B. yes", "(B) x"], &["(A) 12"])]);
+}
+
+#[test]
+fn a_function_keeps_its_name_and_its_variables_may_be_renamed() {
+    table(&[
+        ("f(x)=5", &["f(x)=5", "5", "y=5", "f(t)=5"], &["x=5", "g(x)=5", "f(2)=5"]),
+        ("x=5", &["5"], &["f(x)=5"]),
+        ("f(x)=2t", &["2t", "y=2t"], &["z=2t", "f(t)=2t"]),
+        ("f(x)=x+1", &["y=x+1", "f(u)=1+u"], &["a=x+1"]),
+        ("f(x)=x^2", &["f(t)=t^2", "y=x^2", "x^2"], &["f(y)=x^2", "g(x)=x^2", "f(t)=x^2"]),
+        ("f(x,y)=x-y", &["f(y,x)=y-x", "f(a,b)=a-b"], &["f(y,x)=x-y", "f(a,b)=b-a", "f(a,a)=a-a"]),
+    ]);
+}
+
+#[test]
+fn a_number_without_a_base_is_decimal() {
+    table(&[("10", &["10", "1010_2"], &["10_2"]), ("2", &["10_2"], &["12_3"]), ("-2", &["-10_2"], &["10_2"])]);
+    table(&[("ff_{16}", &[r"\text{FF}_{16}", "FF_{16}", "255_{10}"], &["fe_{16}"])]);
+}
+
+#[test]
+fn bare_matrices_and_options_are_found_in_plain_responses() {
+    let square = r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}";
+    for (gold, response) in [
+        (square, r"\begin{pmatrix} 1 & 2 \\[2pt] 3 & 4 \end{pmatrix}"),
+        (square, "\\begin{pmatrix} 1 & 2 \\\\\n 3 & 4\n\\end{pmatrix}"),
+        (square, r"The product of these is \begin{bmatrix} 1 & 2 \\ 3 & 4 \end{bmatrix}."),
+        (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}"),
+        ("A", "The correct option is (A)."),
+        ("A", "Correct choice: **A**"),
+    ] {
+        let found = verify(gold, response, &Options::default());
+        assert_eq!(found.verdict, Verdict::Equal, "{response}: {found:?}");
+    }
+    never(&[(square, &[r"\begin{pmatrix} 1 & 2 \\ 3 & 5 \end{pmatrix}", "\\end{pmatrix}"]), ("A", &["The correct option is (B)."])]);
+}
+
+#[test]
+fn a_chain_must_not_contradict_itself() {
+    never(&[("5", &[r"\boxed{x=5=4}", r"\boxed{x=5=6=7}", r"\boxed{5=4=5}"]), ("4", &[r"\boxed{x=5=4}"])]);
+    table(&[("1/3", &["x = 1/3 = 2/6", r"x = \frac13 \approx 0.333", "x = 1/3 = 0.33", "2/6 = 1/3"], &["x = 1/3 = 0.34"])]);
+}
+
+#[test]
+fn a_denied_expression_is_no_answer() {
+    never(&[(
+        "5",
+        &[
+            "The answer cannot be 5",
+            "The answer isn't 5",
+            "The answer isn\u{2019}t 5.",
+            "The answer is not 5",
+            "It is impossible that x equals 5",
+            "The result is never 5.",
+            "The answer cannot be $5$.",
+            "结果不等于5",
+        ],
+    )]);
+    for response in ["It is not even. So we get 5", "Since it is not even, the result is $5$.", "x = 5"] {
+        assert_eq!(verify("5", response, &Options::default()).verdict, Verdict::Equal, "{response}");
+    }
+}
+
+#[test]
+fn days_are_days_of_the_calendar() {
+    table(&[("2020-02-29", &["February 29, 2020"], &["2020-02-28"])]);
+    assert!(!matches!(parse_gold("2020-02-30").unwrap_or_default().first(), Some(Answer::Date { .. })));
 }

@@ -14,9 +14,20 @@ fn decided(equal: bool, method: Method) -> Decided {
 }
 
 impl Matcher {
-    /// Numerals with a base. Two of them are equal if their values are. Against text without a base the digits must be the same:
-    /// `1011_2` is `1011`, whoever leaves the base out means the one that was asked for, and is neither `11` nor `1011_3`.
+    /// Numerals with a base. Two of them are equal if their values are. Against a prediction without a base the digits must be the
+    /// same: `1011_2` is `1011`, whoever leaves the base out means the one that was asked for, and is neither `11` nor `1011_3`. A
+    /// gold number without a base is a decimal number, which a prediction with a base must have as its value.
     pub(super) fn based(&mut self, gold: &Answer, found: &Answer) -> Decided {
+        if let (true, Answer::Expr(expr), Answer::Based { value, negative, .. }) = (self.tolerant, gold, found)
+            && let Some(expected) = plain_number(expr)
+        {
+            let value = RBig::from(value.clone());
+            let equal = expected == if *negative { -value } else { value };
+            if !equal {
+                self.note = Some("a number without a base is decimal");
+            }
+            return decided(equal, Method::Exact);
+        }
         let (Answer::Based { value, base, negative }, other) = (match gold {
             Answer::Based { .. } => (gold, found),
             _ => (found, gold),
@@ -58,18 +69,36 @@ impl Matcher {
         decided(equal, Method::Text)
     }
 
-    /// A choice with its text: two of them agree in the letter, one of them and a plain answer in the letter or in the text.
+    /// A choice with its text: two of them agree in the letter and in the text, one of them and a plain answer in the letter or in the
+    /// text. A text that could be a choice too says nothing: `(A) B` as a prediction names two choices.
     pub(super) fn labelled(&mut self, gold: &Answer, found: &Answer) -> Result<Decided, Exhausted> {
-        let split = |answer: &Answer| match answer {
-            Answer::Labelled { label, answer } => (Some(Answer::Choice(*label)), answer.as_ref().clone()),
-            other => (None, other.clone()),
-        };
-        let ((gold_label, gold_text), (found_label, found_text)) = (split(gold), split(found));
-        match (gold_label, found_label) {
-            (Some(expected), Some(label)) => Ok(self.choice(&expected, &label)),
-            (Some(expected), None) if self.answers(&expected, &found_text)?.is_equal() => Ok(Decided::Equal(Method::Text)),
-            (None, Some(label)) if self.answers(&gold_text, &label)?.is_equal() => Ok(Decided::Equal(Method::Text)),
-            _ => self.answers(&gold_text, &found_text),
+        let names_more = |answer: &Answer| matches!(answer, Answer::Labelled { answer, .. } if is_choices(answer));
+        if names_more(found) || !self.tolerant && names_more(gold) {
+            self.note = Some("a choice whose text names choices");
+            return Ok(Decided::Different(Method::Text));
+        }
+        match (gold, found) {
+            (Answer::Labelled { label, answer }, Answer::Labelled { label: other, answer: said }) => {
+                if label != other {
+                    return Ok(Decided::Different(Method::Text));
+                }
+                self.answers(answer, said)
+            }
+            (Answer::Labelled { label, answer }, plain) => {
+                let by_letter = self.answers(&Answer::Choice(*label), plain)?;
+                if by_letter.is_equal() || is_choices(answer) {
+                    return Ok(by_letter);
+                }
+                self.answers(answer, plain)
+            }
+            (plain, Answer::Labelled { label, answer }) => {
+                let by_letter = self.answers(plain, &Answer::Choice(*label))?;
+                if by_letter.is_equal() || matches!(plain, Answer::Choice(_)) {
+                    return Ok(by_letter);
+                }
+                self.answers(plain, answer)
+            }
+            _ => Ok(self.other_kind()),
         }
     }
 
@@ -123,6 +152,27 @@ impl Matcher {
             _ => false,
         };
         decided(equal, Method::Exact)
+    }
+}
+
+/// Whether an answer reads as a choice, or as several of them side by side.
+fn is_choices(answer: &Answer) -> bool {
+    let capital = |expr: &Expr| matches!(expr, Expr::Symbol(name) if name.len() == 1 && name.starts_with(|c: char| c.is_ascii_uppercase()));
+    match answer {
+        Answer::Choice(_) | Answer::Labelled { .. } => true,
+        Answer::Expr(Expr::Product(factors)) => factors.iter().all(capital),
+        Answer::Expr(expr) => capital(expr),
+        Answer::List(parts) | Answer::Set(parts) | Answer::Tuple(parts) => !parts.is_empty() && parts.iter().all(is_choices),
+        _ => false,
+    }
+}
+
+/// The value of a number with or without a minus sign.
+fn plain_number(expr: &Expr) -> Option<RBig> {
+    match expr {
+        Expr::Number(number) => Some(number.value.clone()),
+        Expr::Negative(inside) => plain_number(inside).map(|value| -value),
+        _ => None,
     }
 }
 

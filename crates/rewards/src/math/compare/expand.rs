@@ -1,4 +1,4 @@
-//! `\pm` and `\mp`: one answer that stands for two.
+//! `\pm` and `\mp`: one answer that stands for two; and changes of all expressions of an answer.
 
 use crate::math::answer::{Answer, Expr};
 use crate::math::number::any;
@@ -37,31 +37,58 @@ pub(super) fn signs_expanded(answer: &Answer) -> Answer {
 }
 
 fn turned(answer: &Answer, plus: bool) -> Answer {
-    let all = |parts: &[Answer]| parts.iter().map(|part| turned(part, plus)).collect();
+    each_expr(answer, &|expr| with_sign(expr, plus))
+}
+
+/// The answer with every expression in it replaced.
+pub(super) fn each_expr(answer: &Answer, change: &dyn Fn(&Expr) -> Expr) -> Answer {
+    let all = |parts: &[Answer]| parts.iter().map(|part| each_expr(part, change)).collect();
     match answer {
-        Answer::Expr(expr) => Answer::Expr(with_sign(expr, plus)),
-        Answer::Quantity { value, unit } => Answer::Quantity { value: with_sign(value, plus), unit: unit.clone() },
+        Answer::Expr(expr) => Answer::Expr(change(expr)),
+        Answer::Quantity { value, unit } => Answer::Quantity { value: change(value), unit: unit.clone() },
         Answer::Tuple(parts) => Answer::Tuple(all(parts)),
         Answer::List(parts) => Answer::List(all(parts)),
         Answer::Set(parts) => Answer::Set(all(parts)),
         Answer::Union(parts) => Answer::Union(all(parts)),
-        Answer::Difference(a, b) => Answer::Difference(Box::new(turned(a, plus)), Box::new(turned(b, plus))),
+        Answer::Difference(a, b) => Answer::Difference(Box::new(each_expr(a, change)), Box::new(each_expr(b, change))),
         Answer::Relation { terms, operators } => Answer::Relation { terms: all(terms), operators: operators.clone() },
         Answer::Interval { low, high, low_closed, high_closed } => {
-            Answer::Interval { low: with_sign(low, plus), high: with_sign(high, plus), low_closed: *low_closed, high_closed: *high_closed }
+            Answer::Interval { low: change(low), high: change(high), low_closed: *low_closed, high_closed: *high_closed }
         }
-        Answer::Matrix(rows) => Answer::Matrix(rows.iter().map(|row| row.iter().map(|cell| with_sign(cell, plus)).collect()).collect()),
+        Answer::Matrix(rows) => Answer::Matrix(rows.iter().map(|row| row.iter().map(change).collect()).collect()),
         other => other.clone(),
     }
 }
 
 fn with_sign(expr: &Expr, plus: bool) -> Expr {
-    let one = |inside: &Expr| Box::new(with_sign(inside, plus));
-    let all = |parts: &[Expr]| parts.iter().map(|part| with_sign(part, plus)).collect();
     match expr {
         Expr::PlusMinus(inside) if plus => with_sign(inside, plus),
         Expr::MinusPlus(inside) if !plus => with_sign(inside, plus),
-        Expr::PlusMinus(inside) | Expr::MinusPlus(inside) | Expr::Negative(inside) => Expr::Negative(one(inside)),
+        Expr::PlusMinus(inside) | Expr::MinusPlus(inside) => Expr::Negative(Box::new(with_sign(inside, plus))),
+        other => each_child(other, &|inside| with_sign(inside, plus)),
+    }
+}
+
+/// The expression with free variables under other names, all at once.
+pub(super) fn renamed(expr: &Expr, names: &[(&str, &str)]) -> Expr {
+    match expr {
+        Expr::Symbol(name) => {
+            let new = names.iter().find(|(old, _)| old == name).map_or(name.as_str(), |(_, new)| new);
+            Expr::Symbol(new.to_owned())
+        }
+        // A bound variable of that name hides the free one.
+        Expr::Series { index, .. } if names.iter().any(|(old, new)| old == index || new == index) => expr.clone(),
+        other => each_child(other, &|inside| renamed(inside, names)),
+    }
+}
+
+fn each_child(expr: &Expr, change: &dyn Fn(&Expr) -> Expr) -> Expr {
+    let one = |inside: &Expr| Box::new(change(inside));
+    let all = |parts: &[Expr]| parts.iter().map(change).collect();
+    match expr {
+        Expr::PlusMinus(inside) => Expr::PlusMinus(one(inside)),
+        Expr::MinusPlus(inside) => Expr::MinusPlus(one(inside)),
+        Expr::Negative(inside) => Expr::Negative(one(inside)),
         Expr::Number(_) | Expr::Symbol(_) | Expr::Constant(_) => expr.clone(),
         Expr::Sum(parts) => Expr::Sum(all(parts)),
         Expr::Product(parts) => Expr::Product(all(parts)),

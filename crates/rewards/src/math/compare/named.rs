@@ -1,5 +1,6 @@
 //! Answers that say a value of something: `x = 5`, `x = 1, y = 2`, `(x, y) = (1, 2)`, `x \in S`.
 
+use super::expand::{each_expr, renamed};
 use crate::math::answer::{Answer, Expr, Function, Operator};
 use crate::math::number::any;
 
@@ -12,6 +13,47 @@ pub(super) struct Named {
     pub(super) value: Answer,
     /// The tuple in order of appearance, where that is another one.
     pub(super) as_written: Option<Answer>,
+    /// The arguments of a function, as in `f(x) = …`.
+    pub(super) arguments: Vec<Expr>,
+    /// What a chain says behind the value: all of it must be the value.
+    pub(super) later: Vec<Answer>,
+}
+
+impl Named {
+    fn new(names: Vec<String>, value: Answer) -> Self {
+        Self { names, value, as_written: None, arguments: Vec::new(), later: Vec::new() }
+    }
+
+    /// The name and the arguments of a function of one name, if those are variables.
+    fn function_of_variables(&self) -> bool {
+        matches!(self.names.as_slice(), [name] if name.ends_with("()")) && variables_of(&self.arguments).is_some()
+    }
+
+    /// The value of `other` in the words of this one, if both say something of the same thing: the same names, a function with its
+    /// variables renamed, or `y` for a function.
+    pub(super) fn value_of(&self, other: &Self) -> Option<Answer> {
+        let is_y = |named: &Self| named.names == ["y"];
+        if self.names != other.names {
+            let same = self.function_of_variables() && is_y(other) || is_y(self) && other.function_of_variables();
+            return same.then(|| other.value.clone());
+        }
+        if self.arguments == other.arguments {
+            return Some(other.value.clone());
+        }
+        let (new, old) = (variables_of(&self.arguments)?, variables_of(&other.arguments)?);
+        let distinct = |names: &[&str]| names.iter().collect::<std::collections::BTreeSet<_>>().len() == names.len();
+        let captured = new.iter().any(|name| !old.contains(name) && mentions(&other.value, name));
+        if new.len() != old.len() || !distinct(&old) || !distinct(&new) || captured {
+            return None;
+        }
+        let pairs: Vec<(&str, &str)> = old.into_iter().zip(new).collect();
+        Some(each_expr(&other.value, &|expr| renamed(expr, &pairs)))
+    }
+}
+
+/// The names of variables, if all arguments are some.
+fn variables_of(arguments: &[Expr]) -> Option<Vec<&str>> {
+    arguments.iter().map(|argument| if let Expr::Symbol(name) = argument { Some(name.as_str()) } else { None }).collect()
 }
 
 /// Reads an answer as a named value, if it is one.
@@ -24,7 +66,7 @@ pub(super) fn named(answer: &Answer) -> Option<Named> {
 }
 
 fn one(name: String, value: Answer) -> Named {
-    Named { names: vec![name], value, as_written: None }
+    Named::new(vec![name], value)
 }
 
 fn of_relation(terms: &[Answer], operators: &[Operator]) -> Option<Named> {
@@ -45,7 +87,7 @@ fn of_relation(terms: &[Answer], operators: &[Operator]) -> Option<Named> {
             let pairs = terms[..terms.len() - 1].iter().map(|term| Some((name_of(term)?, last.clone())));
             point(pairs.collect::<Option<Vec<_>>>()?)
         }
-        [value, ..] => of_pair(first, value),
+        [value, later @ ..] => of_pair(first, value).map(|named| Named { later: later.to_vec(), ..named }),
         [] => None,
     }
 }
@@ -53,14 +95,18 @@ fn of_relation(terms: &[Answer], operators: &[Operator]) -> Option<Named> {
 /// `name = value` or `(x, y) = (1, 2)`.
 fn of_pair(left: &Answer, right: &Answer) -> Option<Named> {
     if let Some(name) = name_of(left) {
-        return (!mentions(right, &name)).then(|| one(name, right.clone()));
+        let arguments = match left {
+            Answer::Expr(Expr::Apply(Function::Other(_), arguments)) => arguments.clone(),
+            _ => Vec::new(),
+        };
+        return (!mentions(right, &name)).then(|| Named { arguments, ..one(name, right.clone()) });
     }
     if let Answer::Tuple(names) = left {
         let names: Vec<String> = names.iter().map(name_of).collect::<Option<_>>()?;
         return match right {
             Answer::Tuple(values) if values.len() == names.len() => point(names.into_iter().zip(values.iter().cloned()).collect()),
             Answer::Tuple(_) => None,
-            other => Some(Named { names, value: other.clone(), as_written: None }),
+            other => Some(Named::new(names, other.clone())),
         };
     }
     None
@@ -76,7 +122,7 @@ fn point(pairs: Vec<(String, Answer)>) -> Option<Named> {
     }
     let (names, values): (Vec<String>, Vec<Answer>) = sorted.into_iter().unzip();
     let as_written = (values != written).then_some(Answer::Tuple(written));
-    Some(Named { names, value: Answer::Tuple(values), as_written })
+    Some(Named { as_written, ..Named::new(names, Answer::Tuple(values)) })
 }
 
 /// `x = 1, y = 2` is a point; `x = 1 or x = 2` and `x = 1, 2` are values of one name.
@@ -88,7 +134,7 @@ fn of_list(parts: &[Answer]) -> Option<Named> {
     for part in &parts[1..] {
         match named(part) {
             Some(next) => {
-                same_name &= next.names == first.names;
+                same_name &= next.names == first.names && next.arguments == first.arguments;
                 values.push(next.value.clone());
                 pairs.push((next.names.first()?.clone(), next.value));
             }
@@ -102,7 +148,7 @@ fn of_list(parts: &[Answer]) -> Option<Named> {
     }
     if same_name {
         let flat = values.into_iter().flat_map(|value| if let Answer::List(parts) = value { parts } else { vec![value] });
-        return Some(Named { names: first.names, value: Answer::List(flat.collect()), as_written: None });
+        return Some(Named { arguments: first.arguments, ..Named::new(first.names, Answer::List(flat.collect())) });
     }
     point(pairs)
 }

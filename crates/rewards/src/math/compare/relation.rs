@@ -11,11 +11,15 @@ use crate::math::work::Exhausted;
 impl Matcher {
     /// Two answers that may give names to values; signs are expanded.
     pub(super) fn statements(&mut self, gold: &Answer, found: &Answer) -> Result<Decided, Exhausted> {
+        if self.contradicts(found)? || !self.tolerant && self.contradicts(gold)? {
+            self.note = Some("a chain that contradicts itself");
+            return Ok(Decided::Different(Method::Exact));
+        }
         match (named(gold), named(found)) {
             (None, None) => self.pair(gold, found),
             (Some(expected), Some(answer)) => {
-                if same_names(&expected.names, &answer.names) {
-                    let decided = self.answers(&expected.value, &answer.value)?;
+                if let Some(value) = expected.value_of(&answer) {
+                    let decided = self.answers(&expected.value, &value)?;
                     if decided.is_equal() {
                         return Ok(decided);
                     }
@@ -26,6 +30,39 @@ impl Matcher {
             (None, Some(answer)) if !holds_relation(gold) => self.value_against(&answer, gold, false),
             _ => self.pair(gold, found),
         }
+    }
+
+    /// Whether a chain, or one in a list, gives a name two values: `x = 5 = 4`.
+    fn contradicts(&mut self, answer: &Answer) -> Result<bool, Exhausted> {
+        match answer {
+            Answer::Relation { .. } => match named(answer) {
+                Some(Named { value, later, .. }) => Ok(!self.all_say(&value, &later)?),
+                None => Ok(false),
+            },
+            Answer::List(parts) | Answer::Set(parts) => {
+                for part in parts.iter().filter(|part| matches!(part, Answer::Relation { .. })) {
+                    if self.contradicts(part)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Whether all terms of a chain of equations are its value. A decimal may be rounded: x = 1/3 = 0.333.
+    fn all_say(&mut self, value: &Answer, terms: &[Answer]) -> Result<bool, Exhausted> {
+        let tolerant = std::mem::replace(&mut self.tolerant, true);
+        let mut all = Ok(true);
+        for term in terms {
+            all = self.answers(term, value).and_then(|decided| Ok(decided.is_equal() || self.answers(value, term)?.is_equal()));
+            if !matches!(all, Ok(true)) {
+                break;
+            }
+        }
+        self.tolerant = tolerant;
+        all
     }
 
     /// A named value against a bare one.
@@ -89,10 +126,11 @@ impl Matcher {
                 }
             }
             // 2 + 3 = 5 says 5, if it is true.
-            ([first, .., last], _)
+            ([first, between @ .., last], _)
                 if operators.iter().all(|operator| *operator == Operator::Equal)
                     && is_constant(first)
-                    && self.answers(first, last)?.is_equal() =>
+                    && self.answers(first, last)?.is_equal()
+                    && self.all_say(first, between)? =>
             {
                 return oriented(self, last);
             }
@@ -238,10 +276,4 @@ fn holds_relation(answer: &Answer) -> bool {
         Answer::List(parts) | Answer::Set(parts) => parts.iter().any(|part| matches!(part, Answer::Relation { .. })),
         _ => false,
     }
-}
-
-/// y = … and f(x) = … name the same thing; other names must agree.
-fn same_names(a: &[String], b: &[String]) -> bool {
-    let is_function = |names: &[String]| matches!(names, [name] if name.ends_with("()"));
-    a == b || (is_function(a) || is_function(b)) && a.len() == b.len()
 }

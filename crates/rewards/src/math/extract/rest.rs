@@ -131,12 +131,15 @@ pub(super) fn last_formula(text: &str) -> Option<&str> {
         trimmed[..end].rmatch_indices(open).map(|(at, _)| at).find(|&at| !trimmed[..at].ends_with('\\') || open.starts_with('$'))?;
     let inside = &trimmed[start + open.len()..end];
     let escaped = open == "$" && trimmed[..start].ends_with('\\');
-    (!escaped && !inside.contains("\n\n")).then_some(inside)
+    // "The answer cannot be $5$" says no answer; "it is not even, so $5$" does.
+    let clause = trimmed[..start].rsplit([',', ';', ':', '.', '!', '?', '。', '，', '\n']).next().unwrap_or_default();
+    let clause = &clause[clause.ceil_char_boundary(clause.len().saturating_sub(200))..];
+    (!escaped && !inside.contains("\n\n") && !denies(clause)).then_some(inside)
 }
 
 /// The last line if it is bare, else the last expression in it, else (a line of words) the line.
 pub(super) fn last_expression(text: &str) -> Option<&str> {
-    let line = text.lines().rev().map(without_type).find(|line| !line.is_empty())?;
+    let line = without_type(last_line(text)?);
     // The mark of a list or a heading; `-3` is a number.
     let line = ["- ", "* "].iter().find_map(|mark| line.strip_prefix(mark)).unwrap_or(line).trim_start_matches('#').trim_start();
     let pieces = pieces(line);
@@ -147,7 +150,48 @@ pub(super) fn last_expression(text: &str) -> Option<&str> {
     if wordy == 0 || (!first_is_word && wordy <= 2) || (dated && wordy <= 2) {
         return Some(line);
     }
-    last_run(line, &pieces).or(Some(line))
+    match last_run(line, &pieces) {
+        // "The answer cannot be 5" says no answer.
+        Some(run) if is_denied(line, run) => None,
+        Some(run) => Some(run),
+        None => Some(line),
+    }
+}
+
+/// Whether the sentence of a part of a line holds a negation.
+fn is_denied(line: &str, part: &str) -> bool {
+    let at = line.rfind(part).unwrap_or(0);
+    let ends = |text: &str| text.ends_with(['.', '!', '?', '。']);
+    let before = line[..at].rmatch_indices(char::is_whitespace).find(|(space, _)| ends(&line[..*space])).map_or(0, |(space, _)| space);
+    let start = line[..at].rfind('。').map_or(before, |han| han.max(before));
+    let behind = &line[at + part.len()..];
+    let end = behind.find(['.', '!', '?', '。']).unwrap_or(behind.len());
+    denies(&line[start..at]) || denies(&behind[..end])
+}
+
+/// Whether words say that something is not so.
+fn denies(words: &str) -> bool {
+    let lower = words.to_lowercase().replace('\u{2019}', "'");
+    let word = |word: &str| matches!(word, "not" | "cannot" | "never" | "impossible" | "neither" | "nor") || word.ends_with("n't");
+    lower.contains("no longer") || lower.contains('不') || lower.split(|c: char| !c.is_alphabetic() && c != '\'').any(word)
+}
+
+/// The last line that is not empty, with the lines above it that hold the rest of its matrix.
+fn last_line(text: &str) -> Option<&str> {
+    let text = text.trim_end();
+    let mut start = text.len();
+    // Environments that end below and begin further up.
+    let mut open = 0_usize;
+    for line in text.lines().rev() {
+        start = text[..start].rfind(line).unwrap_or(start);
+        open = (open + line.matches("\\end{").count()).saturating_sub(line.matches("\\begin{").count());
+        let found = &text[start..];
+        if open == 0 && !without_type(found).is_empty() {
+            return Some(found);
+        }
+    }
+    // What never began is judged by its last line.
+    text.lines().next_back().filter(|line| !line.is_empty())
 }
 
 struct Piece<'a> {
@@ -156,19 +200,24 @@ struct Piece<'a> {
     mathematics: bool,
 }
 
-/// Splits a line at white space and between Chinese and other characters.
+/// Splits a line at white space and between Chinese and other characters, but not within a matrix.
 fn pieces(line: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut start = None;
     let mut han_before = false;
+    let mut environments = 0_usize;
     for (at, c) in line.char_indices().chain([(line.len(), ' ')]) {
+        if c == '\\' {
+            environments += usize::from(line[at..].starts_with("\\begin{"));
+            environments = environments.saturating_sub(usize::from(line[at..].starts_with("\\end{")));
+        }
         let han =
             !c.is_ascii() && (c.is_alphabetic() && !('\u{370}'..='\u{3ff}').contains(&c) || matches!(c, '，' | '。' | '、' | '：' | '！'));
         if let Some(begin) = start
-            && (c.is_whitespace() || han != han_before)
+            && (environments == 0 && (c.is_whitespace() || han != han_before) || at == line.len())
         {
             let text = &line[begin..at];
-            pieces.push(Piece { text, start: begin, mathematics: is_mathematics(text) });
+            pieces.push(Piece { text, start: begin, mathematics: text.contains("\\begin{") || is_mathematics(text) });
             start = None;
         }
         if start.is_none() && !c.is_whitespace() {
@@ -234,7 +283,7 @@ fn last_run<'a>(line: &'a str, pieces: &[Piece<'_>]) -> Option<&'a str> {
         }
         let last = &pieces[end - 1];
         let run = &line[pieces[start].start..last.start + last.text.len()];
-        if run.contains(|c: char| c.is_ascii_digit() || matches!(c, '=' | '√' | 'π')) {
+        if run.contains(|c: char| c.is_ascii_digit() || matches!(c, '=' | '√' | 'π')) || run.contains("\\begin{") {
             return Some(run.trim_end_matches(['.', ',', ';', ':', '!', '?']));
         }
         end = start.min(end - 1);

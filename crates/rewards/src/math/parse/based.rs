@@ -144,5 +144,5 @@ fn is_numeral(text: &str, base: u32, upright: bool) -> bool {
     }
     // `3a_{12}` is a product, `1a_{16}` is not.
     let fits = text.chars().all(|c| c.is_digit(base));
-    fits && (upright || (digits > 0 || text.len() > 1) && (!lower || (base == 16 && text.starts_with(|c: char| c.is_ascii_digit()))))
+    fits && (upright || (digits > 0 || text.len() > 1) && (!lower || (base == 16 && (text.len() > 1 || digits > 0))))
 }

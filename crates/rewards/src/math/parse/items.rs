@@ -43,6 +43,16 @@ impl Parser<'_, '_> {
         {
             return Ok(None);
         }
+        // `(A) 12 (B) 13` repeats the choices and makes none.
+        let more = |at: usize| {
+            self.spaced(at)
+                && self.sign_at(at) == Some('(')
+                && self.sign_at(at + 2) == Some(')')
+                && matches!(self.word_at(at + 1), Some(word) if word.len() == 1 && word.starts_with(|c: char| c.is_ascii_uppercase()))
+        };
+        if (body + 1..self.tokens.len()).any(more) {
+            return Ok(None);
+        }
         let start = self.at;
         self.at = body;
         let said = self.list().and_then(|answer| self.finish().map(|()| answer));

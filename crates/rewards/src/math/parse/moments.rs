@@ -198,7 +198,13 @@ impl Parser<'_, '_> {
 }
 
 fn date(year: Option<u32>, month: u32, day: Option<u32>) -> Option<Answer> {
-    let valid = (1..=12).contains(&month) && day.is_none_or(|day| (1..=31).contains(&day));
+    let leap = year.is_none_or(|year| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)));
+    let days = match month {
+        2 => 28 + u32::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    let valid = (1..=12).contains(&month) && day.is_none_or(|day| (1..=days).contains(&day));
     let year = match year {
         Some(year) => Some(i32::try_from(year).ok()?),
         None => None,
