@@ -429,3 +429,11 @@ fn thousands_and_days_are_not_read_against_the_text() {
 fn ends_of_regions_are_exact() {
     table(&[("x > 1.0", &["x > 1"], &["x > 1.05"]), ("[0.0,1.0]", &["[0,1]"], &["[0.05,1.05]"])]);
 }
+
+#[test]
+fn derivatives_do_not_cancel() {
+    for text in [r"\frac{d}{dx} x^2", r"\frac{dy}{dx}", "d/dx", "dy/dx", r"\frac{d^2y}{dx^2}"] {
+        assert!(parse_gold(text).is_err(), "{text}: {:?}", parse_gold(text));
+    }
+    table(&[(r"\frac{d}{c}", &["d/c"], &["c/d"]), (r"\frac{d}{2x}", &[r"\frac{d}{x+x}"], &["d/x"])]);
+}
