@@ -412,3 +412,28 @@ fn days_are_days_of_the_calendar() {
     table(&[("2020-02-29", &["February 29, 2020"], &["2020-02-28"])]);
     assert!(!matches!(parse_gold("2020-02-30").unwrap_or_default().first(), Some(Answer::Date { .. })));
 }
+
+#[test]
+fn rounded_parts_have_partners_of_their_own() {
+    never(&[(r"\{1.0, 1.1\}", &[r"\boxed{\{1.05\}}"]), ("1.0, 1.1", &[r"\boxed{1.05, 1.05}"])]);
+    table(&[("0.33, 0.67", &["2/3, 1/3", "0.33, 0.67, 0.67"], &["1/3", "1/3, 1/3"]), ("1.0, 1.1", &["1.05, 1.0", "1.1, 1.05"], &["1.0"])]);
+}
+
+#[test]
+fn thousands_and_days_are_not_read_against_the_text() {
+    never(&[("1,234", &[r"\boxed{234, 1}", r"\boxed{\{1,234\}}"]), ("2021", &[r"\boxed{2024-1-2}"]), ("2024-1-2", &[r"\boxed{2021}"])]);
+    table(&[("1,234", &["1234", "1,234", r"1{,}234"], &["1, 235"])]);
+}
+
+#[test]
+fn ends_of_regions_are_exact() {
+    table(&[("x > 1.0", &["x > 1"], &["x > 1.05"]), ("[0.0,1.0]", &["[0,1]"], &["[0.05,1.05]"])]);
+}
+
+#[test]
+fn derivatives_do_not_cancel() {
+    for text in [r"\frac{d}{dx} x^2", r"\frac{dy}{dx}", "d/dx", "dy/dx", r"\frac{d^2y}{dx^2}"] {
+        assert!(parse_gold(text).is_err(), "{text}: {:?}", parse_gold(text));
+    }
+    table(&[(r"\frac{d}{c}", &["d/c"], &["c/d"]), (r"\frac{d}{2x}", &[r"\frac{d}{x+x}"], &["d/x"])]);
+}

@@ -38,6 +38,8 @@ struct Context {
     brackets: bool,
     /// Both are most likely times of day.
     times: bool,
+    /// Both are most likely intervals.
+    intervals: bool,
 }
 
 impl Context {
@@ -48,7 +50,9 @@ impl Context {
         };
         let set = |readings: &[Answer]| readings.iter().any(|answer| matches!(answer, Answer::Interval { .. } | Answer::Relation { .. }));
         let time = |readings: &[Answer]| matches!(readings.first(), Some(Answer::Time { .. }));
+        let interval = |readings: &[Answer]| matches!(readings.first(), Some(Answer::Interval { .. }));
         Self {
+            intervals: interval(gold) && interval(found),
             brackets: closed(gold) && !closed(found) && set(found) || closed(found) && !closed(gold) && set(gold),
             times: time(gold) && time(found),
         }
@@ -64,7 +68,7 @@ impl Context {
         let tuple = matches!(gold, Answer::Tuple(_)) || matches!(found, Answer::Tuple(_));
         unlikely_unit(gold, index, found)
             || unlikely_unit(found, at, gold)
-            || self.brackets && tuple
+            || (self.brackets || self.intervals) && tuple
             || self.times && !matches!((gold, found), (Answer::Time { .. }, Answer::Time { .. }))
     }
 }
@@ -176,6 +180,9 @@ impl Matcher {
 
     /// Every part of the one is among the parts of the other, and the other way round.
     fn unordered(&mut self, gold: &[Answer], found: &[Answer]) -> Result<Decided, Exhausted> {
+        if self.tolerant && gold.iter().any(holds_decimal) {
+            return self.one_to_one(gold, found);
+        }
         let mut worst = Method::Exact;
         let mut open = None;
         let mut met = vec![false; found.len()];
@@ -218,6 +225,59 @@ impl Matcher {
         Ok(Decided::Equal(worst))
     }
 
+    /// Parts of which some may be rounded: each different one has a partner of its own.
+    fn one_to_one(&mut self, gold: &[Answer], found: &[Answer]) -> Result<Decided, Exhausted> {
+        let (gold, found) = (self.different_ones(gold)?, self.different_ones(found)?);
+        if gold.len() != found.len() {
+            self.note = Some("another number of parts");
+            return Ok(Decided::Different(Method::Exact));
+        }
+        let mut worst = Method::Exact;
+        let mut fits = vec![Vec::new(); gold.len()];
+        for (expected, fitting) in gold.iter().zip(&mut fits) {
+            for (at, answer) in found.iter().enumerate() {
+                if let Decided::Equal(method) = self.answers(expected, answer)? {
+                    worst = worst.max(method);
+                    fitting.push(at);
+                }
+            }
+        }
+        let mut partner = vec![None; found.len()];
+        for index in 0..gold.len() {
+            self.judge.work.pay((gold.len() * found.len()) as u64)?;
+            if !place(index, &fits, &mut partner, &mut vec![false; found.len()]) {
+                return Ok(Decided::Different(Method::Exact));
+            }
+        }
+        Ok(Decided::Equal(worst))
+    }
+
+    /// Parts without repetition; decimals are exact here.
+    fn different_ones(&mut self, parts: &[Answer]) -> Result<Vec<Answer>, Exhausted> {
+        let tolerant = std::mem::replace(&mut self.tolerant, false);
+        let mut kept: Vec<Answer> = Vec::with_capacity(parts.len());
+        let mut result = Ok(());
+        for part in parts {
+            let mut known = Ok(false);
+            for own in &kept {
+                known = self.answers(own, part).map(Decided::is_equal);
+                if !matches!(known, Ok(false)) {
+                    break;
+                }
+            }
+            match known {
+                Ok(false) => kept.push(part.clone()),
+                Ok(true) => {}
+                Err(Exhausted) => {
+                    result = Err(Exhausted);
+                    break;
+                }
+            }
+        }
+        self.tolerant = tolerant;
+        result.map(|()| kept)
+    }
+
     fn matrices(&mut self, gold: &[Vec<Expr>], found: &[Vec<Expr>]) -> Result<Decided, Exhausted> {
         let width = |rows: &[Vec<Expr>]| rows.first().map_or(0, Vec::len);
         let vector = |rows: &[Vec<Expr>]| rows.len() == 1 || width(rows) == 1;
@@ -229,6 +289,29 @@ impl Matcher {
         }
         let cells = |rows: &[Vec<Expr>]| rows.iter().flatten().cloned().map(Answer::Expr).collect::<Vec<_>>();
         self.ordered(&cells(gold), &cells(found))
+    }
+}
+
+/// Finds a partner for one part, moving others where that helps (Kuhn 1955); as deep as there are parts at most.
+fn place(index: usize, fits: &[Vec<usize>], partner: &mut [Option<usize>], seen: &mut [bool]) -> bool {
+    for &at in &fits[index] {
+        if !std::mem::replace(&mut seen[at], true) && partner[at].is_none_or(|other| place(other, fits, partner, seen)) {
+            partner[at] = Some(index);
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether a number in the answer may be rounded.
+fn holds_decimal(answer: &Answer) -> bool {
+    match answer {
+        Answer::Expr(expr) | Answer::Quantity { value: expr, .. } => {
+            super::number::any(expr, &|part| matches!(part, Expr::Number(number) if number.decimals.is_some()))
+        }
+        Answer::Tuple(parts) | Answer::List(parts) | Answer::Set(parts) | Answer::Union(parts) => parts.iter().any(holds_decimal),
+        Answer::Relation { terms, .. } => terms.iter().any(holds_decimal),
+        _ => false,
     }
 }
 

@@ -82,7 +82,8 @@ impl Matcher {
                 return Ok(Decided::Different(Method::Exact));
             }
             for (a, b) in [(&expected.low, &span.low), (&expected.high, &span.high)] {
-                match self.leaf(a, b)? {
+                // Rounding is for values, not for the ends of regions.
+                match self.judge.same(a, b)? {
                     Decided::Equal(method) => worst = worst.max(method),
                     other => return Ok(other),
                 }

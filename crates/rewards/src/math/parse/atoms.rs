@@ -229,9 +229,45 @@ impl Parser<'_, '_> {
         }
     }
 
+    /// `{d}{dx}`, `{d^2y}{dx^2}`: letters that do not cancel.
+    fn derivative_in_groups(&self) -> bool {
+        let Some(Some(group)) = self.groups.get(self.at) else { return false };
+        let lower = group.close + 1;
+        self.sign() == Some('{')
+            && self.sign_at(lower) == Some('{')
+            && self.differential(self.at + 1)
+            && self.differential_of(lower + 1).is_some()
+    }
+
+    /// Whether `d`, `dy` or `d^2` begins at a token.
+    fn differential(&self, at: usize) -> bool {
+        self.word_at(at).is_some_and(|word| word == "d") || self.differential_of(at).is_some()
+    }
+
+    /// The place behind `dx` at a token.
+    fn differential_of(&self, at: usize) -> Option<usize> {
+        match self.word_at(at)? {
+            "d" if !self.spaced(at + 1) && self.word_at(at + 1).is_some_and(|word| word.len() == 1) => Some(at + 2),
+            word if word.len() == 2 && word.starts_with('d') => Some(at + 1),
+            _ => None,
+        }
+    }
+
+    /// Whether a slash at this token stands in `d/dx` or `dy/dx`.
+    pub(super) fn derivative_around(&self) -> bool {
+        // By the text: letters of a word that were read are gone from its token.
+        let before = self.tokens.get(self.at).and_then(|token| self.text.get(..token.at)).unwrap_or_default().trim_end();
+        let letters = before.len() - before.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len();
+        let upper = (1..=2).contains(&letters) && before[before.len() - letters..].starts_with('d');
+        upper && self.differential_of(self.at + 1).is_some()
+    }
+
     fn command(&mut self, name: &str) -> Result<Expr, ParseError> {
         match name {
             "frac" => {
+                if self.derivative_in_groups() {
+                    return Err(self.error("a fraction that is no derivative"));
+                }
                 let numerator = self.argument()?;
                 let denominator = self.argument()?;
                 Ok(Expr::quotient(numerator, denominator))

@@ -123,6 +123,9 @@ impl Parser<'_, '_> {
                         self.grow()?;
                     }
                     let slash = self.sign() == Some('/');
+                    if slash && self.derivative_around() {
+                        return Err(self.error("a fraction that is no derivative"));
+                    }
                     self.advance()?;
                     let mut right = self.factor()?;
                     if slash && matches!(right, Expr::Number(_)) && self.glued_symbol() && self.fork(Fork::Slash) {
