@@ -5,7 +5,9 @@
 
 mod code;
 mod completion;
+mod example;
 mod language;
+mod open;
 mod overlong;
 mod problem;
 mod puzzle;
@@ -15,7 +17,9 @@ mod verdict;
 
 pub use code::{Checker, CodeLimits, CodeReward, CodeTask, CodeTest, Compare};
 pub use completion::{Completion, FinishReason, PolicyVersion, TokenId};
+pub use example::Example;
 pub use language::{Language, UnknownLanguage};
+pub use open::{OpenTask, Reasoning};
 pub use overlong::SoftOverlong;
 pub use problem::{Gold, Message, Problem, ProblemId, Role};
 pub use puzzle::{SatPuzzle, Statement, SudokuPuzzle, Uses, ZebraClue, ZebraPuzzle};

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CodeTask, Language, SatPuzzle, Statement, SudokuPuzzle, Uses, ZebraPuzzle};
+use crate::{CodeTask, Language, OpenTask, SatPuzzle, Statement, SudokuPuzzle, Uses, ZebraPuzzle};
 
 /// Stable name of a problem, unique within its source, such as `gsm8k/train/17` or `arithmetic/5/held-out/3`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -57,6 +57,8 @@ pub enum Gold {
         /// The right answer.
         reference: String,
     },
+    /// A request of a general kind, with no single right answer: `accuracy` is what a rule can check.
+    Open(OpenTask),
     /// A program that passes tests. It is graded by `rewards::code`, which needs a sandbox.
     Code(Box<CodeTask>),
 }

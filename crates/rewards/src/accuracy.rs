@@ -2,7 +2,7 @@
 
 use ruminate_core::{Gold, Outcome, Problem, Verdict};
 
-use crate::{logic, math};
+use crate::{logic, math, open};
 
 /// Grades the final answer in `text` against the gold answer: reward 1 if right, 0 otherwise, with the reason.
 ///
@@ -16,6 +16,7 @@ pub fn grade_accuracy(problem: &Problem, text: &str) -> Verdict {
         Gold::Zebra(puzzle) => logic::zebra::grade(puzzle, text),
         Gold::Sat(puzzle) => logic::sat::grade(puzzle, text),
         Gold::Sudoku(puzzle) => logic::sudoku::grade(puzzle, text),
+        Gold::Open(task) => open::grade_open(task, text),
         Gold::Judged { .. } => Verdict::none(Outcome::BadGold, "a judge is asked by judge::judge_answer, which has a chat model"),
         Gold::Code(_) => Verdict::none(Outcome::BadGold, "a program is graded by code::grade_completion, which has a sandbox"),
     }

@@ -17,6 +17,7 @@ mod length;
 mod logic;
 pub mod math;
 mod mix;
+mod open;
 mod rational;
 mod reflection;
 mod repetition;
@@ -28,7 +29,8 @@ pub use language::{LanguageCount, chain_of_thought, count_language, grade_langua
 pub use length::{CosineLength, grade_group_lengths, grade_overlong};
 pub use logic::reachable;
 pub use mix::{
-    Component, GradeError, Graded, RepetitionOptions, Resources, RewardMix, RewardOptions, Submission, Weights, grade, grade_group,
+    Component, GradeError, Graded, RepetitionOptions, Resources, RewardMix, RewardOptions, Submission, Weights, add_score, grade,
+    grade_group,
 };
 pub use reflection::reflection_words;
 pub use repetition::{PositivePenalty, Repetition, WordSplit};

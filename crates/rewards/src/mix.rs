@@ -35,11 +35,15 @@ pub enum Component {
     GroupLength,
     /// Penalty of repeated n-grams: [`Repetition`].
     Repetition,
+    /// How helpful the response is, as a reward model says: [`add_score`].
+    Helpful,
+    /// How safe the response is, as a reward model says: [`add_score`].
+    Safe,
 }
 
 impl Component {
     /// All components, in the order of the declaration.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Accuracy,
         Self::Format,
         Self::TagCount,
@@ -49,6 +53,8 @@ impl Component {
         Self::CosineLength,
         Self::GroupLength,
         Self::Repetition,
+        Self::Helpful,
+        Self::Safe,
     ];
 
     /// Its name in recipes and records.
@@ -63,6 +69,8 @@ impl Component {
             Self::CosineLength => "cosine_length",
             Self::GroupLength => "group_length",
             Self::Repetition => "repetition",
+            Self::Helpful => "helpful",
+            Self::Safe => "safe",
         }
     }
 
@@ -86,6 +94,8 @@ pub struct Weights {
     pub cosine_length: f32,
     pub group_length: f32,
     pub repetition: f32,
+    pub helpful: f32,
+    pub safe: f32,
 }
 
 impl Weights {
@@ -102,6 +112,8 @@ impl Weights {
         cosine_length: 0.0,
         group_length: 0.0,
         repetition: 0.0,
+        helpful: 0.0,
+        safe: 0.0,
     };
 
     /// The weight of one component.
@@ -116,6 +128,8 @@ impl Weights {
             Component::CosineLength => self.cosine_length,
             Component::GroupLength => self.group_length,
             Component::Repetition => self.repetition,
+            Component::Helpful => self.helpful,
+            Component::Safe => self.safe,
         }
     }
 }
@@ -247,7 +261,7 @@ pub enum GradeError {
 
 /// Grades one completion by every component that weighs something, and by accuracy, format and language in any case.
 ///
-/// [`Component::GroupLength`] needs the whole group: see [`grade_group`].
+/// [`Component::GroupLength`] needs the whole group: see [`grade_group`]. What reward models say is added by [`add_score`].
 ///
 /// # Errors
 /// A program that cannot be run, a judge that gives no verdict; by problem.
@@ -285,7 +299,7 @@ pub fn grade(submission: &Submission<'_>, mix: &RewardMix, resources: Resources<
             Component::Language => grade_language(text, problem.language),
             Component::CosineLength => mix.options.cosine_length.grade(is_right, n_tokens),
             Component::Repetition => mix.options.repetition.grade(text, problem.language),
-            Component::GroupLength => continue,
+            Component::GroupLength | Component::Helpful | Component::Safe => continue,
         };
         verdicts.insert(component.as_str().to_owned(), verdict);
     }
@@ -305,6 +319,12 @@ pub fn grade_group(problem: &Problem, mix: &RewardMix, completions: &mut [(usize
         graded.0.insert(Component::GroupLength.as_str().to_owned(), verdict);
         graded.1 = total(&graded.0, weights);
     }
+}
+
+/// Adds the verdict of a reward model and counts again.
+pub fn add_score(problem: &Problem, mix: &RewardMix, graded: &mut Graded, component: Component, verdict: Verdict) {
+    graded.0.insert(component.as_str().to_owned(), verdict);
+    graded.1 = total(&graded.0, mix.weights_of(&problem.kind));
 }
 
 fn total(verdicts: &BTreeMap<String, Verdict>, weights: &Weights) -> f32 {
@@ -374,6 +394,16 @@ mod tests {
         let mut group: Vec<(usize, &mut Graded)> = [10, 30, 20].into_iter().zip(all.iter_mut()).collect();
         grade_group(&problem(), &mix, &mut group);
         assert_eq!(all.iter().map(|graded| graded.1).collect::<Vec<_>>(), [1.5, 0.5, 0.0]);
+    }
+
+    #[test]
+    fn scores_of_reward_models_are_added_to_the_sum() {
+        let mix = RewardMix { weights: Weights { accuracy: 1.0, helpful: 0.5, ..Weights::default() }, ..RewardMix::default() };
+        let mut graded = graded("<answer>2</answer>", &mix);
+        assert_eq!(graded.1, 1.0);
+        add_score(&problem(), &mix, &mut graded, Component::Helpful, Verdict { reward: -0.5, ..Verdict::right("score") });
+        add_score(&problem(), &mix, &mut graded, Component::Safe, Verdict::right("score"));
+        assert_eq!(graded.1, 0.75);
     }
 
     #[test]

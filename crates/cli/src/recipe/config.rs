@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ruminate_core::Language;
-use ruminate_rewards::RewardMix;
-use ruminate_tasks::synthetic::corpus::CorpusMix;
+use ruminate_rewards::FormatForm;
 use ruminate_tasks::synthetic::{SyntheticKind, SyntheticLanguage};
-use ruminate_train::presets::GrpoPreset;
-use ruminate_train::schedule::ScheduleConfig;
 use serde::{Deserialize, Serialize};
 
+use super::stages::StageKind;
 use crate::graders::JudgeConfig;
 use crate::sandbox::SandboxSettings;
 
@@ -54,123 +52,25 @@ impl RunConfig {
 pub(crate) struct StageConfig {
     /// Name, unique.
     pub(crate) id: String,
+    /// How evaluations speak to its policy; `None`: the policy is not evaluated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) evaluate: Option<StageEvaluation>,
     /// What it does.
     #[serde(flatten)]
     pub(crate) kind: StageKind,
 }
 
-/// What a stage does.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub(crate) enum StageKind {
-    /// Takes a policy from a file.
-    Load(LoadConfig),
-    /// Trains a small policy on the built-in corpus from random weights.
-    Pretrain(PretrainConfig),
-    /// Reinforcement learning.
-    Grpo(Box<GrpoConfig>),
-}
-
-impl StageKind {
-    /// The kind's name in recipes and summaries.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Load(_) => "load",
-            Self::Pretrain(_) => "pretrain",
-            Self::Grpo(_) => "grpo",
-        }
-    }
-
-    /// Id of the stage whose policy this one starts from.
-    pub(crate) fn policy(&self) -> Option<&str> {
-        match self {
-            Self::Load(_) | Self::Pretrain(_) => None,
-            Self::Grpo(config) => Some(&config.policy),
-        }
-    }
-}
-
-/// A policy from a file.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct LoadConfig {
-    /// Hugging Face folder, GGUF file, or `builtin:tiny`.
-    pub(crate) path: String,
-}
-
-/// Pretraining on the built-in corpus.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct PretrainConfig {
-    /// Name of a shape, see `shapes`.
-    pub(crate) shape: String,
-    /// Tokens to train on; the last step is a whole one.
-    pub(crate) tokens: u64,
-    /// Tokens of an optimizer step.
-    pub(crate) batch_tokens: usize,
-    /// Most tokens of a forward pass.
-    pub(crate) microbatch_tokens: usize,
-    /// Decoupled weight decay of AdamW.
-    pub(crate) weight_decay: f32,
-    /// β1 and β2 of AdamW.
-    pub(crate) adam_betas: [f32; 2],
-    /// ε of AdamW.
-    pub(crate) adam_eps: f32,
-    /// Global gradient norm above which gradients are scaled down.
-    pub(crate) max_grad_norm: f32,
-    /// Steps between saved states.
-    pub(crate) save_every: u64,
-    /// Learning rate by step.
-    pub(crate) schedule: ScheduleConfig,
-    /// What the documents are like.
-    pub(crate) corpus: CorpusMix,
-}
-
-impl PretrainConfig {
-    /// Optimizer steps.
-    pub(crate) fn n_steps(&self) -> u64 {
-        self.tokens.div_ceil(self.batch_tokens as u64)
-    }
-}
-
-/// Reinforcement learning from rule-based rewards.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct GrpoConfig {
-    /// Id of the stage whose policy is trained.
-    pub(crate) policy: String,
-    /// Name of the preset that `settings` started from.
-    pub(crate) preset: String,
-    /// How a question becomes a prompt.
-    pub(crate) template: Template,
-    /// System message of the template `chat`.
+/// How evaluations speak to the policy of a stage.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct StageEvaluation {
+    /// The form that its completions should have.
+    pub(crate) form: FormatForm,
+    /// How a question becomes a prompt; `None`: as the evaluation says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) template: Option<Template>,
+    /// System message of the template `chat`, where `template` is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) system: Option<String>,
-    /// Optimizer steps.
-    pub(crate) steps: u64,
-    /// Nucleus of sampling; 1 is the whole distribution.
-    pub(crate) top_p: f32,
-    /// Most probable tokens that are kept; 0 keeps all.
-    pub(crate) top_k: u32,
-    /// Least share of the largest probability that is kept; 0 keeps all.
-    pub(crate) min_p: f32,
-    /// Sequences decoded at once.
-    pub(crate) max_batch: usize,
-    /// Most tokens of a training forward pass.
-    pub(crate) microbatch_tokens: usize,
-    /// Strings that end a completion.
-    pub(crate) stop: Vec<String>,
-    /// Steps between saved states.
-    pub(crate) save_every: u64,
-    /// Steps between evaluations on the way.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) evaluate_every: Option<u64>,
-    /// What is taken away, in a control run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) control: Option<Control>,
-    /// Weights of the rewards.
-    pub(crate) rewards: RewardMix,
-    /// Preset with the recipe's changes; its `max_completion_tokens` is the generation budget.
-    pub(crate) settings: GrpoPreset,
-    /// Where problems come from.
-    pub(crate) prompts: Vec<PromptSource>,
 }
 
 /// Evaluation of a policy on held-out problems.
@@ -280,12 +180,4 @@ pub(crate) enum DataSplit {
     HeldOut,
     /// Every problem, for files that hold one split already.
     All,
-}
-
-/// What a control run takes away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Control {
-    /// Every advantage is zero: nothing but the KL term and weight decay is left to learn from.
-    ZeroAdvantage,
 }

@@ -1,23 +1,26 @@
 //! Recipes: one TOML file says what a run does.
 //!
 //! [`source`] reads the text, `--set` and `$inputs`; [`mod@file`] is what may be written; [`config`] is what it means, with every value
-//! filled in. The resolved form is saved with the run, and its hash tells recipes apart.
+//! filled in; [`stages`] has both for each kind of stage. The resolved form is saved with the run, and its hash tells recipes apart.
 
+mod checks;
 mod config;
 mod error;
 mod fields;
 mod file;
+mod prompts;
 mod resolve;
+mod rewards;
 mod source;
+mod stages;
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
 
-pub(crate) use config::{
-    Control, DataSplit, EvaluationConfig, GrpoConfig, LoadConfig, PretrainConfig, PromptSource, RunConfig, StageConfig, StageKind, Template,
-};
+pub(crate) use config::{DataSplit, EvaluationConfig, PromptSource, RunConfig, StageConfig, StageEvaluation, Template};
 pub(crate) use error::RecipeError;
+pub(crate) use stages::{Control, GrpoConfig, LoadConfig, PretrainConfig, StageKind};
 
 /// What the command line adds to a recipe.
 #[derive(Clone, Debug, Default)]

@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use super::StageContext;
 use super::rollouts::{PolicyText, SampleSettings, Sampler};
 use crate::problems::evaluation_set;
-use crate::recipe::EvaluationConfig;
 use crate::run_dir::{StageDir, read_json, write_json, write_jsonl};
 use crate::ui::Ui;
 
@@ -49,7 +48,7 @@ pub(super) fn evaluate_stage(
     stage_id: &str,
     dir: &StageDir,
     policy: &Path,
-    config: &EvaluationConfig,
+    settings: SampleSettings,
 ) -> Result<Evaluation> {
     if let Some(evaluation) = read_json(&dir.evaluation())? {
         return Ok(evaluation);
@@ -57,26 +56,26 @@ pub(super) fn evaluate_stage(
     let checkpoint = Checkpoint::open(policy)?;
     let policy = Policy::load(ctx.device, &checkpoint)?;
     let text = PolicyText { tokenizer: &checkpoint.tokenizer, chat: checkpoint.chat_template.as_ref() };
-    let (evaluation, groups) = evaluate_policy(ctx, &policy, text, config, &format!("{stage_id} evaluation"))?;
+    let (evaluation, groups) = evaluate_policy(ctx, &policy, text, settings, &format!("{stage_id} evaluation"))?;
     write_jsonl(&dir.evaluation_rollouts(), &groups)?;
     // Last: where the figures are, the rollouts are too.
     write_json(&dir.evaluation(), &evaluation)?;
     Ok(evaluation)
 }
 
-/// Evaluates a policy as the recipe says.
+/// Evaluates a policy on the recipe's problems.
 pub(super) fn evaluate_policy(
     ctx: &StageContext<'_>,
     policy: &Policy,
     text: PolicyText<'_>,
-    config: &EvaluationConfig,
+    settings: SampleSettings,
     label: &str,
 ) -> Result<(Evaluation, Vec<RolloutGroup>)> {
+    let config = ctx.config.evaluation.as_ref().context("the recipe has no evaluation")?;
     let problems = evaluation_set(&config.prompts, config.n_problems)?;
     // The same key for every policy of the run: the comparison of two has less noise.
     let seed = Seed::new(ctx.config.seed).with("evaluation");
-    let sampler = Sampler::new(SampleSettings::of_evaluation(config), ctx.graders);
-    evaluate(policy, text, &problems, sampler, seed, ctx.ui, label)
+    evaluate(policy, text, &problems, Sampler::new(settings, ctx.graders), seed, ctx.ui, label)
 }
 
 /// Samples each problem and counts.

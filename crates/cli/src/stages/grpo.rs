@@ -25,7 +25,7 @@ use super::state;
 use super::{StageContext, StageResult, own_checkpoint};
 use crate::models;
 use crate::problems::ProblemStream;
-use crate::recipe::{Control, EvaluationConfig, GrpoConfig};
+use crate::recipe::{Control, GrpoConfig};
 use crate::run_dir::{MetricsFile, StageDir};
 
 /// Rounds of sampling at most for one batch under dynamic sampling.
@@ -92,8 +92,8 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
         progress.set(counters.step, &message(&figures));
         // Rounds can make several steps: things are due when a multiple of their period was passed.
         let is_due = |every: u64| counters.step / every > before / every && counters.step < config.steps;
-        if let (Some(evaluation), true) = (&ctx.config.evaluation, config.evaluate_every.is_some_and(is_due)) {
-            figures.extend(held_out_figures(ctx, &policy, text, evaluation)?);
+        if let (Some(settings), true) = (ctx.evaluation_settings(stage_id), config.evaluate_every.is_some_and(is_due)) {
+            figures.extend(held_out_figures(ctx, &policy, text, settings)?);
         }
         metrics.append(before, &figures)?;
         if is_due(config.save_every) {
@@ -405,9 +405,9 @@ fn held_out_figures(
     ctx: &StageContext<'_>,
     policy: &Policy,
     text: PolicyText<'_>,
-    config: &EvaluationConfig,
+    settings: SampleSettings,
 ) -> Result<[(&'static str, f64); 4]> {
-    let (evaluation, _) = evaluate_policy(ctx, policy, text, config, "held-out")?;
+    let (evaluation, _) = evaluate_policy(ctx, policy, text, settings, "held-out")?;
     Ok([
         ("eval/pass@1", evaluation.pass_at_1.mean),
         ("eval/format_share", evaluation.format_share),

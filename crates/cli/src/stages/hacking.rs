@@ -22,6 +22,8 @@ pub(super) fn reward_key(component: Component) -> &'static str {
         Component::CosineLength => "reward/cosine_length",
         Component::GroupLength => "reward/group_length",
         Component::Repetition => "reward/repetition",
+        Component::Helpful => "reward/helpful",
+        Component::Safe => "reward/safe",
     }
 }
 

@@ -5,23 +5,23 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use ruminate_model::Checkpoint;
 
-use super::{StageContext, StageResult, own_checkpoint};
+use super::{StageContext, StageResult, own_checkpoint_path};
 use crate::models::{BUILTIN_TINY, locate, write_builtin_tiny};
 use crate::recipe::LoadConfig;
 use crate::run_dir::{StageDir, io_context};
 
 /// Checks that the policy can be read. It stays where it is; only the built-in one is written into the stage.
 pub(super) fn run(ctx: &StageContext<'_>, dir: &StageDir, config: &LoadConfig) -> Result<StageResult> {
-    let result = if config.path == BUILTIN_TINY {
+    let policy = if config.path == BUILTIN_TINY {
         write_builtin_tiny(&dir.checkpoint())?;
         let stage_id = dir.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
-        own_checkpoint(&stage_id, dir)
+        own_checkpoint_path(&stage_id, dir)
     } else {
         let path = locate(Path::new(&config.path))?;
         // Absolute, so that the run can be continued from another working directory.
-        StageResult { policy: path.canonicalize().with_context(io_context("open", &path))? }
+        path.canonicalize().with_context(io_context("open", &path))?
     };
-    let checkpoint = Checkpoint::open(&ctx.run_dir.path().join(&result.policy))?;
+    let checkpoint = Checkpoint::open(&ctx.run_dir.path().join(&policy))?;
     ctx.ui.say(&format!("{}: {} parameters", config.path, checkpoint.config.n_parameters()));
-    Ok(result)
+    Ok(StageResult { policy: Some(policy) })
 }

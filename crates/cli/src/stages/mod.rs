@@ -16,6 +16,7 @@ use anyhow::{Context, Result};
 use ruminate_compute::Device;
 use ruminate_core::Seed;
 
+use self::rollouts::SampleSettings;
 use crate::graders::{Graders, Needs};
 use crate::models;
 use crate::problems::{ProblemStream, evaluation_set};
@@ -44,6 +45,12 @@ impl StageContext<'_> {
         Seed::new(self.config.seed).with(stage_id)
     }
 
+    /// How the policy of a stage is sampled in evaluations, if it is evaluated.
+    pub(crate) fn evaluation_settings(&self, stage_id: &str) -> Option<SampleSettings> {
+        let stage = self.config.stages.iter().find(|stage| stage.id == stage_id)?;
+        Some(SampleSettings::of_evaluation(self.config.evaluation.as_ref()?, stage.evaluate.as_ref()?))
+    }
+
     /// The policy that a finished stage made: a path that `Checkpoint::open` opens.
     ///
     /// # Errors
@@ -59,8 +66,8 @@ impl StageContext<'_> {
 /// What a stage leaves behind. Everything else is in its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StageResult {
-    /// The policy, absolute or relative to the run directory.
-    pub(crate) policy: PathBuf,
+    /// The policy, absolute or relative to the run directory; `None` where the stage makes something else.
+    pub(crate) policy: Option<PathBuf>,
 }
 
 /// Runs all stages that are not done, each with its evaluation.
@@ -84,14 +91,13 @@ pub(crate) fn run_all(ctx: &StageContext<'_>) -> Result<()> {
 pub(crate) fn check_inputs(config: &RunConfig) -> Result<Needs> {
     let mut needs = Needs::default();
     for stage in &config.stages {
-        let checked = match &stage.kind {
-            StageKind::Load(load) => models::open(&load.path).map(drop),
-            StageKind::Pretrain(_) => Ok(()),
-            StageKind::Grpo(grpo) => {
-                ProblemStream::open(&grpo.prompts, Seed::new(0), 0).and_then(|stream| needs.add(stream.file_problems()))
-            }
-        };
-        checked.with_context(|| format!("stage '{}'", stage.id))?;
+        let in_stage = || format!("stage '{}'", stage.id);
+        if let StageKind::Load(load) = &stage.kind {
+            models::open(&load.path).with_context(in_stage)?;
+        }
+        ProblemStream::open(stage.kind.prompts(), Seed::new(0), 0)
+            .and_then(|stream| needs.add(stream.file_problems()))
+            .with_context(in_stage)?;
     }
     if let Some(evaluation) = &config.evaluation {
         let problems = evaluation_set(&evaluation.prompts, evaluation.n_problems).context("evaluation")?;
@@ -137,9 +143,9 @@ fn run_stage(ctx: &StageContext<'_>, stage: &StageConfig, hashes: &BTreeMap<Stri
         StageKind::Pretrain(config) => pretrain::run(ctx, &stage.id, &dir, config)?,
         StageKind::Grpo(config) => grpo::run(ctx, &stage.id, &dir, config)?,
     };
-    manifest.policy = Some(result.policy.display().to_string());
-    if let Some(evaluation) = &ctx.config.evaluation {
-        evaluate::evaluate_stage(ctx, &stage.id, &dir, &ctx.run_dir.path().join(&result.policy), evaluation)?;
+    manifest.policy = result.policy.as_ref().map(|policy| policy.display().to_string());
+    if let (Some(settings), Some(policy)) = (ctx.evaluation_settings(&stage.id), &result.policy) {
+        evaluate::evaluate_stage(ctx, &stage.id, &dir, &ctx.run_dir.path().join(policy), settings)?;
     }
     manifest.seconds += started.elapsed().as_secs_f64();
     manifest.state = StageState::Done;
@@ -150,7 +156,6 @@ fn run_stage(ctx: &StageContext<'_>, stage: &StageConfig, hashes: &BTreeMap<Stri
 /// Hashes of what the stage reads: earlier stages by id, files by path.
 fn lineage(config: &RunConfig, stage: &StageConfig, hashes: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
     let mut lineage = BTreeMap::new();
-    let mut prompts: Vec<&PromptSource> = config.evaluation.iter().flat_map(|evaluation| &evaluation.prompts).collect();
     match &stage.kind {
         StageKind::Load(load) if load.path == models::BUILTIN_TINY => {
             lineage.insert(load.path.clone(), models::hash_builtin_tiny());
@@ -158,16 +163,16 @@ fn lineage(config: &RunConfig, stage: &StageConfig, hashes: &BTreeMap<String, St
         StageKind::Load(load) => {
             lineage.insert(load.path.clone(), models::hash_files(&models::locate(Path::new(&load.path))?)?);
         }
-        StageKind::Pretrain(_) => {}
-        StageKind::Grpo(grpo) => prompts.extend(&grpo.prompts),
+        StageKind::Pretrain(_) | StageKind::Grpo(_) => {}
     }
-    for prompts in prompts {
+    let of_evaluation = config.evaluation.iter().flat_map(|evaluation| &evaluation.prompts);
+    for prompts in of_evaluation.chain(stage.kind.prompts()) {
         if let PromptSource::File { data, .. } = prompts {
             lineage.insert(data.display().to_string(), models::hash_files(data)?);
         }
     }
-    if let Some(policy) = stage.kind.policy() {
-        lineage.insert(policy.to_owned(), hashes[policy].clone());
+    for (_, id) in stage.kind.needs() {
+        lineage.insert(id.to_owned(), hashes[id].clone());
     }
     Ok(lineage)
 }
@@ -180,6 +185,11 @@ fn inputs_hash(config: &RunConfig, stage: &StageConfig, lineage: &BTreeMap<Strin
 }
 
 /// The checkpoint of a stage, relative to the run directory.
+fn own_checkpoint_path(stage_id: &str, dir: &StageDir) -> PathBuf {
+    Path::new(stage_id).join(dir.checkpoint().file_name().unwrap_or_default())
+}
+
+/// What a stage leaves whose policy is its checkpoint.
 fn own_checkpoint(stage_id: &str, dir: &StageDir) -> StageResult {
-    StageResult { policy: Path::new(stage_id).join(dir.checkpoint().file_name().unwrap_or_default()) }
+    StageResult { policy: Some(own_checkpoint_path(stage_id, dir)) }
 }

@@ -7,12 +7,12 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use ruminate_core::{Completion, FinishReason, PolicyVersion, Problem, Rollout, RolloutGroup, Seed};
 use ruminate_model::{ChatTemplate, ModelConfig, Policy, Tokenizer};
-use ruminate_rewards::{GradeError, Graded, Resources, RewardMix, Submission, grade, grade_group};
+use ruminate_rewards::{GradeError, Graded, Resources, RewardMix, RewardOptions, Submission, grade, grade_group};
 use ruminate_rollout::{Engine, EngineLimits, Event, Request, RolloutError, SamplingParams};
 
 use crate::graders::Graders;
 use crate::prompts::{Prompt, Prompter};
-use crate::recipe::{EvaluationConfig, GrpoConfig, Template};
+use crate::recipe::{EvaluationConfig, GrpoConfig, StageEvaluation, Template};
 
 /// Most bytes of the key/value cache; sequences wait for room beyond it.
 pub(crate) const MAX_CACHE_BYTES: usize = 2 << 30;
@@ -61,16 +61,20 @@ impl SampleSettings {
         }
     }
 
-    /// As an evaluation samples.
-    pub(crate) fn of_evaluation(config: &EvaluationConfig) -> Self {
+    /// As an evaluation samples from the policy of a stage.
+    pub(crate) fn of_evaluation(config: &EvaluationConfig, stage: &StageEvaluation) -> Self {
+        let (template, system) = match stage.template {
+            Some(template) => (template, &stage.system),
+            None => (config.template, &config.system),
+        };
         Self {
-            template: config.template,
-            system: config.system.clone(),
+            template,
+            system: system.clone(),
             n_samples: config.samples,
             max_new_tokens: config.max_new_tokens,
             params: SamplingParams { temperature: config.temperature, top_k: config.top_k, top_p: config.top_p, min_p: config.min_p },
-            stop: config.stop.clone(),
-            rewards: RewardMix::default(),
+            stop: if template == config.template { config.stop.clone() } else { template.default_stop() },
+            rewards: RewardMix { options: RewardOptions { format: stage.form, ..RewardOptions::default() }, ..RewardMix::default() },
             max_batch: config.max_batch,
         }
     }

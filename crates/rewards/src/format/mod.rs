@@ -31,11 +31,14 @@ pub enum FormatForm {
     Boxed,
     /// A summary in well-formed Markdown behind the reasoning.
     MarkdownSummary,
+    /// One `<think>…</think>` with reasoning, then a summary in well-formed Markdown: the responses of R1.
+    ThinkSummary,
 }
 
 impl FormatForm {
     /// All forms, in the order of the declaration.
-    pub const ALL: [Self; 6] = [Self::ThinkAnswer, Self::OpenR1, Self::R1, Self::TagCount, Self::Boxed, Self::MarkdownSummary];
+    pub const ALL: [Self; 7] =
+        [Self::ThinkAnswer, Self::OpenR1, Self::R1, Self::TagCount, Self::Boxed, Self::MarkdownSummary, Self::ThinkSummary];
 
     /// The name of the form in files.
     pub fn as_str(self) -> &'static str {
@@ -46,6 +49,7 @@ impl FormatForm {
             Self::TagCount => "tag_count",
             Self::Boxed => "boxed",
             Self::MarkdownSummary => "markdown_summary",
+            Self::ThinkSummary => "think_summary",
         }
     }
 
@@ -61,6 +65,7 @@ impl FormatForm {
             Self::TagCount => tags::grade_tag_count(text, prompt_opens_think),
             Self::Boxed => summary::grade_boxed(text, prompt_opens_think),
             Self::MarkdownSummary => summary::grade_markdown(text, prompt_opens_think),
+            Self::ThinkSummary => summary::grade_think_summary(text, prompt_opens_think),
         }
     }
 }
@@ -105,7 +110,7 @@ mod tests {
         }
         assert_eq!(
             "xml".parse::<FormatForm>().unwrap_err().to_string(),
-            "unknown form \"xml\": expected one of think_answer, open_r1, r1, tag_count, boxed, markdown_summary"
+            "unknown form \"xml\": expected one of think_answer, open_r1, r1, tag_count, boxed, markdown_summary, think_summary"
         );
     }
 

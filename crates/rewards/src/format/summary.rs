@@ -23,6 +23,19 @@ pub(super) fn grade_markdown(text: &str, prompt_opens_think: bool) -> Verdict {
     verdict(flaw.map(str::to_owned), "a summary in Markdown stands behind the reasoning")
 }
 
+/// Reward 1 for one `<think>…</think>` that holds something and stands first, and behind it a summary as in [`grade_markdown`].
+pub(super) fn grade_think_summary(text: &str, prompt_opens_think: bool) -> Verdict {
+    let body = if prompt_opens_think { Some(text) } else { text.trim_start().strip_prefix("<think>") };
+    let flaw = match body.map(|body| body.split_once("</think>")) {
+        None => Some("expected <think> first"),
+        Some(None) => Some("the reasoning does not end"),
+        Some(Some((reasoning, _))) if reasoning.trim().is_empty() => Some("the reasoning is empty"),
+        Some(Some((reasoning, _))) if reasoning.contains("<think>") => Some("the reasoning opens twice"),
+        Some(Some((_, summary))) => markdown_flaw(summary),
+    };
+    verdict(flaw.map(str::to_owned), "reasoning, then a summary in Markdown")
+}
+
 /// What stands behind the last mark that ends the reasoning; the whole text if no mark opens any; `None` if the reasoning never ends.
 fn behind_reasoning(text: &str, prompt_opens_think: bool) -> Option<&str> {
     if let Some(at) = text.rfind("</think>") {
@@ -158,5 +171,19 @@ mod tests {
         assert_eq!(grade_boxed("a|special_token|\\boxed{1}", true).reward, 1.0);
         assert_eq!(grade_boxed("a \\boxed{1}", true).reason, "the reasoning does not end");
         assert_eq!(grade_boxed("a \\boxed{1}", false).reward, 1.0);
+    }
+
+    #[test]
+    fn reasoning_and_summary_of_r1() {
+        let reason = |text: &str| grade_think_summary(text, false).reason;
+        assert_eq!(grade_think_summary("<think>a</think>\n**2**", false).reward, 1.0);
+        assert_eq!(grade_think_summary("a</think>\n**2**", true).reward, 1.0);
+        assert_eq!(reason("**2**"), "expected <think> first");
+        assert_eq!(reason("so <think>a</think>**2**"), "expected <think> first");
+        assert_eq!(reason("<think>a **2**"), "the reasoning does not end");
+        assert_eq!(reason("<think> </think>**2**"), "the reasoning is empty");
+        assert_eq!(reason("<think>a<think>b</think>**2**"), "the reasoning opens twice");
+        assert!(reason("<think>a</think>2").contains("found plain text"));
+        assert!(reason("<think>a</think>**2** </think>").contains("a tag of the reasoning"));
     }
 }

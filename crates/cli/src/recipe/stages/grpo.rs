@@ -1,0 +1,173 @@
+//! `kind = "grpo"`: reinforcement learning.
+
+use ruminate_rewards::RewardMix;
+use ruminate_train::presets::{self, GrpoPreset};
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::recipe::checks::Checks;
+use crate::recipe::config::{DataSplit, PromptSource, Template};
+use crate::recipe::error::{Problem, RecipeError};
+use crate::recipe::fields::field_names;
+use crate::recipe::prompts::{resolve_prompts, resolve_system};
+use crate::recipe::rewards::resolve_rewards;
+use crate::recipe::source::{Part, Source};
+
+/// The preset's key that a recipe writes as `max_new_tokens`, the name that evaluation and the command line use too.
+const PRESET_BUDGET: &str = "max_completion_tokens";
+
+/// Options of a preset that `false` switches off, since TOML cannot write "none".
+const OPTIONAL_SETTINGS: [&str; 4] = ["dual_clip", "importance_cap", "reference_refresh_steps", "overlong_cache_share"];
+
+/// Reinforcement learning from rule-based rewards.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct GrpoConfig {
+    /// Id of the stage whose policy is trained.
+    pub(crate) policy: String,
+    /// Name of the preset that `settings` started from.
+    pub(crate) preset: String,
+    /// How a question becomes a prompt.
+    pub(crate) template: Template,
+    /// System message of the template `chat`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) system: Option<String>,
+    /// Optimizer steps.
+    pub(crate) steps: u64,
+    /// Nucleus of sampling; 1 is the whole distribution.
+    pub(crate) top_p: f32,
+    /// Most probable tokens that are kept; 0 keeps all.
+    pub(crate) top_k: u32,
+    /// Least share of the largest probability that is kept; 0 keeps all.
+    pub(crate) min_p: f32,
+    /// Sequences decoded at once.
+    pub(crate) max_batch: usize,
+    /// Most tokens of a training forward pass.
+    pub(crate) microbatch_tokens: usize,
+    /// Strings that end a completion.
+    pub(crate) stop: Vec<String>,
+    /// Steps between saved states.
+    pub(crate) save_every: u64,
+    /// Steps between evaluations on the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) evaluate_every: Option<u64>,
+    /// What is taken away, in a control run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) control: Option<Control>,
+    /// Weights of the rewards.
+    pub(crate) rewards: RewardMix,
+    /// Preset with the recipe's changes; its `max_completion_tokens` is the generation budget.
+    pub(crate) settings: GrpoPreset,
+    /// Where problems come from.
+    pub(crate) prompts: Vec<PromptSource>,
+}
+
+/// What a control run takes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Control {
+    /// Every advantage is zero: nothing but the KL term and weight decay is left to learn from.
+    ZeroAdvantage,
+}
+
+/// `kind = "grpo"`; every key of a preset but `max_completion_tokens` may stand beside these and replaces the preset's value.
+#[derive(Debug, Deserialize)]
+struct GrpoFile {
+    /// Id of the stage whose policy is trained.
+    policy: String,
+    /// Name of a preset.
+    preset: String,
+    /// Where problems come from.
+    prompts: Vec<Value>,
+    /// How a question becomes a prompt.
+    template: Template,
+    /// System message of the template `chat`.
+    system: Option<String>,
+    /// Weights of the rewards; default: accuracy and format, equally.
+    rewards: Option<Table>,
+    /// Optimizer steps.
+    steps: u64,
+    /// Generation budget; replaces `max_completion_tokens` of the preset.
+    max_new_tokens: Option<u32>,
+    /// Default 1: no truncation.
+    top_p: Option<f32>,
+    /// Keep the k most probable tokens; default 0: all.
+    top_k: Option<u32>,
+    /// Keep tokens with at least this share of the largest probability; default 0: all.
+    min_p: Option<f32>,
+    /// Sequences decoded at once; default 64.
+    max_batch: Option<usize>,
+    /// Tokens of a training forward pass; default 4096.
+    microbatch_tokens: Option<usize>,
+    /// Strings that end a completion; default: the template's.
+    stop: Option<Vec<String>>,
+    /// Steps between saved states; default 10.
+    save_every: Option<u64>,
+    /// Steps between evaluations on the way; default: none.
+    evaluate_every: Option<u64>,
+    /// Takes the reason to learn away, to see that nothing else is at work.
+    control: Option<Control>,
+}
+
+/// Reads the stage's table.
+pub(in crate::recipe) fn resolve(source: &Source, body: &Table, part: &Part) -> Result<GrpoConfig, RecipeError> {
+    let own = field_names::<GrpoFile>();
+    let settings_keys: Vec<String> = field_names::<GrpoPreset>().into_iter().filter(|key| key != PRESET_BUDGET).collect();
+    let known: Vec<String> = own.iter().chain(&settings_keys).cloned().collect();
+    source.check_keys(body, part, &known)?;
+    let (own_keys, changes): (Table, Table) = body.clone().into_iter().partition(|(key, _)| own.contains(key));
+    let file: GrpoFile = source.read_known(&own_keys, part)?;
+    let settings = resolve_settings(source, part, &file, changes)?;
+
+    let check = Checks { source, part };
+    check.at_least_one("steps", file.steps)?;
+    let config = GrpoConfig {
+        policy: file.policy,
+        preset: file.preset,
+        template: file.template,
+        steps: file.steps,
+        top_p: file.top_p.unwrap_or(1.0),
+        top_k: file.top_k.unwrap_or(0),
+        min_p: file.min_p.unwrap_or(0.0),
+        max_batch: file.max_batch.unwrap_or(64),
+        microbatch_tokens: file.microbatch_tokens.unwrap_or(4096),
+        stop: file.stop.unwrap_or_else(|| file.template.default_stop()),
+        save_every: file.save_every.unwrap_or(10),
+        evaluate_every: file.evaluate_every,
+        control: file.control,
+        rewards: match &file.rewards {
+            Some(table) => resolve_rewards(source, table, part)?,
+            None => RewardMix::default(),
+        },
+        settings,
+        prompts: resolve_prompts(source, &file.prompts, part, DataSplit::Train)?,
+        system: resolve_system(source, part, file.template, file.system)?,
+    };
+    check.at_least_one("max_batch", config.max_batch as u64)?;
+    check.at_least_one("microbatch_tokens", config.microbatch_tokens as u64)?;
+    check.at_least_one("save_every", config.save_every)?;
+    check.at_least_one("evaluate_every", config.evaluate_every.unwrap_or(1))?;
+    check.share("top_p", config.top_p)?;
+    check.hold((0.0..1.0).contains(&config.min_p), "min_p", "a number in [0, 1)", &config.min_p)?;
+    Ok(config)
+}
+
+fn resolve_settings(source: &Source, part: &Part, file: &GrpoFile, changes: Table) -> Result<GrpoPreset, RecipeError> {
+    let text = presets::preset_toml(&file.preset).map_err(|_| {
+        let known = presets::preset_names().map(str::to_owned).collect();
+        source.error(part, Some("preset"), Problem::unknown_name("preset", &file.preset, known))
+    })?;
+    let mut table: Table = toml::from_str(text).expect("presets are valid TOML");
+    for (key, value) in changes {
+        if value == Value::Boolean(false) && OPTIONAL_SETTINGS.contains(&key.as_str()) {
+            table.remove(&key);
+        } else {
+            table.insert(key, value);
+        }
+    }
+    if let Some(budget) = file.max_new_tokens {
+        table.insert(PRESET_BUDGET.into(), Value::Integer(budget.into()));
+    }
+    let settings: GrpoPreset = source.read_known(&table, part)?;
+    settings.validate().map_err(|error| source.error(part, None, Problem::Preset(error)))?;
+    Ok(settings)
+}

@@ -1,0 +1,27 @@
+//! `kind = "load"`: a policy from a file.
+
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+use crate::recipe::error::RecipeError;
+use crate::recipe::source::{Part, Source};
+
+/// A policy from a file.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct LoadConfig {
+    /// Hugging Face folder, GGUF file, or `builtin:tiny`.
+    pub(crate) path: String,
+}
+
+/// `kind = "load"`.
+#[derive(Debug, Deserialize)]
+struct LoadFile {
+    /// Hugging Face folder, GGUF file, or `builtin:tiny`.
+    path: String,
+}
+
+/// Reads the stage's table.
+pub(in crate::recipe) fn resolve(source: &Source, body: &Table, part: &Part) -> Result<LoadConfig, RecipeError> {
+    let LoadFile { path } = source.read_table(body, part)?;
+    Ok(LoadConfig { path })
+}

@@ -1,0 +1,80 @@
+//! Kinds of stages: of each what may be written, what it means, and the way from one to the other.
+
+mod grpo;
+mod load;
+mod pretrain;
+
+pub(crate) use grpo::{Control, GrpoConfig};
+pub(crate) use load::LoadConfig;
+pub(crate) use pretrain::PretrainConfig;
+use serde::Serialize;
+use toml::Table;
+
+use super::config::{PromptSource, StageEvaluation};
+use super::error::{Problem, RecipeError};
+use super::source::{Part, Source};
+
+/// What a stage does.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum StageKind {
+    /// Takes a policy from a file.
+    Load(LoadConfig),
+    /// Trains a small policy on the built-in corpus from random weights.
+    Pretrain(PretrainConfig),
+    /// Reinforcement learning.
+    Grpo(Box<GrpoConfig>),
+}
+
+impl StageKind {
+    /// Names of all kinds, as recipes write them.
+    const NAMES: [&'static str; 3] = ["load", "pretrain", "grpo"];
+
+    /// Reads what a stage's table says besides `id` and `kind`.
+    pub(super) fn resolve(kind: &str, source: &Source, body: &Table, part: &Part) -> Result<Self, RecipeError> {
+        Ok(match kind {
+            "load" => Self::Load(load::resolve(source, body, part)?),
+            "pretrain" => Self::Pretrain(pretrain::resolve(source, body, part)?),
+            "grpo" => Self::Grpo(Box::new(grpo::resolve(source, body, part)?)),
+            other => {
+                let known = Self::NAMES.map(str::to_owned).to_vec();
+                return Err(source.error(part, Some("kind"), Problem::unknown_name("kind", other, known)));
+            }
+        })
+    }
+
+    /// The kind's name in recipes and summaries.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Load(_) => "load",
+            Self::Pretrain(_) => "pretrain",
+            Self::Grpo(_) => "grpo",
+        }
+    }
+
+    /// How evaluations speak to the policy that the stage makes: as the stage itself does.
+    pub(super) fn evaluation(&self) -> StageEvaluation {
+        match self {
+            Self::Load(_) | Self::Pretrain(_) => StageEvaluation::default(),
+            Self::Grpo(config) => {
+                StageEvaluation { form: config.rewards.options.format, template: Some(config.template), system: config.system.clone() }
+            }
+        }
+    }
+
+    /// Where the stage's problems come from.
+    pub(crate) fn prompts(&self) -> &[PromptSource] {
+        match self {
+            Self::Load(_) | Self::Pretrain(_) => &[],
+            Self::Grpo(config) => &config.prompts,
+        }
+    }
+
+    /// Ids of the stages that this one reads, each with the key that names it.
+    pub(crate) fn needs(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::Load(_) | Self::Pretrain(_) => Vec::new(),
+            Self::Grpo(config) => vec![("policy", &config.policy)],
+        }
+    }
+}
