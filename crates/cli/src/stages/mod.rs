@@ -172,11 +172,12 @@ fn output_hash(ctx: &StageContext<'_>, stage: &StageConfig, dir: &StageDir, inpu
 fn lineage(config: &RunConfig, stage: &StageConfig, hashes: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
     let mut lineage = BTreeMap::new();
     match &stage.kind {
-        StageKind::Load(load) if load.path == models::BUILTIN_TINY => {
-            lineage.insert(load.path.clone(), models::hash_builtin_tiny());
-        }
         StageKind::Load(load) => {
-            lineage.insert(load.path.clone(), models::hash_files(&models::locate(Path::new(&load.path))?)?);
+            let hash = match models::builtin(&load.path)? {
+                Some(builtin) => builtin.hash(),
+                None => models::hash_files(&models::locate(Path::new(&load.path))?)?,
+            };
+            lineage.insert(load.path.clone(), hash);
         }
         StageKind::Collect(collect) => {
             for path in collect.files() {
