@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, anyhow};
 use ruminate_core::{Message, Problem, Role};
 use ruminate_model::ChatTemplate;
-use ruminate_tasks::synthetic::tiny_prompt;
+use ruminate_tasks::synthetic::{few_shot_prompt, tiny_prompt};
 
 use crate::recipe::Template;
 
@@ -63,7 +63,7 @@ impl<'a> Prompter<'a> {
     /// A chat template that refuses the messages.
     pub(crate) fn prompt_behind(&self, (question, response): (&str, &str), problem: &Problem) -> Result<Prompt> {
         let text = match (self.template, self.chat) {
-            (Template::Tiny, _) => format!("{}{response}\n{}", tiny_prompt(question), tiny_prompt(&problem.question)),
+            (Template::Tiny, _) => few_shot_prompt([(question, response)], &problem.question),
             // A base model goes on with a conversation that it sees; the paper's template would ask for another form than the example's.
             (Template::R1Zero, _) => format!("User: {question}\nAssistant: {response}\n\nUser: {}\nAssistant:", problem.question),
             (Template::Chat, Some(chat)) => {
@@ -130,7 +130,7 @@ mod tests {
     fn a_worked_example_stands_before_the_question() {
         let example = ("2+2?", "<think>so 4</think>4");
         let prompt = |template, chat| Prompter::new(template, None, chat).unwrap().prompt_behind(example, &problem("1+1?")).unwrap().text;
-        assert_eq!(prompt(Template::Tiny, None), "User: 2+2?\nAssistant:<think>so 4</think>4\nUser: 1+1?\nAssistant:");
+        assert_eq!(prompt(Template::Tiny, None), "User: 2+2?\nAssistant:<think>so 4</think>4\n\nUser: 1+1?\nAssistant:");
         assert_eq!(prompt(Template::R1Zero, None), "User: 2+2?\nAssistant: <think>so 4</think>4\n\nUser: 1+1?\nAssistant:");
         let chat = ChatTemplate::new("{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}[assistant]", None, None).unwrap();
         assert_eq!(prompt(Template::Chat, Some(&chat)), "[user]2+2?[assistant]<think>so 4</think>4[user]1+1?[assistant]");

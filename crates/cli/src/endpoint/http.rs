@@ -73,6 +73,19 @@ struct BodyChoice {
 #[derive(Deserialize)]
 struct BodyMessage {
     content: Option<String>,
+    /// The chain of thought, where the server takes it out of the content.
+    reasoning_content: Option<String>,
+}
+
+impl BodyMessage {
+    /// Reasoning and answer in one text, whichever way the server gives them.
+    fn text(self) -> String {
+        let content = self.content.unwrap_or_default();
+        match self.reasoning_content.filter(|reasoning| !reasoning.trim().is_empty()) {
+            Some(reasoning) => format!("<think>\n{}\n</think>\n\n{}", reasoning.trim(), content.trim_start()),
+            None => content,
+        }
+    }
 }
 
 impl Http {
@@ -160,7 +173,7 @@ fn read_reply(text: &str) -> Result<ChatReply, String> {
     if body.choices.is_empty() {
         return Err("no choices".into());
     }
-    let choice = |choice: BodyChoice| Choice { text: choice.message.content.unwrap_or_default(), finish_reason: choice.finish_reason };
+    let choice = |choice: BodyChoice| Choice { text: choice.message.text(), finish_reason: choice.finish_reason };
     Ok(ChatReply { choices: body.choices.into_iter().map(choice).collect() })
 }
 

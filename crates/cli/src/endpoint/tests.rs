@@ -167,6 +167,14 @@ fn after_all_tries_the_endpoint_is_down_with_the_last_cause() {
 }
 
 #[test]
+fn reasoning_that_a_server_takes_apart_is_put_back() {
+    let message = json!({"role": "assistant", "reasoning_content": "they greet\n", "content": "\n\nhi"});
+    let body = json!({"choices": [{"message": message, "finish_reason": "stop"}]}).to_string();
+    let server = Server::start(move |_, _| Answer::Status(200, "", body.clone()));
+    assert_eq!(hello(&server.endpoint()), Ok("<think>\nthey greet\n</think>\n\nhi".into()));
+}
+
+#[test]
 fn what_no_try_can_mend_is_refused_at_once() {
     for status in [401, 403, 404, 413, 302] {
         let server = Server::start(move |_, _| error(status));

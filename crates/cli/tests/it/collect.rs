@@ -38,6 +38,7 @@ max_new_tokens = 60
 [[stage.source]]
 method = "direct"
 policy = "base"
+instruction = ""
 samples = 3
 [[stage.source]]
 name = "rewritten"
@@ -143,22 +144,27 @@ fn a_killed_stage_goes_on_and_ends_with_the_same_bytes() {
 #[test]
 fn worked_examples_stand_before_the_question() {
     let folder = Folder::new();
-    let few_shot = COLD.replacen("method = \"direct\"", "method = \"few-shot\"", 1);
-    let few_shot = few_shot[..few_shot.find("[[stage.source]]\nname").unwrap()].replace("n_prompts = 70", "n_prompts = 24");
+    let few_shot = COLD[..COLD.find("[[stage.source]]\nname").unwrap()].replacen("method = \"direct\"", "method = \"few-shot\"", 1);
+    let few_shot = few_shot
+        .replace("builtin:tiny", "model")
+        .replace("n_prompts = 70", "n_prompts = 6")
+        .replace("max_new_tokens = 60", "max_new_tokens = 12");
     folder.write("c.toml", &few_shot);
-    folder.ruminate(&["run", "c.toml", "--out", "built-in"]).well();
-    // A file of examples in place of the built-in ones leads to other responses.
-    let kept = folder.read("built-in/cold/examples.jsonl");
-    folder.write("worked.jsonl", &kept);
-    let with_file = few_shot.replace("samples = 3", "samples = 3\nexamples = \"worked.jsonl\"");
-    folder.write("f.toml", &with_file);
-    folder.ruminate(&["run", "f.toml", "--out", "file"]).well();
+    // Random weights give nothing that is kept; what they say depends on what stands before the question.
+    folder.ruminate(&["run", "c.toml", "--out", "built-in"]).failed(1, "the filters left no example");
+    let turn = |role: &str, content: &str| json!({ "role": role, "content": content });
+    let worked = json!({ "messages": [turn("user", "compute 2+3"), turn("assistant", "<think>first 2+3=5\nso 5</think>\n**answer:** 5")] });
+    folder.write("worked.jsonl", &worked.to_string());
+    folder.write("f.toml", &few_shot.replace("samples = 3", "samples = 3\nexamples = \"worked.jsonl\""));
+    folder.ruminate(&["run", "f.toml", "--out", "file"]).failed(1, "the filters left no example");
     let samples = |run: &str| folder.read(&format!("{run}/cold/samples/few-shot/00000.jsonl"));
+    assert_eq!((samples("built-in").lines().count(), samples("file").lines().count()), (18, 18));
     assert_ne!(samples("built-in"), samples("file"));
-    folder.write("worked.jsonl", kept.lines().next().unwrap());
+    assert!(samples("file").contains("\"text\":\"<think>"), "the response is made to begin with reasoning");
+
     folder.write("p.jsonl", "{\"question\": \"1 + 1 = ?\", \"answer\": \"#### 2\"}\n");
-    let of_file = few_shot.replace("{ source = \"arithmetic\", difficulties = [1, 2] }]\nn_prompts", "{ data = \"p.jsonl\", split = \"all\" }]\nn_prompts");
-    folder.write("f.toml", &of_file);
+    let prompts = "prompts = [{ source = \"arithmetic\", difficulties = [1, 2] }]\nn_prompts";
+    folder.write("f.toml", &few_shot.replace(prompts, "prompts = [{ data = \"p.jsonl\", split = \"all\" }]\nn_prompts"));
     let said = folder.ruminate(&["run", "f.toml", "--out", "none"]);
     said.failed(1, "examples: expected a file of worked examples for the problems of p.jsonl, found none");
 }
@@ -204,10 +210,13 @@ fn answer(mut stream: TcpStream, script: &dyn Fn(&Value) -> Option<String>) {
         request.extend_from_slice(&buffer[..n]);
     };
     let (status, body) = match script(&body) {
-        Some(text) => (200, json!({ "choices": [{ "message": { "role": "assistant", "content": text }, "finish_reason": "stop" }] }).to_string()),
+        Some(text) => {
+            (200, json!({ "choices": [{ "message": { "role": "assistant", "content": text }, "finish_reason": "stop" }] }).to_string())
+        }
         None => (503, "{}".to_owned()),
     };
-    let head = format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head =
+        format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
     stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
 }
 
@@ -220,7 +229,9 @@ fn problem(id: u32, kind: &str, gold: &Value) -> String {
 /// What a request asks for: its system message and the user's last turn.
 fn asked(body: &Value) -> (String, String) {
     let messages = body["messages"].as_array().unwrap();
-    let of = |role: &str| messages.iter().rev().find(|message| message["role"] == role).map_or("", |message| message["content"].as_str().unwrap());
+    let of = |role: &str| {
+        messages.iter().rev().find(|message| message["role"] == role).map_or("", |message| message["content"].as_str().unwrap())
+    };
     (of("system").to_owned(), of("user").to_owned())
 }
 
@@ -247,7 +258,9 @@ fn a_judge_or_teacher_that_is_down_pauses_and_nothing_is_asked_twice() {
             let number = user.chars().find(char::is_ascii_digit).unwrap();
             assert_eq!(system.contains("Think first"), number != '5', "simple requests are answered without reasoning");
             let colour = if number == '2' { "grey" } else { "blue" };
-            Some(format!("<think>someone asks for number {number} and I look out of the window</think>\n\nIt is **{colour}** today, number {number}."))
+            Some(format!(
+                "<think>someone asks for number {number} and I look out of the window</think>\n\nIt is **{colour}** today, number {number}."
+            ))
         }
     });
     let recipe = format!(
@@ -271,7 +284,9 @@ fn a_judge_or_teacher_that_is_down_pauses_and_nothing_is_asked_twice() {
     judge_is_up.store(true, Ordering::SeqCst);
     run().well();
     assert_eq!((folder.read("t/talk/samples/teacher/00000.jsonl"), n_taught.load(Ordering::SeqCst)), (samples, 5));
-    let kept = examples(&folder, "t/talk/examples.jsonl");
+    let mut kept = examples(&folder, "t/talk/examples.jsonl");
+    // A file is read in an order of its own.
+    kept.sort_by(|a, b| a.problem.id.cmp(&b.problem.id));
     assert_eq!(kept.iter().map(|example| example.problem.id.0.as_str()).collect::<Vec<_>>(), ["p/1", "p/3", "p/4", "p/5"]);
     assert_eq!(kept[0].verdicts["accuracy"].reason, "judge: said so");
     assert_eq!(kept[3].response(), "It is **blue** today, number 5.", "no reasoning for a simple request");
@@ -291,12 +306,21 @@ fn a_teacher_rewrites_what_is_right_and_is_graded_again() {
             assert!(system.contains("Write them anew") && user.contains("Notes:\n<think>"), "{user}");
             let n = n_rewritten.fetch_add(1, Ordering::SeqCst);
             // Every third answer is spoilt on the way.
-            let answer = if n % 3 == 2 { "123456".to_owned() } else { user.rsplit(|c: char| !c.is_ascii_digit()).find(|word| !word.is_empty()).unwrap().to_owned() };
-            Some(format!("<think>Let us work this out with care, case number {n}, which gives what we want.</think>\n\n**Answer:** {answer}"))
+            let answer = if n % 3 == 2 {
+                "123456".to_owned()
+            } else {
+                user.rsplit(|c: char| !c.is_ascii_digit()).find(|word| !word.is_empty()).unwrap().to_owned()
+            };
+            Some(format!(
+                "<think>Let us work this out with care, case number {n}, which gives what we want.</think>\n\n**Answer:** {answer}"
+            ))
         }
     });
-    let recipe = COLD[..COLD.find("[[stage.source]]").unwrap()].replace("n_prompts = 70", "n_prompts = 40").replace("[1, 2] }]\nn_prompts", "[1, 2], languages = [\"en\"] }]\nn_prompts");
-    let source = format!("[[stage.source]]\nmethod = \"rewrite\"\npolicy = \"base\"\nby = {{ url = \"{url}\", model = \"t\", concurrency = 1 }}\n");
+    let recipe = COLD[..COLD.find("[[stage.source]]").unwrap()]
+        .replace("n_prompts = 70", "n_prompts = 40")
+        .replace("[1, 2] }]\nn_prompts", "[1, 2], languages = [\"en\"] }]\nn_prompts");
+    let source =
+        format!("[[stage.source]]\nmethod = \"rewrite\"\npolicy = \"base\"\nby = {{ url = \"{url}\", model = \"t\", concurrency = 1 }}\n");
     folder.write("c.toml", &format!("{recipe}{source}"));
     folder.ruminate(&["run", "c.toml", "--out", "c", "--set", "cold.near_duplicate=false"]).well();
     let kept = examples(&folder, "c/cold/examples.jsonl");
@@ -324,7 +348,8 @@ fn talk(user: &str, assistant: &str) -> String {
 #[test]
 fn decisions_of_reviewers_are_used_and_nonsense_is_refused_by_name() {
     let folder = Folder::new();
-    let talks = [("Hello", "Hello to you"), ("Who are you?", "A small model"), ("How are you?", "Very well today"), ("Hello", "Hello to you")];
+    let talks =
+        [("Hello", "Hello to you"), ("Who are you?", "A small model"), ("How are you?", "Very well today"), ("Hello", "Hello to you")];
     folder.write("talk.jsonl", &talks.map(|(user, assistant)| talk(user, assistant)).concat());
     folder.write("d.toml", TALK);
     let run = || folder.ruminate(&["run", "d.toml", "--out", "d"]);
@@ -334,7 +359,9 @@ fn decisions_of_reviewers_are_used_and_nonsense_is_refused_by_name() {
     let ids: Vec<String> = examples(&folder, "d/talk/examples.jsonl").into_iter().map(|example| example.id).collect();
     assert_eq!(ids, ["dataset/talk/1", "dataset/talk/2", "dataset/talk/3"]);
 
-    let decide = |id: &str, rest: &str| format!("{{\"version\": 1, \"decisions\": {{\"{id}\": {{{rest}, \"reviewer\": \"ada\", \"at_unix_secs\": 1}}}}}}");
+    let decide = |id: &str, rest: &str| {
+        format!("{{\"version\": 1, \"decisions\": {{\"{id}\": {{{rest}, \"reviewer\": \"ada\", \"at_unix_secs\": 1}}}}}}")
+    };
     for (text, expected) in [
         ("accept all".to_owned(), "review.json is damaged"),
         (decide(&ids[0], "\"decision\": \"edit\""), "expected messages with an edit, found none"),
@@ -381,6 +408,8 @@ fn mistakes_in_a_collecting_stage_are_usage_errors() {
     folder.ruminate(&["run", "d.toml", "--dry-run"]).failed(2, "no source asks anybody, data sets have problems of their own");
     folder.write("d.toml", &format!("{TALK}[[stage]]\nid = \"zero\"\nkind = \"grpo\"\npolicy = \"talk\"\npreset = \"r1-zero\"\ntemplate = \"tiny\"\nprompts = [\"logic\"]\nsteps = 1\n"));
     folder.ruminate(&["run", "d.toml", "--dry-run"]).failed(2, "expected a stage that makes a policy, found 'talk', whose kind is collect");
+    folder.write("d.toml", &TALK.replace("talk.jsonl", "builtin:general"));
+    folder.ruminate(&["run", "d.toml", "--dry-run"]).failed(2, "source 1: missing key 'limit'");
     folder.write("d.toml", TALK);
     folder.write("talk.jsonl", "{\"messages\": []}\n");
     folder.ruminate(&["run", "d.toml", "--dry-run"]).failed(1, "talk.jsonl:1: expected a conversation, found no turn");

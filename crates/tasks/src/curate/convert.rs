@@ -1,14 +1,17 @@
 //! The readable form of a completion: `<think>` reasoning `</think>`, then a summary in Markdown.
 
-use ruminate_core::{Gold, Problem};
+use ruminate_core::{Gold, Language, Problem};
 use ruminate_rewards::FormatForm;
 use ruminate_rewards::math::extract::{Extraction, candidates};
 
 use super::{Filter, Flaw};
-use crate::synthetic::SyntheticKind;
+use crate::synthetic::{self, SyntheticKind, SyntheticLanguage};
 
 /// Tags that have no place in a text that people read.
 const TAGS: [&str; 4] = ["<think>", "</think>", "<answer>", "</answer>"];
+
+/// What announces an answer that stands on a line of its own.
+const PHRASES: [&str; 7] = ["the answer is", "The answer is", "答案是", "答案为", "**answer:**", "**Answer:**", "**答案：**"];
 
 /// Most bytes of an answer that a summary is made of; what is longer is text of its own.
 const MAX_ANSWER_BYTES: usize = 2000;
@@ -30,10 +33,9 @@ pub fn think_summary(problem: &Problem, text: &str, opens_think: bool, is_lenien
     if reasoning.is_empty() {
         return Err(Flaw::new(Filter::NoForm, "the chain of thought is empty"));
     }
-    let is_tiny = SyntheticKind::ALL.iter().any(|kind| kind.as_str() == problem.kind);
+    let is_tiny = is_tiny(problem);
     let written = |summary: &str| {
-        let gap = if is_tiny { "" } else { "\n" };
-        format!("<think>{gap}{reasoning}{gap}</think>{gap}{gap}{summary}")
+        if is_tiny { format!("<think>{reasoning}</think>\n{summary}") } else { format!("<think>\n{reasoning}\n</think>\n\n{summary}") }
     };
     let as_it_is = written(&clean_lines(rest));
     if !TAGS.iter().any(|tag| rest.contains(tag)) && FormatForm::ThinkSummary.grade(&as_it_is, false).reward == 1.0 {
@@ -46,6 +48,11 @@ pub fn think_summary(problem: &Problem, text: &str, opens_think: bool, is_lenien
 /// A response without its chain of thought, as simple requests are answered.
 pub fn without_reasoning(text: &str) -> &str {
     text.rsplit_once("</think>").map_or(text, |(_, response)| response).trim()
+}
+
+/// The built-in world has few words, and a way of its own to write a summary.
+fn is_tiny(problem: &Problem) -> bool {
+    SyntheticKind::REASONING.iter().any(|kind| kind.as_str() == problem.kind)
 }
 
 fn split(text: &str, opens_think: bool, is_lenient: bool) -> Result<(&str, &str), Flaw> {
@@ -85,13 +92,18 @@ fn answer(problem: &Problem, rest: &str) -> Option<String> {
     let inside = clean_lines(inside.split_once("</answer>").map_or(inside, |(inside, _)| inside));
     let answer = match &problem.gold {
         Gold::Value { .. } => candidates(&inside, &Extraction::default()).first().map_or(inside.as_str(), |found| found.text),
-        _ => &inside,
+        _ => PHRASES.iter().find_map(|phrase| inside.strip_prefix(phrase)).unwrap_or(&inside),
     };
     (!answer.trim().is_empty()).then(|| answer.trim().to_owned())
 }
 
 fn summary(problem: &Problem, answer: &str) -> String {
-    let head = if problem.language == ruminate_core::Language::Zh { "**答案：**" } else { "**Answer:**" };
+    let is_chinese = problem.language == Language::Zh;
+    if is_tiny(problem) {
+        let language = if is_chinese { SyntheticLanguage::Zh } else { SyntheticLanguage::En };
+        return synthetic::summary(answer, language).trim_start().to_owned();
+    }
+    let head = if is_chinese { "**答案：**" } else { "**Answer:**" };
     match &problem.gold {
         // Programs stand in a block; a text of its own stays one.
         Gold::Code(_) if answer.contains("```") => answer.to_owned(),
@@ -104,7 +116,7 @@ fn summary(problem: &Problem, answer: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ruminate_core::{CodeTask, Language, Outcome, ProblemId, Uses};
+    use ruminate_core::{CodeTask, Outcome, ProblemId, Uses};
     use ruminate_rewards::grade_accuracy;
 
     use super::*;
@@ -165,6 +177,19 @@ mod tests {
             assert_eq!(verdict.outcome, Outcome::Right, "{converted}: {}", verdict.reason);
             assert_eq!(FormatForm::ThinkSummary.grade(&converted, false).reward, 1.0, "{converted}");
         }
+    }
+
+    #[test]
+    fn the_tiny_world_has_its_own_summary() {
+        let countdown = problem("countdown", Gold::Countdown { numbers: vec![3, 5, 7], target: 22, uses: Uses::ExactlyOnce });
+        let text = |problem: &Problem, text: &str| think_summary(problem, text, false, true).unwrap();
+        assert_eq!(text(&value("arithmetic"), "<think>so 7</think><answer>7</answer>"), "<think>so 7</think>\n**answer:** 7");
+        assert_eq!(text(&value("arithmetic"), "<think>so 7</think>\n**answer:** 7"), "<think>so 7</think>\n**answer:** 7");
+        let expected = "<think>try 3*5=15 15+7=22 yes</think>\n**answer:** `3*5+7`";
+        assert_eq!(text(&countdown, "<think>try 3*5=15 15+7=22 yes\nthe answer is 3*5+7"), expected);
+        assert_eq!(grade_accuracy(&countdown, expected).outcome, Outcome::Right);
+        let chinese = Problem { language: Language::Zh, ..value("arithmetic") };
+        assert_eq!(text(&chinese, "<think>所以7</think><answer>7</answer>"), "<think>所以7</think>\n**答案：** 7");
     }
 
     #[test]

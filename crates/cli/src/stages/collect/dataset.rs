@@ -6,9 +6,11 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use ruminate_core::{Example, Gold, Language, Message, OpenTask, Problem, ProblemId, Role, Seed};
 use ruminate_rewards::{check_gold, language_of};
+use ruminate_tasks::synthetic::{SyntheticKind, SyntheticLanguage, general_example};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::recipe::BUILTIN_GENERAL;
 use crate::review_file::check_conversation;
 use crate::run_dir::io_context;
 
@@ -16,8 +18,8 @@ use crate::run_dir::io_context;
 ///
 /// # Errors
 /// As [`read_examples`].
-pub(super) fn load(source: &str, data: &Path, limit: Option<usize>, _seed: Seed) -> Result<Vec<Example>> {
-    let mut examples = read_examples(data, limit)?;
+pub(super) fn load(source: &str, data: &Path, limit: Option<usize>, seed: Seed) -> Result<Vec<Example>> {
+    let mut examples = if data == Path::new(BUILTIN_GENERAL) { general(limit.unwrap_or(0), seed)? } else { read_examples(data, limit)? };
     for example in &mut examples {
         example.id = format!("{source}/{}", example.id);
         source.clone_into(&mut example.source);
@@ -47,6 +49,20 @@ pub(super) fn read_examples(path: &Path, limit: Option<usize>) -> Result<Vec<Exa
     }
     ensure!(!examples.is_empty(), "{}: expected conversations, found none", path.display());
     Ok(examples)
+}
+
+/// General conversations of the built-in world: every kind in every language in turn. There are few different ones; those that come again
+/// are dropped as duplicates.
+fn general(n: usize, seed: Seed) -> Result<Vec<Example>> {
+    let example = |index: usize| {
+        let kind = SyntheticKind::GENERAL[index % SyntheticKind::GENERAL.len()];
+        let language = SyntheticLanguage::ALL[index / SyntheticKind::GENERAL.len() % SyntheticLanguage::ALL.len()];
+        let (problem, response) = general_example(kind, language, index as u64, seed)?;
+        let turns = [(Role::User, problem.question.clone()), (Role::Assistant, response)];
+        let messages = turns.map(|(role, content)| Message { role, content }).to_vec();
+        Ok(Example { id: problem.id.0.clone(), source: "dataset".into(), problem, messages, verdicts: BTreeMap::new() })
+    };
+    (0..n).map(example).collect()
 }
 
 /// The form of ShareGPT.
@@ -113,6 +129,18 @@ mod tests {
         let path = dir.path().join("talk.jsonl");
         std::fs::write(&path, text).unwrap();
         read_examples(&path, None).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn the_general_conversations_of_the_built_in_world_are_right() {
+        let found = load("talk", Path::new(BUILTIN_GENERAL), Some(60), Seed::new(3)).unwrap();
+        let kinds: std::collections::BTreeSet<&str> = found.iter().map(|example| example.problem.kind.as_str()).collect();
+        assert_eq!((found.len(), kinds.len()), (60, SyntheticKind::GENERAL.len()));
+        for example in &found {
+            let verdict = ruminate_rewards::grade_accuracy(&example.problem, example.response());
+            assert_eq!(verdict.reward, 1.0, "{}: {}", example.response(), verdict.reason);
+            assert!(example.id.starts_with("talk/example/") && example.source == "talk");
+        }
     }
 
     #[test]

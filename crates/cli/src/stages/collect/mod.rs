@@ -90,12 +90,25 @@ pub(crate) fn read_yield(dir: &StageDir) -> Result<Option<Yield>> {
     read_json(&dir.path().join(YIELD))
 }
 
-/// What is learned from a collected stage: the examples that passed the filters, as reviewers left them where the stage says so.
+/// What is learned from a collected stage: the examples that passed the filters, as reviewers left them where the stage says
+/// `review = true`; and how many they decided about, if they did.
 ///
 /// # Errors
 /// Files that are missing or damaged, and a `review.json` that cannot be used.
-pub(crate) fn learned_examples(dir: &StageDir, config: &CollectConfig) -> Result<Vec<Example>> {
-    Ok(reviewed(dir, config)?.0)
+pub(crate) fn learned_examples(dir: &StageDir, config: &CollectConfig) -> Result<(Vec<Example>, Option<Reviewed>)> {
+    let path = dir.path().join(EXAMPLES);
+    let examples: Vec<Example> = read_jsonl(&path)?;
+    if examples.is_empty() {
+        bail!("{}: expected examples, found none", path.display());
+    }
+    let review_path = dir.path().join(REVIEW_FILE);
+    match if config.review { ReviewFile::load(&review_path)? } else { None } {
+        None => Ok((examples, None)),
+        Some(review) => {
+            let (learned, counts) = review.apply(examples).with_context(|| format!("{} cannot be used", review_path.display()))?;
+            Ok((learned, Some(counts)))
+        }
+    }
 }
 
 /// Applies what reviewers decided to a stage that is done. The result goes into the hash that later stages depend on: a new decision
@@ -118,7 +131,7 @@ pub(super) fn hash_with_review(
         }
         return Ok(hash);
     }
-    let (examples, counts) = reviewed(dir, config)?;
+    let (examples, counts) = learned_examples(dir, config)?;
     let mut yields = read_yield(dir)?.with_context(|| format!("{} has no {YIELD}", dir.path().display()))?;
     if yields.reviewed != counts {
         yields.reviewed = counts;
@@ -154,7 +167,7 @@ pub(super) fn hash_with_review(
 pub(super) fn check_inputs(config: &CollectConfig) -> Result<Vec<Problem>> {
     let mut problems = Vec::new();
     for source in &config.sources {
-        let check = || -> Result<()> {
+        let mut check = || -> Result<()> {
             for teacher in source.method.teachers() {
                 Endpoint::open(crate::endpoint::EndpointConfig { cache: None, ..teacher.endpoint.clone() })?;
             }
@@ -167,26 +180,9 @@ pub(super) fn check_inputs(config: &CollectConfig) -> Result<Vec<Problem>> {
                 _ => Ok(()),
             }
         };
-        let mut check = check;
         check().with_context(|| format!("source '{}'", source.name))?;
     }
     Ok(problems)
-}
-
-fn reviewed(dir: &StageDir, config: &CollectConfig) -> Result<(Vec<Example>, Option<Reviewed>)> {
-    let path = dir.path().join(EXAMPLES);
-    let examples: Vec<Example> = read_jsonl(&path)?;
-    if examples.is_empty() {
-        bail!("{}: expected examples, found none", path.display());
-    }
-    let review_path = dir.path().join(REVIEW_FILE);
-    match if config.review { ReviewFile::load(&review_path)? } else { None } {
-        None => Ok((examples, None)),
-        Some(review) => {
-            let (learned, counts) = review.apply(examples).with_context(|| format!("{} cannot be used", review_path.display()))?;
-            Ok((learned, Some(counts)))
-        }
-    }
 }
 
 /// The problems that sources ask about, each once.

@@ -1,11 +1,13 @@
 //! What a source says to the model that it asks, and what comes back.
 
 use anyhow::{Result, anyhow};
-use ruminate_core::{FinishReason, Message, PolicyVersion, Problem, ProblemId, Role, Seed};
+use ruminate_core::{FinishReason, Language, Message, PolicyVersion, Problem, ProblemId, Role, Seed};
 use ruminate_model::{Checkpoint, Policy};
 use ruminate_rewards::RewardMix;
 use ruminate_rewards::judge::{Chat, ChatError, ChatParams, ChatRequest};
 use ruminate_rollout::SamplingParams;
+use ruminate_tasks::synthetic::corpus::Style;
+use ruminate_tasks::synthetic::{SyntheticLanguage, instruction};
 use serde::{Deserialize, Serialize};
 
 use super::worked::Worked;
@@ -94,7 +96,9 @@ impl<'a> Speaker<'a> {
             }
             Self::Teacher { endpoint, config } => {
                 let breaker = Breaker::new(endpoint.as_ref(), endpoint.concurrency());
-                let ask = |problem: &Problem| {
+                let conversations = problems.iter().map(|problem| speech.messages(problem)).collect::<Result<Vec<_>>>()?;
+                let asked: Vec<(&Problem, Vec<Message>)> = problems.iter().zip(conversations).collect();
+                let ask = |(problem, messages): &(&Problem, Vec<Message>)| {
                     let params = ChatParams {
                         temperature: speech.ask.temperature,
                         top_p: speech.ask.top_p,
@@ -104,10 +108,10 @@ impl<'a> Speaker<'a> {
                         seed: Some(seed.with(&problem.id.0).value() >> 33),
                         stop: Vec::new(),
                     };
-                    chat(&breaker, config, speech.messages(problem), params)
+                    chat(&breaker, config, messages.clone(), params)
                 };
                 let mut samples = Vec::new();
-                for (problem, replies) in problems.iter().zip(in_parallel(endpoint.concurrency(), problems, ask)) {
+                for (problem, replies) in problems.iter().zip(in_parallel(endpoint.concurrency(), &asked, ask)) {
                     let replies = replies.map_err(pause)?;
                     samples.extend((0..).zip(replies).map(|(sample_idx, (text, is_truncated))| Sample {
                         problem: problem.id.clone(),
@@ -191,20 +195,28 @@ impl Speech<'_> {
     }
 
     /// What an endpoint is sent.
-    fn messages(&self, problem: &Problem) -> Vec<Message> {
-        let system = self.system(problem);
+    fn messages(&self, problem: &Problem) -> Result<Vec<Message>> {
         let mut turns = Vec::new();
+        let system = self.system(problem);
         if !system.is_empty() {
             turns.push((Role::System, system));
         }
+        if let Some(worked) = &self.worked {
+            let (question, response) = worked.example(problem)?;
+            turns.extend([(Role::User, question), (Role::Assistant, response)]);
+        }
         turns.push((Role::User, problem.question.clone()));
-        turns.into_iter().map(|(role, content)| Message { role, content }).collect()
+        Ok(turns.into_iter().map(|(role, content)| Message { role, content }).collect())
     }
 
     /// The system message, or for templates without one the instruction behind the question; empty if there is none.
     fn system(&self, problem: &Problem) -> String {
         match self.method {
-            Method::Direct { instruction, .. } => instruction.clone(),
+            Method::Direct { instruction: Some(instruction), .. } => instruction.clone(),
+            Method::Direct { instruction: None, .. } => {
+                let language = if problem.language == Language::Zh { SyntheticLanguage::Zh } else { SyntheticLanguage::En };
+                instruction(Style::Checked, true, language)
+            }
             Method::Teacher { system: Some(system), .. } => system.clone(),
             Method::Teacher { with_reasoning, .. } => match with_reasoning.of(problem) {
                 Some(true) => WITH_REASONING,

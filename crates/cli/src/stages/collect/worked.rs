@@ -3,17 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use ruminate_core::{Example, Outcome, Problem, Role, Seed};
-use ruminate_rewards::{grade_accuracy, reflection_words};
-use ruminate_tasks::curate::think_summary;
-use ruminate_tasks::synthetic::SyntheticKind;
-use ruminate_tasks::synthetic::corpus::{CorpusMix, document};
+use ruminate_core::{Example, Language, Problem, Role, Seed};
+use ruminate_tasks::synthetic::{SyntheticKind, SyntheticLanguage, long_example};
 
 use super::dataset::read_examples;
 use crate::recipe::PromptSource;
-
-/// Documents of the built-in corpus that are looked at for one worked example.
-const N_DOCUMENTS: u64 = 400;
 
 /// Where worked examples come from.
 #[derive(Clone, Debug)]
@@ -32,12 +26,18 @@ pub(super) fn check(examples: Option<&Path>, prompts: &[PromptSource]) -> Result
     if let Some(path) = examples {
         return read_examples(path, None).map(drop);
     }
-    match prompts.iter().find(|prompts| matches!(prompts, PromptSource::File { .. })) {
-        Some(PromptSource::File { data, .. }) => {
-            bail!("examples: expected a file of worked examples for the problems of {}, found none", data.display())
+    for prompts in prompts {
+        match prompts {
+            PromptSource::File { data, .. } => {
+                bail!("examples: expected a file of worked examples for the problems of {}, found none", data.display())
+            }
+            PromptSource::Synthetic { source, .. } if source.is_general() => {
+                bail!("examples: expected a file of worked examples for problems of kind '{source}', found none")
+            }
+            PromptSource::Synthetic { .. } => {}
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 impl Worked {
@@ -71,32 +71,20 @@ impl Worked {
     }
 }
 
-/// A training problem of the kind and language, solved step by step with checks and at least one correction, in R1's form.
+/// A training problem of the kind, language and difficulty, solved step by step with checks, in R1's form.
 fn tiny(problem: &Problem, seed: Seed) -> Result<(String, String)> {
-    let kind_idx = SyntheticKind::ALL.iter().position(|kind| kind.as_str() == problem.kind);
-    let kind_idx = kind_idx
-        .with_context(|| format!("examples: expected a file of worked examples for problems of kind '{}', found none", problem.kind))?;
-    let mut kinds = [0.0; 3];
-    kinds[kind_idx] = 1.0;
-    let mix = CorpusMix {
-        kinds,
-        max_difficulty: [2, 2, 2],
-        styles: [0.0, 0.0, 1.0],
-        chinese: f64::from(u8::from(problem.language == ruminate_core::Language::Zh)),
-        mixed: 0.0,
-        well_formed: 1.0,
-        checked_errors: 1.0,
-        ..CorpusMix::default()
-    };
+    let kind = SyntheticKind::REASONING.into_iter().find(|kind| kind.as_str() == problem.kind);
+    let kind =
+        kind.with_context(|| format!("examples: expected a file of worked examples for problems of kind '{}', found none", problem.kind))?;
+    let language = if problem.language == Language::Zh { SyntheticLanguage::Zh } else { SyntheticLanguage::En };
+    let difficulty = problem.difficulty.unwrap_or(1).min(kind.max_difficulty());
     let seed = seed.with(&problem.id.0);
-    let is_good = |document: &ruminate_tasks::synthetic::corpus::Document| {
-        document.problem.question != problem.question
-            && reflection_words(&document.response) > 1
-            && grade_accuracy(&document.problem, &document.response).outcome == Outcome::Right
-    };
-    let found = (0..N_DOCUMENTS).map(|index| document(seed, index, &mix)).find(is_good);
-    let document = found.with_context(|| format!("no document of the built-in corpus is a worked example for problem {}", problem.id))?;
-    let response = think_summary(&document.problem, &document.response, false, false);
-    let response = response.ok().with_context(|| format!("the worked example for problem {} has no readable form", problem.id))?;
-    Ok((document.problem.question, response))
+    let mut index = 0;
+    loop {
+        let (worked, response) = long_example(kind, difficulty, language, index, seed)?;
+        if worked.question != problem.question {
+            return Ok((worked.question, response));
+        }
+        index += 1;
+    }
 }

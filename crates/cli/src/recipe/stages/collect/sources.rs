@@ -18,7 +18,7 @@ use crate::recipe::source::{Part, Source};
 /// Names the general conversations of the built-in world.
 pub(crate) const BUILTIN_GENERAL: &str = "builtin:general";
 
-/// What is asked of models that can follow an instruction; the tiny world has no words for it.
+/// What is asked of models that read more than the words of the tiny world.
 const INSTRUCTION: &str = "Reason step by step in detail. Reflect on each step, verify your result in another way, and correct what is wrong \
                            before you answer.";
 
@@ -50,8 +50,9 @@ pub(crate) enum Method {
         /// Who is asked, and how.
         #[serde(flatten)]
         ask: Ask,
-        /// What is asked besides the question; empty: nothing.
-        instruction: String,
+        /// What is asked besides the question; empty: nothing; `None`: the words that the tiny world has for it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        instruction: Option<String>,
     },
     /// Completions are brought into a readable form.
     Rewrite {
@@ -267,8 +268,8 @@ impl Reader<'_> {
                 Method::FewShot { ask: self.ask(&body, &["examples"], Usual { samples: 8, ..Usual::POLICY.begin() })?, examples }
             }
             "direct" => {
-                let usual = if self.template == Some(Template::Tiny) { "" } else { INSTRUCTION };
-                let instruction = self.text(&mut body, "instruction")?.unwrap_or_else(|| usual.to_owned());
+                let usual = (self.template != Some(Template::Tiny) || body.contains_key("teacher")).then(|| INSTRUCTION.to_owned());
+                let instruction = self.text(&mut body, "instruction")?.or(usual);
                 Method::Direct { ask: self.ask(&body, &["instruction"], Usual { samples: 8, ..Usual::POLICY.begin() })?, instruction }
             }
             "rewrite" => {
