@@ -144,7 +144,9 @@ fn a_killed_stage_goes_on_and_ends_with_the_same_bytes() {
 #[test]
 fn worked_examples_stand_before_the_question() {
     let folder = Folder::new();
-    let few_shot = COLD[..COLD.find("[[stage.source]]\nname").unwrap()].replacen("method = \"direct\"", "method = \"few-shot\"", 1);
+    let few_shot = COLD[..COLD.find("[[stage.source]]\nname").unwrap()]
+        .replacen("method = \"direct\"", "method = \"few-shot\"", 1)
+        .replace("instruction = \"\"\n", "");
     let few_shot = few_shot
         .replace("builtin:tiny", "model")
         .replace("n_prompts = 70", "n_prompts = 6")

@@ -23,7 +23,7 @@ pub(crate) enum StageKind {
     /// Takes a policy from a file.
     Load(LoadConfig),
     /// Trains a small policy on the built-in corpus from random weights.
-    Pretrain(PretrainConfig),
+    Pretrain(Box<PretrainConfig>),
     /// Collects conversations to learn from.
     Collect(Box<CollectConfig>),
     /// Reinforcement learning.
@@ -38,7 +38,7 @@ impl StageKind {
     pub(super) fn resolve(kind: &str, source: &Source, body: &Table, part: &Part) -> Result<Self, RecipeError> {
         Ok(match kind {
             "load" => Self::Load(load::resolve(source, body, part)?),
-            "pretrain" => Self::Pretrain(pretrain::resolve(source, body, part)?),
+            "pretrain" => Self::Pretrain(Box::new(pretrain::resolve(source, body, part)?)),
             "collect" => Self::Collect(Box::new(collect::resolve(source, body, part)?)),
             "grpo" => Self::Grpo(Box::new(grpo::resolve(source, body, part)?)),
             other => {

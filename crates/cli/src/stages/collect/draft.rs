@@ -217,7 +217,7 @@ impl Drafter<'_> {
         let seed = self.seed.with("rewrite").with(&problem.id.0).with_index(sample.sample_idx.into()).value() >> 33;
         let params =
             ChatParams { temperature: 0.6, top_p: 0.95, max_tokens: teacher.max_tokens, seed: Some(seed), ..ChatParams::default() };
-        let mut replies = chat(breaker, teacher, messages, params).map_err(pause)?;
+        let mut replies = chat(breaker, teacher, messages, params).map_err(|error| pause(&error))?;
         let (text, is_truncated) = replies.pop().context("a reply has at least one choice")?;
         if is_truncated {
             return Ok(Err(Flaw::new(Filter::Truncated, "the token budget ended what the teacher wrote")));

@@ -43,7 +43,7 @@ pub(super) struct Sample {
 /// A model that is asked, ready.
 pub(super) enum Speaker<'a> {
     /// A policy of the run, in memory.
-    Policy { checkpoint: Box<Checkpoint>, policy: Box<Policy>, sampler: Sampler<'a> },
+    Policy { checkpoint: Box<Checkpoint>, policy: Box<Policy>, sampler: Box<Sampler<'a>> },
     /// A model behind an endpoint.
     Teacher { endpoint: Box<Endpoint>, config: &'a TeacherConfig },
 }
@@ -65,7 +65,7 @@ impl<'a> Speaker<'a> {
             Who::Policy(id) => {
                 let checkpoint = Box::new(Checkpoint::open(&ctx.policy_path(id)?)?);
                 let policy = Box::new(Policy::load(ctx.device, &checkpoint)?);
-                Ok(Self::Policy { checkpoint, policy, sampler: Sampler::new(speech.settings(), ctx.graders) })
+                Ok(Self::Policy { checkpoint, policy, sampler: Box::new(Sampler::new(speech.settings(), ctx.graders)) })
             }
             Who::Teacher(config) => Ok(Self::Teacher { endpoint: Box::new(open_endpoint(config, replies)?), config }),
         }
@@ -112,7 +112,7 @@ impl<'a> Speaker<'a> {
                 };
                 let mut samples = Vec::new();
                 for (problem, replies) in problems.iter().zip(in_parallel(endpoint.concurrency(), &asked, ask)) {
-                    let replies = replies.map_err(pause)?;
+                    let replies = replies.map_err(|error| pause(&error))?;
                     samples.extend((0..).zip(replies).map(|(sample_idx, (text, is_truncated))| Sample {
                         problem: problem.id.clone(),
                         sample_idx,
@@ -147,7 +147,7 @@ pub(super) fn chat(
 }
 
 /// A teacher that is down pauses the run.
-pub(super) fn pause(error: ChatError) -> anyhow::Error {
+pub(super) fn pause(error: &ChatError) -> anyhow::Error {
     anyhow!("{error}; what was sampled is kept, and when the teacher answers again, the same command goes on from here")
 }
 

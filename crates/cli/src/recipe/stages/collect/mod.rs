@@ -170,7 +170,7 @@ pub(in crate::recipe) fn resolve(source: &Source, body: &Table, part: &Part) -> 
         decontaminate: Switch::or(file.decontaminate, Some(10)),
         review: file.review.unwrap_or(false),
         curation: Curation {
-            filters: resolve_filters(source, file.filters.unwrap_or_default(), part)?,
+            filters: resolve_filters(source, &file.filters.unwrap_or_default(), part)?,
             near_duplicate: Switch::or(file.near_duplicate, Some(0.8)),
             per_prompt: file.per_prompt.unwrap_or(1),
             max_examples: file.max_examples,
@@ -194,9 +194,9 @@ fn check(source: &Source, part: &Part, config: &CollectConfig) -> Result<(), Rec
     check.hold((2..=1000).contains(&n), "decontaminate", "a number of words from 2 to 1000, true or false", &n)
 }
 
-fn resolve_filters(source: &Source, table: Table, part: &Part) -> Result<Filters, RecipeError> {
+fn resolve_filters(source: &Source, table: &Table, part: &Part) -> Result<Filters, RecipeError> {
     let at = part.key("filters");
-    let file: FiltersFile = source.read_table(&table, &at)?;
+    let file: FiltersFile = source.read_table(table, &at)?;
     let default = Filters::default();
     let filters = Filters {
         language: Switch::or(file.language, default.language),
