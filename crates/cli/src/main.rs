@@ -9,6 +9,7 @@ mod parallel;
 mod problems;
 mod prompts;
 mod recipe;
+mod review_file;
 mod run_dir;
 mod sandbox;
 mod shapes;

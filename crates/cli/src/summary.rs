@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::recipe::{RunConfig, StageConfig, StageKind};
 use crate::run_dir::{MetricsFile, RunDir, read_json};
+use crate::stages::collect::read_yield;
 use crate::stages::evaluate::{Evaluation, percent};
 
 /// Metrics of a phase's time start with this: `seconds/rollout`.
@@ -39,7 +40,7 @@ pub(crate) struct Summary {
 pub(crate) struct StageSummary {
     /// Name of the stage.
     pub(crate) id: String,
-    /// `load`, `pretrain`, `grpo`.
+    /// `load`, `pretrain`, `collect`, `grpo`.
     pub(crate) kind: String,
     /// Time, its evaluation included.
     pub(crate) seconds: f64,
@@ -61,10 +62,21 @@ pub(crate) struct StageSummary {
     pub(crate) language_share: Option<f64>,
     /// Share of completions cut off by the token budget, in the evaluation.
     pub(crate) truncated_share: Option<f64>,
+    /// Examples that a collecting stage kept, and responses that it chose from.
+    pub(crate) examples: Option<Examples>,
     /// Mean reward of training completions.
     pub(crate) reward: Option<FirstLast>,
     /// Time by phase: `rollout`, `reward`, `train`, `evaluate`.
     pub(crate) phase_seconds: BTreeMap<String, f64>,
+}
+
+/// What a collecting stage kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Examples {
+    /// Examples to learn from.
+    pub(crate) kept: usize,
+    /// Responses before the filters.
+    pub(crate) sampled: usize,
 }
 
 /// Means over the first and the last tenth of the steps, at most ten.
@@ -107,7 +119,7 @@ fn summarise_stage(stage: &StageConfig, run_dir: &RunDir) -> Result<StageSummary
         // The record does not know of sittings that were killed, the phases do.
         seconds: manifest.seconds.max(phase_seconds.values().sum()),
         steps: match &stage.kind {
-            StageKind::Load(_) => None,
+            StageKind::Load(_) | StageKind::Collect(_) => None,
             StageKind::Pretrain(_) => Some(metrics.len() as u64),
             // A line is a round, which can make several steps.
             StageKind::Grpo(_) => Some(metrics.iter().filter_map(|line| line.get("rl/optimizer_steps")?.as_f64()).sum::<f64>() as u64),
@@ -120,6 +132,7 @@ fn summarise_stage(stage: &StageConfig, run_dir: &RunDir) -> Result<StageSummary
         format_share: evaluation.as_ref().map(|evaluation| evaluation.format_share).or_else(|| last("rl/format_share")),
         language_share: evaluation.as_ref().map_or_else(|| last("rl/language_share"), |evaluation| evaluation.language_share),
         truncated_share: evaluation.as_ref().map(|evaluation| evaluation.truncated_share),
+        examples: read_yield(&dir)?.map(|yields| Examples { kept: yields.n_kept(), sampled: yields.n_sampled() }),
         reward: first_last(&metrics, "rl/reward_mean"),
         phase_seconds,
     })
@@ -157,7 +170,7 @@ pub(crate) fn peak_bytes() -> Option<u64> {
 pub(crate) fn table(summary: &Summary) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["stage", "pass@1 [95%]", "tokens, first -> last", "well formed", "language", "seconds by phase"]);
+    table.set_header(["stage", "pass@1 [95%]", "tokens, first -> last", "well formed", "language", "examples", "seconds by phase"]);
     for stage in &summary.stages {
         let length = match (stage.response_length, stage.evaluation_length) {
             (Some(length), _) => format!("{:.1} -> {:.1}", length.first, length.last),
@@ -172,10 +185,11 @@ pub(crate) fn table(summary: &Summary) -> String {
             length,
             share(stage.format_share),
             share(stage.language_share),
+            stage.examples.map_or_else(String::new, |examples| format!("{} of {}", examples.kept, examples.sampled)),
             phases.collect::<Vec<_>>().join(", "),
         ]);
     }
-    for column in 1..5 {
+    for column in 1..6 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -228,6 +242,7 @@ mod tests {
             format_share: Some(0.5),
             language_share: None,
             truncated_share: None,
+            examples: None,
             reward: None,
             phase_seconds: BTreeMap::from([("evaluate".into(), 1.25)]),
         };

@@ -16,7 +16,7 @@ use super::run::RecipeArgs;
 use super::{DeviceChoice, print, print_json};
 use crate::models;
 use crate::problems::ProblemStream;
-use crate::recipe::{EvaluationConfig, GrpoConfig, RunConfig, StageKind};
+use crate::recipe::{CollectConfig, EvaluationConfig, GrpoConfig, PromptSource, RunConfig, StageKind};
 use crate::shapes;
 use crate::stages::rollouts::MAX_CACHE_BYTES;
 use crate::summary::mebibytes;
@@ -94,6 +94,10 @@ fn plan(config: &RunConfig, device: &Device) -> Result<Vec<StagePlan>> {
         let model = match &stage.kind {
             StageKind::Load(load) => models::open(&load.path).with_context(|| format!("stage '{}'", stage.id))?.checkpoint.config,
             StageKind::Pretrain(pretrain) => tiny_config(&pretrain.shape)?,
+            StageKind::Collect(collect) => {
+                plans.push(plan_collect(&stage.id, collect, &models, device)?);
+                continue;
+            }
             StageKind::Grpo(grpo) => {
                 let (_, model) = models.iter().find(|(id, _)| *id == grpo.policy).context("stages come after those that they need")?;
                 model.clone()
@@ -108,7 +112,7 @@ fn plan(config: &RunConfig, device: &Device) -> Result<Vec<StagePlan>> {
             peak_bytes: std::collections::BTreeMap::new(),
         };
         match &stage.kind {
-            StageKind::Load(_) => {}
+            StageKind::Load(_) | StageKind::Collect(_) => {}
             StageKind::Pretrain(pretrain) => {
                 plan.steps = Some(pretrain.n_steps());
                 plan.tokens_per_step = Some(pretrain.batch_tokens as u64);
@@ -134,12 +138,35 @@ pub(crate) fn tiny_config(shape: &str) -> Result<ModelConfig> {
     Ok(ModelConfig { vocab: tokenizer.vocab_size(), eos: tokenizer.eos_id().into_iter().collect(), ..config })
 }
 
+/// A collecting stage holds one policy after the other; it makes none, so that nothing is evaluated.
+fn plan_collect(id: &str, collect: &CollectConfig, models: &[(String, ModelConfig)], device: &Device) -> Result<StagePlan> {
+    let asked: Vec<&ModelConfig> =
+        collect.policies().filter_map(|policy| models.iter().find(|(id, _)| id == policy)).map(|(_, model)| model).collect();
+    let mut peak_bytes = std::collections::BTreeMap::new();
+    if !asked.is_empty() {
+        // A worked example is about as long as a response.
+        let longest = longest_question(&collect.prompts)? + TEMPLATE_TOKENS + collect.max_new_tokens;
+        let bytes = |model: &&ModelConfig| {
+            let sequence = (longest + collect.max_new_tokens).min(ruminate_model::context(model));
+            2 * weights_bytes(device, model) + decoder_bytes(device, model, collect.max_batch, sequence)
+        };
+        peak_bytes.insert("sample", asked.iter().map(bytes).max().unwrap_or(0) as u64);
+    }
+    let n_parameters = asked.iter().map(|model| model.n_parameters()).max().unwrap_or(0);
+    Ok(StagePlan { id: id.to_owned(), kind: "collect", n_parameters, steps: None, tokens_per_step: None, peak_bytes })
+}
+
+/// Bytes of the longest of some questions.
+fn longest_question(prompts: &[PromptSource]) -> Result<usize> {
+    let mut stream = ProblemStream::open(prompts, ruminate_core::Seed::new(0), 0)?;
+    let questions = (0..N_QUESTIONS).map(|_| Ok(stream.draw()?.question.len())).collect::<Result<Vec<_>>>()?;
+    Ok(questions.into_iter().max().unwrap_or(0))
+}
+
 fn plan_grpo(plan: &mut StagePlan, grpo: &GrpoConfig, model: &ModelConfig, device: &Device) -> Result<()> {
     let settings = &grpo.settings;
     let budget = settings.max_completion_tokens as usize;
-    let mut stream = ProblemStream::open(&grpo.prompts, ruminate_core::Seed::new(0), 0)?;
-    let questions = (0..N_QUESTIONS).map(|_| Ok(stream.draw()?.question.len())).collect::<Result<Vec<_>>>()?;
-    let longest = questions.into_iter().max().unwrap_or(0) + TEMPLATE_TOKENS;
+    let longest = longest_question(&grpo.prompts)? + TEMPLATE_TOKENS;
     let sequence = (longest + budget).min(ruminate_model::context(model));
     plan.steps = Some(grpo.steps);
     plan.tokens_per_step = Some(u64::from(settings.prompts_per_step) * u64::from(settings.group_size) * sequence as u64);

@@ -1,5 +1,6 @@
 //! The stages of a run, in order; those that are done are skipped. Stages meet only through files in the run directory.
 
+pub(crate) mod collect;
 pub(crate) mod evaluate;
 mod grpo;
 mod hacking;
@@ -92,8 +93,13 @@ pub(crate) fn check_inputs(config: &RunConfig) -> Result<Needs> {
     let mut needs = Needs::default();
     for stage in &config.stages {
         let in_stage = || format!("stage '{}'", stage.id);
-        if let StageKind::Load(load) = &stage.kind {
-            models::open(&load.path).with_context(in_stage)?;
+        match &stage.kind {
+            StageKind::Load(load) => drop(models::open(&load.path).with_context(in_stage)?),
+            StageKind::Collect(collect) => {
+                let of_data_sets = collect::check_inputs(collect).with_context(in_stage)?;
+                needs.add(&of_data_sets).with_context(in_stage)?;
+            }
+            StageKind::Pretrain(_) | StageKind::Grpo(_) => {}
         }
         ProblemStream::open(stage.kind.prompts(), Seed::new(0), 0)
             .and_then(|stream| needs.add(stream.file_problems()))
@@ -106,7 +112,7 @@ pub(crate) fn check_inputs(config: &RunConfig) -> Result<Needs> {
     Ok(needs)
 }
 
-/// Runs one stage unless it is done, and gives back the hash of its inputs.
+/// Runs one stage unless it is done, and gives back the hash of what it leaves.
 fn run_stage(ctx: &StageContext<'_>, stage: &StageConfig, hashes: &BTreeMap<String, String>) -> Result<String> {
     let dir = ctx.run_dir.stage(&stage.id);
     let lineage = lineage(ctx.config, stage, hashes)?;
@@ -115,7 +121,7 @@ fn run_stage(ctx: &StageContext<'_>, stage: &StageConfig, hashes: &BTreeMap<Stri
     match dir.manifest()? {
         Some(manifest) if manifest.inputs_hash == inputs_hash && manifest.state == StageState::Done => {
             ctx.ui.say(&format!("{}: done before, skipped", stage.id));
-            return Ok(inputs_hash);
+            return output_hash(ctx, stage, &dir, inputs_hash);
         }
         Some(manifest) if manifest.inputs_hash == inputs_hash => seconds_before = manifest.seconds,
         Some(_) => {
@@ -141,6 +147,7 @@ fn run_stage(ctx: &StageContext<'_>, stage: &StageConfig, hashes: &BTreeMap<Stri
     let result = match &stage.kind {
         StageKind::Load(config) => load::run(ctx, &dir, config)?,
         StageKind::Pretrain(config) => pretrain::run(ctx, &stage.id, &dir, config)?,
+        StageKind::Collect(config) => collect::run(ctx, &stage.id, &dir, config)?,
         StageKind::Grpo(config) => grpo::run(ctx, &stage.id, &dir, config)?,
     };
     manifest.policy = result.policy.as_ref().map(|policy| policy.display().to_string());
@@ -150,7 +157,15 @@ fn run_stage(ctx: &StageContext<'_>, stage: &StageConfig, hashes: &BTreeMap<Stri
     manifest.seconds += started.elapsed().as_secs_f64();
     manifest.state = StageState::Done;
     dir.write_manifest(&manifest)?;
-    Ok(inputs_hash)
+    output_hash(ctx, stage, &dir, inputs_hash)
+}
+
+/// Hash of what the stage leaves to others: that of its inputs, and of what people did with it since.
+fn output_hash(ctx: &StageContext<'_>, stage: &StageConfig, dir: &StageDir, inputs_hash: String) -> Result<String> {
+    match &stage.kind {
+        StageKind::Collect(config) => collect::hash_with_review(ctx, &stage.id, dir, config, inputs_hash),
+        _ => Ok(inputs_hash),
+    }
 }
 
 /// Hashes of what the stage reads: earlier stages by id, files by path.
@@ -163,6 +178,11 @@ fn lineage(config: &RunConfig, stage: &StageConfig, hashes: &BTreeMap<String, St
                 None => models::hash_files(&models::locate(Path::new(&load.path))?)?,
             };
             lineage.insert(load.path.clone(), hash);
+        }
+        StageKind::Collect(collect) => {
+            for path in collect.files() {
+                lineage.insert(path.display().to_string(), models::hash_files(path)?);
+            }
         }
         StageKind::Pretrain(_) | StageKind::Grpo(_) => {}
     }

@@ -1,9 +1,11 @@
 //! Kinds of stages: of each what may be written, what it means, and the way from one to the other.
 
+mod collect;
 mod grpo;
 mod load;
 mod pretrain;
 
+pub(crate) use collect::{Ask, BUILTIN_GENERAL, CollectConfig, CollectSource, Method, Rewriter, TeacherConfig, Who};
 pub(crate) use grpo::{Control, GrpoConfig};
 pub(crate) use load::LoadConfig;
 pub(crate) use pretrain::PretrainConfig;
@@ -22,19 +24,22 @@ pub(crate) enum StageKind {
     Load(LoadConfig),
     /// Trains a small policy on the built-in corpus from random weights.
     Pretrain(PretrainConfig),
+    /// Collects conversations to learn from.
+    Collect(Box<CollectConfig>),
     /// Reinforcement learning.
     Grpo(Box<GrpoConfig>),
 }
 
 impl StageKind {
     /// Names of all kinds, as recipes write them.
-    const NAMES: [&'static str; 3] = ["load", "pretrain", "grpo"];
+    const NAMES: [&'static str; 4] = ["load", "pretrain", "collect", "grpo"];
 
     /// Reads what a stage's table says besides `id` and `kind`.
     pub(super) fn resolve(kind: &str, source: &Source, body: &Table, part: &Part) -> Result<Self, RecipeError> {
         Ok(match kind {
             "load" => Self::Load(load::resolve(source, body, part)?),
             "pretrain" => Self::Pretrain(pretrain::resolve(source, body, part)?),
+            "collect" => Self::Collect(Box::new(collect::resolve(source, body, part)?)),
             "grpo" => Self::Grpo(Box::new(grpo::resolve(source, body, part)?)),
             other => {
                 let known = Self::NAMES.map(str::to_owned).to_vec();
@@ -48,6 +53,7 @@ impl StageKind {
         match self {
             Self::Load(_) => "load",
             Self::Pretrain(_) => "pretrain",
+            Self::Collect(_) => "collect",
             Self::Grpo(_) => "grpo",
         }
     }
@@ -55,7 +61,7 @@ impl StageKind {
     /// How evaluations speak to the policy that the stage makes: as the stage itself does.
     pub(super) fn evaluation(&self) -> StageEvaluation {
         match self {
-            Self::Load(_) | Self::Pretrain(_) => StageEvaluation::default(),
+            Self::Load(_) | Self::Pretrain(_) | Self::Collect(_) => StageEvaluation::default(),
             Self::Grpo(config) => {
                 StageEvaluation { form: config.rewards.options.format, template: Some(config.template), system: config.system.clone() }
             }
@@ -66,6 +72,7 @@ impl StageKind {
     pub(crate) fn prompts(&self) -> &[PromptSource] {
         match self {
             Self::Load(_) | Self::Pretrain(_) => &[],
+            Self::Collect(config) => &config.prompts,
             Self::Grpo(config) => &config.prompts,
         }
     }
@@ -74,7 +81,13 @@ impl StageKind {
     pub(crate) fn needs(&self) -> Vec<(&'static str, &str)> {
         match self {
             Self::Load(_) | Self::Pretrain(_) => Vec::new(),
+            Self::Collect(config) => config.policies().map(|id| ("source", id)).collect(),
             Self::Grpo(config) => vec![("policy", &config.policy)],
         }
+    }
+
+    /// Whether the stage makes a policy that others can start from.
+    pub(super) fn makes_policy(&self) -> bool {
+        !matches!(self, Self::Collect(_))
     }
 }
