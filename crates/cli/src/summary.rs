@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::recipe::{RunConfig, StageConfig, StageKind};
 use crate::run_dir::{MetricsFile, RunDir, read_json};
 use crate::stages::evaluate::{Evaluation, percent};
+use crate::stages::reward_model::RewardReport;
 
 /// Metrics of a phase's time start with this: `seconds/rollout`.
 const SECONDS: &str = "seconds/";
@@ -39,7 +40,7 @@ pub(crate) struct Summary {
 pub(crate) struct StageSummary {
     /// Name of the stage.
     pub(crate) id: String,
-    /// `load`, `pretrain`, `grpo`.
+    /// `load`, `pretrain`, `grpo`, `reward_model`.
     pub(crate) kind: String,
     /// Time, its evaluation included.
     pub(crate) seconds: f64,
@@ -63,6 +64,8 @@ pub(crate) struct StageSummary {
     pub(crate) truncated_share: Option<f64>,
     /// Mean reward of training completions.
     pub(crate) reward: Option<FirstLast>,
+    /// Share of held-out preferences or labels that a reward model gets right.
+    pub(crate) reward_accuracy: Option<Interval>,
     /// Time by phase: `rollout`, `reward`, `train`, `evaluate`.
     pub(crate) phase_seconds: BTreeMap<String, f64>,
 }
@@ -108,7 +111,7 @@ fn summarise_stage(stage: &StageConfig, run_dir: &RunDir) -> Result<StageSummary
         seconds: manifest.seconds.max(phase_seconds.values().sum()),
         steps: match &stage.kind {
             StageKind::Load(_) => None,
-            StageKind::Pretrain(_) => Some(metrics.len() as u64),
+            StageKind::Pretrain(_) | StageKind::RewardModel(_) => Some(metrics.len() as u64),
             // A line is a round, which can make several steps.
             StageKind::Grpo(_) => Some(metrics.iter().filter_map(|line| line.get("rl/optimizer_steps")?.as_f64()).sum::<f64>() as u64),
         },
@@ -121,6 +124,7 @@ fn summarise_stage(stage: &StageConfig, run_dir: &RunDir) -> Result<StageSummary
         language_share: evaluation.as_ref().map_or_else(|| last("rl/language_share"), |evaluation| evaluation.language_share),
         truncated_share: evaluation.as_ref().map(|evaluation| evaluation.truncated_share),
         reward: first_last(&metrics, "rl/reward_mean"),
+        reward_accuracy: read_json::<RewardReport>(&dir.reward_report())?.and_then(|report| Some(report.held_out?.accuracy)),
         phase_seconds,
     })
 }
@@ -157,7 +161,7 @@ pub(crate) fn peak_bytes() -> Option<u64> {
 pub(crate) fn table(summary: &Summary) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["stage", "pass@1 [95%]", "tokens, first -> last", "well formed", "language", "seconds by phase"]);
+    table.set_header(["stage", "pass@1 [95%]", "tokens, first -> last", "well formed", "language", "preferences [95%]", "seconds by phase"]);
     for stage in &summary.stages {
         let length = match (stage.response_length, stage.evaluation_length) {
             (Some(length), _) => format!("{:.1} -> {:.1}", length.first, length.last),
@@ -172,10 +176,11 @@ pub(crate) fn table(summary: &Summary) -> String {
             length,
             share(stage.format_share),
             share(stage.language_share),
+            stage.reward_accuracy.as_ref().map_or_else(String::new, percent),
             phases.collect::<Vec<_>>().join(", "),
         ]);
     }
-    for column in 1..5 {
+    for column in 1..6 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -229,6 +234,7 @@ mod tests {
             language_share: None,
             truncated_share: None,
             reward: None,
+            reward_accuracy: None,
             phase_seconds: BTreeMap::from([("evaluate".into(), 1.25)]),
         };
         let summary = Summary { recipe: "t".into(), seed: 1, seconds: 4.0, peak_bytes: Some(3 << 20), stages: vec![stage("base")] };

@@ -20,7 +20,9 @@ use std::path::Path;
 
 pub(crate) use config::{DataSplit, EvaluationConfig, PromptSource, RunConfig, StageConfig, StageEvaluation, Template};
 pub(crate) use error::RecipeError;
-pub(crate) use stages::{Control, GrpoConfig, LoadConfig, PretrainConfig, StageKind};
+pub(crate) use stages::{
+    Control, GrpoConfig, JudgeKind, LoadConfig, MadeSource, PretrainConfig, RewardLoss, RewardModelConfig, RewardSource, StageKind,
+};
 
 /// What the command line adds to a recipe.
 #[derive(Clone, Debug, Default)]

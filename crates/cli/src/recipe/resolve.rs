@@ -141,6 +141,10 @@ fn in_order(source: &Source, mut waiting: Vec<(StageConfig, Part)>) -> Result<Ve
         if let Some((key, unknown)) = stage.kind.needs().into_iter().find(|(_, id)| !ids.iter().any(|other| other == id)) {
             return Err(source.error(part, Some(key), Problem::unknown_name("stage", unknown, ids.clone())));
         }
+        let needed = |id: &str| waiting.iter().find(|(other, _)| other.id == id).map(|(other, _)| &other.kind);
+        if let Some((key, id, why)) = stage.kind.needs().into_iter().find_map(|(key, id)| Some((key, id, needed(id)?.misfit(key)?))) {
+            return Err(source.error(part, Some(key), Problem::value(key, format!("stage '{id}': {why}"))));
+        }
     }
     let mut done: Vec<StageConfig> = Vec::new();
     while !waiting.is_empty() {

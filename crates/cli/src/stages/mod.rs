@@ -5,7 +5,9 @@ mod grpo;
 mod hacking;
 mod load;
 mod pretrain;
+pub(crate) mod reward_model;
 pub(crate) mod rollouts;
+mod scoring;
 mod state;
 
 use std::collections::BTreeMap;
@@ -20,7 +22,8 @@ use self::rollouts::SampleSettings;
 use crate::graders::{Graders, Needs};
 use crate::models;
 use crate::problems::{ProblemStream, evaluation_set};
-use crate::recipe::{PromptSource, RunConfig, StageConfig, StageKind};
+use crate::preference_file;
+use crate::recipe::{PromptSource, RewardSource, RunConfig, StageConfig, StageKind};
 use crate::run_dir::{RunDir, StageDir, StageManifest, StageState};
 use crate::ui::Ui;
 
@@ -95,6 +98,14 @@ pub(crate) fn check_inputs(config: &RunConfig) -> Result<Needs> {
         if let StageKind::Load(load) = &stage.kind {
             models::open(&load.path).with_context(in_stage)?;
         }
+        if let StageKind::RewardModel(config) = &stage.kind {
+            if let RewardSource::File { data } = &config.source {
+                preference_file::read(data, config.loss).with_context(in_stage)?;
+            }
+            if config.asks_judge() {
+                needs.add_judge(format!("stage '{}' asks a judge", stage.id));
+            }
+        }
         ProblemStream::open(stage.kind.prompts(), Seed::new(0), 0)
             .and_then(|stream| needs.add(stream.file_problems()))
             .with_context(in_stage)?;
@@ -142,6 +153,7 @@ fn run_stage(ctx: &StageContext<'_>, stage: &StageConfig, hashes: &BTreeMap<Stri
         StageKind::Load(config) => load::run(ctx, &dir, config)?,
         StageKind::Pretrain(config) => pretrain::run(ctx, &stage.id, &dir, config)?,
         StageKind::Grpo(config) => grpo::run(ctx, &stage.id, &dir, config)?,
+        StageKind::RewardModel(config) => reward_model::run(ctx, &stage.id, &dir, config)?,
     };
     manifest.policy = result.policy.as_ref().map(|policy| policy.display().to_string());
     if let (Some(settings), Some(policy)) = (ctx.evaluation_settings(&stage.id), &result.policy) {
@@ -162,6 +174,11 @@ fn lineage(config: &RunConfig, stage: &StageConfig, hashes: &BTreeMap<String, St
         }
         StageKind::Load(load) => {
             lineage.insert(load.path.clone(), models::hash_files(&models::locate(Path::new(&load.path))?)?);
+        }
+        StageKind::RewardModel(config) => {
+            if let RewardSource::File { data } = &config.source {
+                lineage.insert(data.display().to_string(), models::hash_files(data)?);
+            }
         }
         StageKind::Pretrain(_) | StageKind::Grpo(_) => {}
     }

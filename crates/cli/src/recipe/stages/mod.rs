@@ -3,10 +3,12 @@
 mod grpo;
 mod load;
 mod pretrain;
+mod reward_model;
 
 pub(crate) use grpo::{Control, GrpoConfig};
 pub(crate) use load::LoadConfig;
 pub(crate) use pretrain::PretrainConfig;
+pub(crate) use reward_model::{JudgeKind, MadeSource, RewardLoss, RewardModelConfig, RewardSource};
 use serde::Serialize;
 use toml::Table;
 
@@ -24,11 +26,13 @@ pub(crate) enum StageKind {
     Pretrain(PretrainConfig),
     /// Reinforcement learning.
     Grpo(Box<GrpoConfig>),
+    /// Trains a model that scores responses.
+    RewardModel(Box<RewardModelConfig>),
 }
 
 impl StageKind {
     /// Names of all kinds, as recipes write them.
-    const NAMES: [&'static str; 3] = ["load", "pretrain", "grpo"];
+    const NAMES: [&'static str; 4] = ["load", "pretrain", "grpo", "reward_model"];
 
     /// Reads what a stage's table says besides `id` and `kind`.
     pub(super) fn resolve(kind: &str, source: &Source, body: &Table, part: &Part) -> Result<Self, RecipeError> {
@@ -36,6 +40,7 @@ impl StageKind {
             "load" => Self::Load(load::resolve(source, body, part)?),
             "pretrain" => Self::Pretrain(pretrain::resolve(source, body, part)?),
             "grpo" => Self::Grpo(Box::new(grpo::resolve(source, body, part)?)),
+            "reward_model" => Self::RewardModel(Box::new(reward_model::resolve(source, body, part)?)),
             other => {
                 let known = Self::NAMES.map(str::to_owned).to_vec();
                 return Err(source.error(part, Some("kind"), Problem::unknown_name("kind", other, known)));
@@ -49,13 +54,14 @@ impl StageKind {
             Self::Load(_) => "load",
             Self::Pretrain(_) => "pretrain",
             Self::Grpo(_) => "grpo",
+            Self::RewardModel(_) => "reward_model",
         }
     }
 
     /// How evaluations speak to the policy that the stage makes: as the stage itself does.
     pub(super) fn evaluation(&self) -> StageEvaluation {
         match self {
-            Self::Load(_) | Self::Pretrain(_) => StageEvaluation::default(),
+            Self::Load(_) | Self::Pretrain(_) | Self::RewardModel(_) => StageEvaluation::default(),
             Self::Grpo(config) => {
                 StageEvaluation { form: config.rewards.options.format, template: Some(config.template), system: config.system.clone() }
             }
@@ -67,6 +73,7 @@ impl StageKind {
         match self {
             Self::Load(_) | Self::Pretrain(_) => &[],
             Self::Grpo(config) => &config.prompts,
+            Self::RewardModel(config) => config.prompts(),
         }
     }
 
@@ -74,7 +81,25 @@ impl StageKind {
     pub(crate) fn needs(&self) -> Vec<(&'static str, &str)> {
         match self {
             Self::Load(_) | Self::Pretrain(_) => Vec::new(),
-            Self::Grpo(config) => vec![("policy", &config.policy)],
+            Self::Grpo(config) => {
+                let scored_by = config.reward_models.each().map(|(_, id)| ("reward_models", id));
+                std::iter::once(("policy", config.policy.as_str())).chain(scored_by).collect()
+            }
+            Self::RewardModel(config) => {
+                let responses_from = config.responses_from().iter().map(|id| ("responses_from", id.as_str()));
+                std::iter::once(("policy", config.policy.as_str())).chain(responses_from).collect()
+            }
+        }
+    }
+
+    /// Why another stage cannot use this one under the key that names it; `None` if it can.
+    pub(super) fn misfit(&self, key: &str) -> Option<String> {
+        match (key, self) {
+            // A loaded model may be of either kind: that is seen when it is opened.
+            (_, Self::Load(_)) | ("reward_models", Self::RewardModel(_)) => None,
+            ("reward_models", other) => Some(format!("expected a stage of kind reward_model or load, found one of kind {}", other.name())),
+            (_, Self::RewardModel(_)) => Some("expected a stage that makes a policy, found one of kind reward_model".to_owned()),
+            _ => None,
         }
     }
 }
