@@ -21,8 +21,8 @@ use std::path::Path;
 pub(crate) use config::{DataSplit, EvaluationConfig, PromptSource, RunConfig, StageConfig, StageEvaluation, Template};
 pub(crate) use error::RecipeError;
 pub(crate) use stages::{
-    Ask, BUILTIN_GENERAL, CollectConfig, CollectSource, Control, GrpoConfig, LoadConfig, Method, PretrainConfig, Rewriter, StageKind,
-    TeacherConfig, Who,
+    Ask, CollectConfig, CollectSource, Control, GrpoConfig, JudgeKind, LoadConfig, MadeSource, Method, PretrainConfig, RewardLoss,
+    RewardModelConfig, RewardSource, Rewriter, StageKind, TeacherConfig, Who,
 };
 
 /// What the command line adds to a recipe.

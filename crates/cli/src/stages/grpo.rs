@@ -21,6 +21,7 @@ use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, TrainError, Train
 use super::evaluate::evaluate_policy;
 use super::hacking::{HackingWatch, reward_key};
 use super::rollouts::{PolicyText, SampleSettings, SampleStats, Sampler};
+use super::scoring::Scorers;
 use super::state;
 use super::{StageContext, StageResult, own_checkpoint};
 use crate::models;
@@ -45,6 +46,7 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
     let mut sampler = Sampler::new(SampleSettings::of_grpo(config), ctx.graders);
     let mut metrics = MetricsFile::open(&dir.metrics(), counters.step)?;
     let mut watch = HackingWatch::new(dir)?;
+    let mut scorers = Scorers::open(ctx, config)?;
     let mut progress = ctx.ui.progress(stage_id, config.steps);
     progress.start_at(counters.step);
 
@@ -52,7 +54,8 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
         // Sample and grade.
         let version = PolicyVersion(counters.step);
         let round = Round { config, stream: &mut stream, sampler: &mut sampler, seed: seed.with_index(counters.step) };
-        let Sampled { groups, n_trained, stats } = round.sample(&policy, version, text)?;
+        let Sampled { mut groups, n_trained, mut stats } = round.sample(&policy, version, text)?;
+        stats.reward_secs += scorers.score(&config.rewards, text, &mut groups)?;
         dir.write_rollouts(counters.step, &groups)?;
 
         // Group-relative advantages.

@@ -4,11 +4,13 @@ mod collect;
 mod grpo;
 mod load;
 mod pretrain;
+mod reward_model;
 
-pub(crate) use collect::{Ask, BUILTIN_GENERAL, CollectConfig, CollectSource, Method, Rewriter, TeacherConfig, Who};
+pub(crate) use collect::{Ask, CollectConfig, CollectSource, Method, Rewriter, TeacherConfig, Who};
 pub(crate) use grpo::{Control, GrpoConfig};
 pub(crate) use load::LoadConfig;
 pub(crate) use pretrain::PretrainConfig;
+pub(crate) use reward_model::{JudgeKind, MadeSource, RewardLoss, RewardModelConfig, RewardSource};
 use serde::Serialize;
 use toml::Table;
 
@@ -28,11 +30,13 @@ pub(crate) enum StageKind {
     Collect(Box<CollectConfig>),
     /// Reinforcement learning.
     Grpo(Box<GrpoConfig>),
+    /// Trains a model that scores responses.
+    RewardModel(Box<RewardModelConfig>),
 }
 
 impl StageKind {
     /// Names of all kinds, as recipes write them.
-    const NAMES: [&'static str; 4] = ["load", "pretrain", "collect", "grpo"];
+    const NAMES: [&'static str; 5] = ["load", "pretrain", "collect", "grpo", "reward_model"];
 
     /// Reads what a stage's table says besides `id` and `kind`.
     pub(super) fn resolve(kind: &str, source: &Source, body: &Table, part: &Part) -> Result<Self, RecipeError> {
@@ -41,6 +45,7 @@ impl StageKind {
             "pretrain" => Self::Pretrain(pretrain::resolve(source, body, part)?),
             "collect" => Self::Collect(Box::new(collect::resolve(source, body, part)?)),
             "grpo" => Self::Grpo(Box::new(grpo::resolve(source, body, part)?)),
+            "reward_model" => Self::RewardModel(Box::new(reward_model::resolve(source, body, part)?)),
             other => {
                 let known = Self::NAMES.map(str::to_owned).to_vec();
                 return Err(source.error(part, Some("kind"), Problem::unknown_name("kind", other, known)));
@@ -55,13 +60,14 @@ impl StageKind {
             Self::Pretrain(_) => "pretrain",
             Self::Collect(_) => "collect",
             Self::Grpo(_) => "grpo",
+            Self::RewardModel(_) => "reward_model",
         }
     }
 
     /// How evaluations speak to the policy that the stage makes: as the stage itself does.
     pub(super) fn evaluation(&self) -> StageEvaluation {
         match self {
-            Self::Load(_) | Self::Pretrain(_) | Self::Collect(_) => StageEvaluation::default(),
+            Self::Load(_) | Self::Pretrain(_) | Self::Collect(_) | Self::RewardModel(_) => StageEvaluation::default(),
             Self::Grpo(config) => {
                 StageEvaluation { form: config.rewards.options.format, template: Some(config.template), system: config.system.clone() }
             }
@@ -74,6 +80,7 @@ impl StageKind {
             Self::Load(_) | Self::Pretrain(_) => &[],
             Self::Collect(config) => &config.prompts,
             Self::Grpo(config) => &config.prompts,
+            Self::RewardModel(config) => config.prompts(),
         }
     }
 
@@ -82,12 +89,26 @@ impl StageKind {
         match self {
             Self::Load(_) | Self::Pretrain(_) => Vec::new(),
             Self::Collect(config) => config.policies().map(|id| ("source", id)).collect(),
-            Self::Grpo(config) => vec![("policy", &config.policy)],
+            Self::Grpo(config) => {
+                let scored_by = config.reward_models.each().map(|(_, id)| ("reward_models", id));
+                std::iter::once(("policy", config.policy.as_str())).chain(scored_by).collect()
+            }
+            Self::RewardModel(config) => {
+                let responses_from = config.responses_from().iter().map(|id| ("responses_from", id.as_str()));
+                std::iter::once(("policy", config.policy.as_str())).chain(responses_from).collect()
+            }
         }
     }
 
-    /// Whether the stage makes a policy that others can start from.
-    pub(super) fn makes_policy(&self) -> bool {
-        !matches!(self, Self::Collect(_))
+    /// Why another stage cannot use this one under the key that names it; `None` if it can.
+    pub(super) fn misfit(&self, key: &str) -> Option<String> {
+        let expected = match (key, self) {
+            // A loaded model may be of either kind: that is seen when it is opened.
+            (_, Self::Load(_)) | ("reward_models", Self::RewardModel(_)) => return None,
+            ("reward_models", _) => "of kind reward_model or load",
+            (_, Self::RewardModel(_) | Self::Collect(_)) => "that makes a policy",
+            _ => return None,
+        };
+        Some(format!("expected a stage {expected}, found one of kind {}", self.name()))
     }
 }
