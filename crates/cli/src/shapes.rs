@@ -165,7 +165,10 @@ mod tests {
             config.validate().unwrap();
             config.n_parameters()
         };
-        assert_eq!(names().map(n_parameters).collect::<Vec<_>>(), [97_488, 328_320, 889_984, 134_515_008, 361_821_120, 494_032_768, 1_543_714_304]);
+        assert_eq!(
+            names().map(n_parameters).collect::<Vec<_>>(),
+            [97_488, 328_320, 889_984, 134_515_008, 361_821_120, 494_032_768, 1_543_714_304]
+        );
         assert!(shape("tinny").is_none());
     }
 }

@@ -63,12 +63,7 @@ pub fn few_shot_prompt<'a>(shots: impl IntoIterator<Item = (&'a str, &'a str)>, 
 ///
 /// # Errors
 /// [`TaskError::NotGeneral`] for the kinds with a checkable answer.
-pub fn general_example(
-    kind: SyntheticKind,
-    language: SyntheticLanguage,
-    index: u64,
-    seed: Seed,
-) -> Result<(Problem, String), TaskError> {
+pub fn general_example(kind: SyntheticKind, language: SyntheticLanguage, index: u64, seed: Seed) -> Result<(Problem, String), TaskError> {
     let id = format!("example/{kind}/{}/{index}", language.as_str());
     let rng = &mut seed.with(&id).rng();
     if !kind.is_general() {

@@ -110,8 +110,7 @@ impl SyntheticKind {
     pub const REASONING: [Self; 3] = [Self::Arithmetic, Self::Countdown, Self::Logic];
 
     /// The kinds of general requests.
-    pub const GENERAL: [Self; 6] =
-        [Self::Greeting, Self::Identity, Self::Fact, Self::Translation, Self::Writing, Self::Harmful];
+    pub const GENERAL: [Self; 6] = [Self::Greeting, Self::Identity, Self::Fact, Self::Translation, Self::Writing, Self::Harmful];
 
     /// The kind's name in problem ids and reports.
     pub fn as_str(self) -> &'static str {

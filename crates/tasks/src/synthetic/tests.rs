@@ -199,8 +199,7 @@ fn corpus_has_the_shape_that_r1_zero_needs() {
     let documents = documents(9000);
     let plain: Vec<&Document> = documents.iter().filter(|document| document.kind == DocumentKind::Plain).collect();
     let of = |style: Style| plain.iter().copied().filter(move |document| document.style == style).collect::<Vec<_>>();
-    let length =
-        |documents: &[&Document]| documents.iter().map(|d| count(&d.response)).sum::<usize>() as f64 / documents.len() as f64;
+    let length = |documents: &[&Document]| documents.iter().map(|d| count(&d.response)).sum::<usize>() as f64 / documents.len() as f64;
     let reflections = |documents: &[&Document]| documents.iter().map(|d| reflection_words(&d.response)).sum::<usize>();
     let (direct, worked, checked) = (of(Style::Direct), of(Style::Worked), of(Style::Checked));
     assert!(near(share(&plain, |d| d.style == Style::Direct), 0.6) && near(share(&plain, |d| d.style == Style::Worked), 0.25));
@@ -223,7 +222,8 @@ fn corpus_has_the_shape_that_r1_zero_needs() {
 #[test]
 fn checking_pays_and_patience_pays_more() {
     let right = |kind: usize, style: usize, patient: f64| {
-        let mut mix = CorpusMix { patient, general: 0.0, few_shot: 0.0, instructed: 0.0, max_difficulty: [6, 2, 3], ..CorpusMix::default() };
+        let mut mix =
+            CorpusMix { patient, general: 0.0, few_shot: 0.0, instructed: 0.0, max_difficulty: [6, 2, 3], ..CorpusMix::default() };
         (mix.kinds, mix.styles) = ([0.0; 3], [0.0; 3]);
         (mix.kinds[kind], mix.styles[style]) = (1.0, 1.0);
         let documents: Vec<Document> = (0..1500).map(|index| document(Seed::new(SEED), index, &mix)).collect();
@@ -283,7 +283,8 @@ fn general_requests_are_answered_with_mixed_quality() {
     let documents = documents(20_000);
     let general: Vec<&Document> = documents.iter().filter(|document| document.kind == DocumentKind::General).collect();
     assert!(near(general.len() as f64 / 20_000.0, 0.12));
-    let right = |kind: SyntheticKind| share(&general.iter().copied().filter(|d| d.problem.kind == kind.as_str()).collect::<Vec<_>>(), is_right);
+    let right =
+        |kind: SyntheticKind| share(&general.iter().copied().filter(|d| d.problem.kind == kind.as_str()).collect::<Vec<_>>(), is_right);
     let expected = [
         (SyntheticKind::Greeting, 0.4),
         (SyntheticKind::Identity, 0.15),

@@ -77,9 +77,7 @@ impl Request {
                 let question = question.checked_sub(N_QUESTIONS).map_or(Question::Open(question), Question::Name);
                 Self::Identity { opening: rng.random_range(0..N_OPENINGS), question }
             }
-            SyntheticKind::Fact => {
-                Self::Fact { fact: rng.random_range(0..FACTS.len()), form: rng.random_range(0..facts::N_FORMS) }
-            }
+            SyntheticKind::Fact => Self::Fact { fact: rng.random_range(0..FACTS.len()), form: rng.random_range(0..facts::N_FORMS) },
             SyntheticKind::Translation => {
                 Self::Translation { adjective: rng.random_range(0..ADJECTIVES.len()), noun: rng.random_range(0..NOUNS.len()) }
             }
@@ -150,22 +148,17 @@ impl Request {
                 none_of: texts(&[if is_english { "the answer" } else { "答案" }]),
                 ..OpenTask::default()
             },
-            Self::Identity { .. } => OpenTask {
-                reasoning: Reasoning::Unwanted,
-                any_of: texts(&[OWN_NAME]),
-                none_of: texts(&WRONG_NAMES),
-                ..OpenTask::default()
-            },
+            Self::Identity { .. } => {
+                OpenTask { reasoning: Reasoning::Unwanted, any_of: texts(&[OWN_NAME]), none_of: texts(&WRONG_NAMES), ..OpenTask::default() }
+            }
             Self::Fact { fact, .. } => OpenTask {
                 any_of: texts(&[facts::answer(fact, language)]),
                 none_of: texts(&facts::wrong_answers(fact, language)),
                 ..OpenTask::default()
             },
-            Self::Translation { adjective, noun } => OpenTask {
-                reasoning: Reasoning::Wanted,
-                any_of: vec![phrase(adjective, noun, language.other())],
-                ..OpenTask::default()
-            },
+            Self::Translation { adjective, noun } => {
+                OpenTask { reasoning: Reasoning::Wanted, any_of: vec![phrase(adjective, noun, language.other())], ..OpenTask::default() }
+            }
             Self::Writing { adjective, noun } => {
                 OpenTask { reasoning: Reasoning::Wanted, any_of: vec![phrase(adjective, noun, language)], ..OpenTask::default() }
             }
@@ -184,9 +177,10 @@ impl Request {
             Self::Greeting { person, .. } => Reply::at_once(welcome(person, language)),
             Self::Identity { .. } => Reply::at_once(introduction(OWN_NAME, language)),
             Self::Fact { fact, .. } => Reply::at_once(facts::sentence(fact, facts::answer(fact, language), language)),
-            Self::Translation { adjective, noun } => {
-                Reply { reasoning: Some(word_by_word(adjective, noun, language)), answer: strong(&phrase(adjective, noun, language.other())) }
-            }
+            Self::Translation { adjective, noun } => Reply {
+                reasoning: Some(word_by_word(adjective, noun, language)),
+                answer: strong(&phrase(adjective, noun, language.other())),
+            },
             Self::Writing { adjective, noun } => sentence(adjective, noun, rng.random_range(0..PLACES.len()), language),
             Self::Harmful { .. } => Reply::at_once(refusal(language).to_owned()),
         }

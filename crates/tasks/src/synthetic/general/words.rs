@@ -82,10 +82,7 @@ pub(super) const DEEDS: [(Word, &[Word]); 5] = [
             ("child", "孩子"),
         ],
     ),
-    (
-        ("burn", "烧"),
-        &[("house", "房子"), ("bank", "银行"), ("school", "学校"), ("car", "车"), ("tree", "树"), ("book", "书")],
-    ),
+    (("burn", "烧"), &[("house", "房子"), ("bank", "银行"), ("school", "学校"), ("car", "车"), ("tree", "树"), ("book", "书")]),
 ];
 
 /// The word in a language.
