@@ -1,7 +1,9 @@
 //! `ruminate`: the DeepSeek-R1 training recipe as one program.
 
 mod commands;
+mod dialogue;
 mod endpoint;
+mod examples;
 mod graders;
 mod grading;
 mod models;
@@ -9,6 +11,7 @@ mod parallel;
 mod problems;
 mod prompts;
 mod recipe;
+mod review_file;
 mod run_dir;
 mod sandbox;
 mod shapes;
@@ -23,6 +26,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::bench::BenchArgs;
 use crate::commands::chat::ChatArgs;
+use crate::commands::compare::CompareArgs;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::eval::EvalArgs;
 use crate::commands::grade::GradeArgs;
@@ -50,6 +54,7 @@ enum Command {
     Run(RunArgs),
     Plan(PlanArgs),
     Eval(EvalArgs),
+    Compare(CompareArgs),
     Chat(ChatArgs),
     Grade(GradeArgs),
     Sandbox(SandboxCommand),
@@ -98,6 +103,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Run(args) => args.run(),
         Command::Plan(args) => args.run(),
         Command::Eval(args) => args.run(),
+        Command::Compare(args) => args.run(),
         Command::Chat(args) => args.run(),
         Command::Grade(args) => args.run(),
         Command::Sandbox(args) => args.run(),

@@ -1,5 +1,6 @@
 //! Where problems come from: JSONL files, the built-in synthetic world; and the statistics of how well they are solved.
 
+pub mod difficulty;
 mod error;
 mod source;
 pub mod statistics;

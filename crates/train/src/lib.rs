@@ -6,4 +6,5 @@ pub mod overlong;
 pub mod packing;
 pub mod presets;
 pub mod schedule;
+pub mod sft_presets;
 pub mod trainer;

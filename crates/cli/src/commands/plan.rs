@@ -16,7 +16,7 @@ use super::run::RecipeArgs;
 use super::{DeviceChoice, print, print_json};
 use crate::models;
 use crate::problems::ProblemStream;
-use crate::recipe::{EvaluationConfig, GrpoConfig, RunConfig, StageKind};
+use crate::recipe::{EvaluationConfig, GrpoConfig, RunConfig, SftConfig, StageConfig, StageKind};
 use crate::shapes;
 use crate::stages::rollouts::MAX_CACHE_BYTES;
 use crate::summary::mebibytes;
@@ -87,6 +87,25 @@ impl PlanArgs {
     }
 }
 
+impl StagePlan {
+    fn new(stage: &StageConfig, n_parameters: usize) -> Self {
+        Self {
+            id: stage.id.clone(),
+            kind: stage.kind.name(),
+            n_parameters,
+            steps: None,
+            tokens_per_step: None,
+            peak_bytes: std::collections::BTreeMap::new(),
+        }
+    }
+}
+
+/// The shape of the policy that an earlier stage makes.
+fn model_of(models: &[(String, ModelConfig)], stage_id: &str) -> Result<ModelConfig> {
+    let found = models.iter().find(|(id, _)| id == stage_id);
+    found.map(|(_, model)| model.clone()).with_context(|| format!("stage '{stage_id}' makes no policy, expected one that does"))
+}
+
 fn plan(config: &RunConfig, device: &Device) -> Result<Vec<StagePlan>> {
     let mut models: Vec<(String, ModelConfig)> = Vec::new();
     let mut plans = Vec::new();
@@ -94,21 +113,17 @@ fn plan(config: &RunConfig, device: &Device) -> Result<Vec<StagePlan>> {
         let model = match &stage.kind {
             StageKind::Load(load) => models::open(&load.path).with_context(|| format!("stage '{}'", stage.id))?.checkpoint.config,
             StageKind::Pretrain(pretrain) => tiny_config(&pretrain.shape)?,
-            StageKind::Grpo(grpo) => {
-                let (_, model) = models.iter().find(|(id, _)| *id == grpo.policy).context("stages come after those that they need")?;
-                model.clone()
+            StageKind::Grpo(grpo) => model_of(&models, &grpo.policy)?,
+            StageKind::Sft(sft) => model_of(&models, &sft.policies[0])?,
+            StageKind::Compare(_) => {
+                plans.push(StagePlan::new(stage, 0));
+                continue;
             }
         };
-        let mut plan = StagePlan {
-            id: stage.id.clone(),
-            kind: stage.kind.name(),
-            n_parameters: model.n_parameters(),
-            steps: None,
-            tokens_per_step: None,
-            peak_bytes: std::collections::BTreeMap::new(),
-        };
+        let mut plan = StagePlan::new(stage, model.n_parameters());
         match &stage.kind {
-            StageKind::Load(_) => {}
+            StageKind::Load(_) | StageKind::Compare(_) => {}
+            StageKind::Sft(sft) => plan_sft(&mut plan, sft, &models, device)?,
             StageKind::Pretrain(pretrain) => {
                 plan.steps = Some(pretrain.n_steps());
                 plan.tokens_per_step = Some(pretrain.batch_tokens as u64);
@@ -117,7 +132,7 @@ fn plan(config: &RunConfig, device: &Device) -> Result<Vec<StagePlan>> {
             }
             StageKind::Grpo(grpo) => plan_grpo(&mut plan, grpo, &model, device)?,
         }
-        if let Some(evaluation) = &config.evaluation {
+        if let (Some(evaluation), Some(_)) = (&config.evaluation, &stage.evaluate) {
             plan.peak_bytes.insert("evaluate", evaluation_bytes(evaluation, &model, device)? as u64);
         }
         plans.push(plan);
@@ -141,7 +156,8 @@ fn plan_grpo(plan: &mut StagePlan, grpo: &GrpoConfig, model: &ModelConfig, devic
     let questions = (0..N_QUESTIONS).map(|_| Ok(stream.draw()?.question.len())).collect::<Result<Vec<_>>>()?;
     let longest = questions.into_iter().max().unwrap_or(0) + TEMPLATE_TOKENS;
     let sequence = (longest + budget).min(ruminate_model::context(model));
-    plan.steps = Some(grpo.steps);
+    // With `compute_of` alone, how many steps there are depends on how long completions become.
+    plan.steps = grpo.steps;
     plan.tokens_per_step = Some(u64::from(settings.prompts_per_step) * u64::from(settings.group_size) * sequence as u64);
     let max_batch = grpo.max_batch.min((settings.prompts_per_rollout() * u64::from(settings.group_size)) as usize);
     let weights = weights_bytes(device, model);
@@ -152,6 +168,27 @@ fn plan_grpo(plan: &mut StagePlan, grpo: &GrpoConfig, model: &ModelConfig, devic
     let activations = Trainer::bytes(device, model, grpo.microbatch_tokens.max(sequence)) - Trainer::bytes(device, model, 0);
     plan.peak_bytes.insert("rollout", (held + activations + weights) as u64);
     plan.peak_bytes.insert("train", (held + activations) as u64);
+    Ok(())
+}
+
+/// Examples of earlier stages are not there yet, so steps are known only where all come from files.
+fn plan_sft(plan: &mut StagePlan, sft: &SftConfig, models: &[(String, ModelConfig)], device: &Device) -> Result<()> {
+    if sft.example_stages().next().is_none() {
+        let counts = sft.example_files().map(|data| Ok(crate::examples::read(data)?.len())).collect::<Result<Vec<_>>>()?;
+        // Held-out examples only take steps away.
+        let steps = counts.iter().sum::<usize>().div_ceil(sft.batch_examples) as u64 * u64::from(sft.epochs);
+        plan.steps = Some(steps * sft.variants().len() as u64);
+    }
+    let mut peak = 0;
+    for policy in &sft.policies {
+        let model = model_of(models, policy)?;
+        // A conversation is not cut: one as long as the context has a forward pass of its own.
+        let longest = sft.microbatch_tokens.max(ruminate_model::context(&model));
+        let tokens = sft.batch_examples as u64 * ruminate_model::context(&model) as u64;
+        plan.tokens_per_step = plan.tokens_per_step.max(Some(tokens));
+        peak = peak.max(weights_bytes(device, &model) + Trainer::bytes(device, &model, longest));
+    }
+    plan.peak_bytes.insert("train", peak as u64);
     Ok(())
 }
 

@@ -20,7 +20,10 @@ use std::path::Path;
 
 pub(crate) use config::{DataSplit, EvaluationConfig, PromptSource, RunConfig, StageConfig, StageEvaluation, Template};
 pub(crate) use error::RecipeError;
-pub(crate) use stages::{Control, GrpoConfig, LoadConfig, PretrainConfig, StageKind};
+pub(crate) use stages::{
+    BestBy, CompareConfig, Control, ExampleSource, GrpoConfig, LoadConfig, PretrainConfig, SftConfig, SftVariant, StageKind, StopOnHacking,
+    TooLong,
+};
 
 /// What the command line adds to a recipe.
 #[derive(Clone, Debug, Default)]

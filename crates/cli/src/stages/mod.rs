@@ -1,11 +1,13 @@
 //! The stages of a run, in order; those that are done are skipped. Stages meet only through files in the run directory.
 
+pub(crate) mod compare;
 pub(crate) mod evaluate;
 mod grpo;
 mod hacking;
 mod load;
 mod pretrain;
 pub(crate) mod rollouts;
+pub(crate) mod sft;
 mod state;
 
 use std::collections::BTreeMap;
@@ -21,8 +23,16 @@ use crate::graders::{Graders, Needs};
 use crate::models;
 use crate::problems::{ProblemStream, evaluation_set};
 use crate::recipe::{PromptSource, RunConfig, StageConfig, StageKind};
-use crate::run_dir::{RunDir, StageDir, StageManifest, StageState};
+use crate::review_file::REVIEW_FILE;
+use crate::run_dir::{MetricsFile, RunDir, StageDir, StageManifest, StageState};
+use crate::summary::{peak_bytes, reset_peak_bytes};
 use crate::ui::Ui;
+
+/// The metric of a step's floating-point operations: all that the stage's own policies cost, its evaluations excepted.
+pub(crate) const COMPUTE_KEY: &str = "compute/flops";
+
+/// The part of [`COMPUTE_KEY`] that sampling took.
+pub(crate) const SAMPLING_KEY: &str = "compute/sampling_flops";
 
 /// What every stage is given.
 #[derive(Debug)]
@@ -63,6 +73,25 @@ impl StageContext<'_> {
     }
 }
 
+/// Floating-point operations that a stage has spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Spent {
+    /// All of them.
+    pub(crate) total: f64,
+    /// Those of sampling.
+    pub(crate) sampling: f64,
+}
+
+/// What the steps of a stage have spent, as its metrics say.
+///
+/// # Errors
+/// Metrics that are damaged.
+pub(crate) fn spent(metrics: &Path) -> Result<Spent> {
+    let lines = MetricsFile::read(metrics)?;
+    let sum = |key: &str| lines.iter().filter_map(|line| line.get(key)?.as_f64()).sum();
+    Ok(Spent { total: sum(COMPUTE_KEY), sampling: sum(SAMPLING_KEY) })
+}
+
 /// What a stage leaves behind. Everything else is in its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StageResult {
@@ -95,6 +124,9 @@ pub(crate) fn check_inputs(config: &RunConfig) -> Result<Needs> {
         if let StageKind::Load(load) = &stage.kind {
             models::open(&load.path).with_context(in_stage)?;
         }
+        if let StageKind::Sft(sft) = &stage.kind {
+            sft.example_files().try_for_each(|data| crate::examples::read(data).map(drop)).with_context(in_stage)?;
+        }
         ProblemStream::open(stage.kind.prompts(), Seed::new(0), 0)
             .and_then(|stream| needs.add(stream.file_problems()))
             .with_context(in_stage)?;
@@ -109,15 +141,15 @@ pub(crate) fn check_inputs(config: &RunConfig) -> Result<Needs> {
 /// Runs one stage unless it is done, and gives back the hash of its inputs.
 fn run_stage(ctx: &StageContext<'_>, stage: &StageConfig, hashes: &BTreeMap<String, String>) -> Result<String> {
     let dir = ctx.run_dir.stage(&stage.id);
-    let lineage = lineage(ctx.config, stage, hashes)?;
+    let lineage = lineage(ctx, stage, hashes)?;
     let inputs_hash = inputs_hash(ctx.config, stage, &lineage)?;
-    let mut seconds_before = 0.0;
+    let mut before = (0.0, None);
     match dir.manifest()? {
         Some(manifest) if manifest.inputs_hash == inputs_hash && manifest.state == StageState::Done => {
             ctx.ui.say(&format!("{}: done before, skipped", stage.id));
             return Ok(inputs_hash);
         }
-        Some(manifest) if manifest.inputs_hash == inputs_hash => seconds_before = manifest.seconds,
+        Some(manifest) if manifest.inputs_hash == inputs_hash => before = (manifest.seconds, manifest.peak_bytes),
         Some(_) => {
             let aside = dir.set_aside()?;
             ctx.ui.say(&format!(
@@ -134,19 +166,28 @@ fn run_stage(ctx: &StageContext<'_>, stage: &StageConfig, hashes: &BTreeMap<Stri
         lineage,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         policy: None,
-        seconds: seconds_before,
+        seconds: before.0,
+        flops: 0.0,
+        sampling_flops: 0.0,
+        peak_bytes: before.1,
     };
     dir.write_manifest(&manifest)?;
     let started = Instant::now();
+    reset_peak_bytes();
     let result = match &stage.kind {
         StageKind::Load(config) => load::run(ctx, &dir, config)?,
         StageKind::Pretrain(config) => pretrain::run(ctx, &stage.id, &dir, config)?,
         StageKind::Grpo(config) => grpo::run(ctx, &stage.id, &dir, config)?,
+        StageKind::Sft(config) => sft::run(ctx, &stage.id, &dir, config)?,
+        StageKind::Compare(config) => compare::run(ctx, &dir, config)?,
     };
     manifest.policy = result.policy.as_ref().map(|policy| policy.display().to_string());
     if let (Some(settings), Some(policy)) = (ctx.evaluation_settings(&stage.id), &result.policy) {
         evaluate::evaluate_stage(ctx, &stage.id, &dir, &ctx.run_dir.path().join(policy), settings)?;
     }
+    let spent = spent(&dir.metrics())?;
+    (manifest.flops, manifest.sampling_flops) = (spent.total, spent.sampling);
+    manifest.peak_bytes = manifest.peak_bytes.max(peak_bytes());
     manifest.seconds += started.elapsed().as_secs_f64();
     manifest.state = StageState::Done;
     dir.write_manifest(&manifest)?;
@@ -154,7 +195,8 @@ fn run_stage(ctx: &StageContext<'_>, stage: &StageConfig, hashes: &BTreeMap<Stri
 }
 
 /// Hashes of what the stage reads: earlier stages by id, files by path.
-fn lineage(config: &RunConfig, stage: &StageConfig, hashes: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+fn lineage(ctx: &StageContext<'_>, stage: &StageConfig, hashes: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+    let config = ctx.config;
     let mut lineage = BTreeMap::new();
     match &stage.kind {
         StageKind::Load(load) if load.path == models::BUILTIN_TINY => {
@@ -163,7 +205,15 @@ fn lineage(config: &RunConfig, stage: &StageConfig, hashes: &BTreeMap<String, St
         StageKind::Load(load) => {
             lineage.insert(load.path.clone(), models::hash_files(&models::locate(Path::new(&load.path))?)?);
         }
-        StageKind::Pretrain(_) | StageKind::Grpo(_) => {}
+        StageKind::Sft(sft) => {
+            // What reviewers decided since then counts too.
+            let reviews = sft.example_stages().map(|id| ctx.run_dir.stage(id).path().join(REVIEW_FILE)).filter(|path| path.exists());
+            for path in reviews.chain(sft.example_files().cloned()) {
+                let name = path.strip_prefix(ctx.run_dir.path()).unwrap_or(&path).display().to_string();
+                lineage.insert(name, models::hash_files(&path)?);
+            }
+        }
+        StageKind::Pretrain(_) | StageKind::Grpo(_) | StageKind::Compare(_) => {}
     }
     let of_evaluation = config.evaluation.iter().flat_map(|evaluation| &evaluation.prompts);
     for prompts in of_evaluation.chain(stage.kind.prompts()) {

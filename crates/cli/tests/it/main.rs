@@ -5,6 +5,8 @@ mod commands;
 mod grade;
 mod graders;
 mod interrupted;
+mod rl;
 mod run;
+mod sft;
 mod training;
 mod util;

@@ -1,13 +1,17 @@
 //! Kinds of stages: of each what may be written, what it means, and the way from one to the other.
 
+mod compare;
 mod grpo;
 mod load;
 mod pretrain;
+mod sft;
 
-pub(crate) use grpo::{Control, GrpoConfig};
+pub(crate) use compare::CompareConfig;
+pub(crate) use grpo::{Control, GrpoConfig, StopOnHacking};
 pub(crate) use load::LoadConfig;
 pub(crate) use pretrain::PretrainConfig;
 use serde::Serialize;
+pub(crate) use sft::{BestBy, ExampleSource, SftConfig, SftVariant, TooLong};
 use toml::Table;
 
 use super::config::{PromptSource, StageEvaluation};
@@ -24,11 +28,15 @@ pub(crate) enum StageKind {
     Pretrain(PretrainConfig),
     /// Reinforcement learning.
     Grpo(Box<GrpoConfig>),
+    /// Supervised fine-tuning.
+    Sft(Box<SftConfig>),
+    /// Holds policies against each other.
+    Compare(CompareConfig),
 }
 
 impl StageKind {
     /// Names of all kinds, as recipes write them.
-    const NAMES: [&'static str; 3] = ["load", "pretrain", "grpo"];
+    const NAMES: [&'static str; 5] = ["load", "pretrain", "grpo", "sft", "compare"];
 
     /// Reads what a stage's table says besides `id` and `kind`.
     pub(super) fn resolve(kind: &str, source: &Source, body: &Table, part: &Part) -> Result<Self, RecipeError> {
@@ -36,6 +44,8 @@ impl StageKind {
             "load" => Self::Load(load::resolve(source, body, part)?),
             "pretrain" => Self::Pretrain(pretrain::resolve(source, body, part)?),
             "grpo" => Self::Grpo(Box::new(grpo::resolve(source, body, part)?)),
+            "sft" => Self::Sft(Box::new(sft::resolve(source, body, part)?)),
+            "compare" => Self::Compare(compare::resolve(source, body, part)?),
             other => {
                 let known = Self::NAMES.map(str::to_owned).to_vec();
                 return Err(source.error(part, Some("kind"), Problem::unknown_name("kind", other, known)));
@@ -49,13 +59,18 @@ impl StageKind {
             Self::Load(_) => "load",
             Self::Pretrain(_) => "pretrain",
             Self::Grpo(_) => "grpo",
+            Self::Sft(_) => "sft",
+            Self::Compare(_) => "compare",
         }
     }
 
     /// How evaluations speak to the policy that the stage makes: as the stage itself does.
     pub(super) fn evaluation(&self) -> StageEvaluation {
         match self {
-            Self::Load(_) | Self::Pretrain(_) => StageEvaluation::default(),
+            Self::Load(_) | Self::Pretrain(_) | Self::Compare(_) => StageEvaluation::default(),
+            Self::Sft(config) => {
+                StageEvaluation { template: Some(config.template), system: config.system.clone(), ..StageEvaluation::default() }
+            }
             Self::Grpo(config) => {
                 StageEvaluation { form: config.rewards.options.format, template: Some(config.template), system: config.system.clone() }
             }
@@ -65,7 +80,7 @@ impl StageKind {
     /// Where the stage's problems come from.
     pub(crate) fn prompts(&self) -> &[PromptSource] {
         match self {
-            Self::Load(_) | Self::Pretrain(_) => &[],
+            Self::Load(_) | Self::Pretrain(_) | Self::Sft(_) | Self::Compare(_) => &[],
             Self::Grpo(config) => &config.prompts,
         }
     }
@@ -74,7 +89,15 @@ impl StageKind {
     pub(crate) fn needs(&self) -> Vec<(&'static str, &str)> {
         match self {
             Self::Load(_) | Self::Pretrain(_) => Vec::new(),
-            Self::Grpo(config) => vec![("policy", &config.policy)],
+            Self::Grpo(config) => {
+                let compute_of = config.compute_of.iter().map(|id| ("compute_of", id.as_str()));
+                std::iter::once(("policy", config.policy.as_str())).chain(compute_of).collect()
+            }
+            Self::Sft(config) => {
+                let policies = config.policies.iter().map(|id| ("policy", id.as_str()));
+                policies.chain(config.example_stages().map(|id| ("examples", id))).collect()
+            }
+            Self::Compare(config) => config.stages.iter().map(|id| ("stages", id.as_str())).collect(),
         }
     }
 }
