@@ -3,7 +3,6 @@
 mod commands;
 mod dialogue;
 mod endpoint;
-mod examples;
 mod graders;
 mod grading;
 mod models;

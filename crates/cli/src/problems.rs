@@ -9,7 +9,7 @@ use ruminate_tasks::difficulty::{DifficultyMemory, DifficultySettings, Standing,
 use ruminate_tasks::synthetic::{Split, SyntheticKind, SyntheticLanguage, generate};
 use ruminate_tasks::{ProblemForm, load_jsonl};
 
-use crate::recipe::{DataSplit, PromptSource};
+use crate::recipe::{DataSplit, EvaluationConfig, PromptSource};
 
 /// Names of the forms of problem files; `fields:QUESTION,ANSWER` names the fields of any other.
 pub(crate) const FORMS: [&str; 12] = [
@@ -85,6 +85,15 @@ impl ProblemStream {
     /// How many problems came so far: where a stream must start to go on.
     pub(crate) fn position(&self) -> u64 {
         self.position
+    }
+
+    /// How many different problems there are at most; `None` where a source has no end.
+    pub(crate) fn n_problems(&self) -> Option<usize> {
+        let of_source = |source: &Source| match source {
+            Source::File { problems, .. } => Some(problems.len()),
+            Source::Synthetic { .. } => None,
+        };
+        self.sources.iter().map(of_source).sum()
     }
 
     /// All problems that come from files.
@@ -169,6 +178,20 @@ pub(crate) fn evaluation_set(prompts: &[PromptSource], n_problems: usize) -> Res
         }
         if n_repeats > 20 * n_problems + 1000 {
             bail!("evaluation: expected {n_problems} different problems, found {}; lower n_problems", problems.len());
+        }
+    }
+    Ok(problems)
+}
+
+/// Every problem that must not be learned from: those of the evaluation, and all others of the split that its files are evaluated on.
+///
+/// # Errors
+/// As [`evaluation_set`].
+pub(crate) fn evaluation_problems(evaluation: &EvaluationConfig) -> Result<Vec<Problem>> {
+    let mut problems = evaluation_set(&evaluation.prompts, evaluation.n_problems)?;
+    for prompts in &evaluation.prompts {
+        if let Source::File { problems: of_file, .. } = Source::open(prompts, Split::HeldOut)? {
+            problems.extend(of_file);
         }
     }
     Ok(problems)

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::recipe::{RunConfig, StageConfig, StageKind};
 use crate::run_dir::{MetricsFile, RunDir, read_json};
+use crate::stages::collect::read_yield;
 use crate::stages::evaluate::{Evaluation, percent};
 
 /// Metrics of a phase's time start with this: `seconds/rollout`.
@@ -70,10 +71,21 @@ pub(crate) struct StageSummary {
     pub(crate) language_share: Option<f64>,
     /// Share of completions cut off by the token budget, in the evaluation.
     pub(crate) truncated_share: Option<f64>,
+    /// Examples that a collecting stage kept, and responses that it chose from.
+    pub(crate) examples: Option<Examples>,
     /// Mean reward of training completions.
     pub(crate) reward: Option<FirstLast>,
     /// Time by phase: `rollout`, `reward`, `train`, `evaluate`.
     pub(crate) phase_seconds: BTreeMap<String, f64>,
+}
+
+/// What a collecting stage kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Examples {
+    /// Examples to learn from.
+    pub(crate) kept: usize,
+    /// Responses before the filters.
+    pub(crate) sampled: usize,
 }
 
 /// Means over the first and the last tenth of the steps, at most ten.
@@ -116,7 +128,7 @@ fn summarise_stage(stage: &StageConfig, run_dir: &RunDir) -> Result<StageSummary
         // The record does not know of sittings that were killed, the phases do.
         seconds: manifest.seconds.max(phase_seconds.values().sum()),
         steps: match &stage.kind {
-            StageKind::Load(_) | StageKind::Compare(_) => None,
+            StageKind::Load(_) | StageKind::Collect(_) | StageKind::Compare(_) => None,
             StageKind::Pretrain(_) | StageKind::Sft(_) => Some(metrics.len() as u64),
             // A line is a round, which can make several steps.
             StageKind::Grpo(_) => Some(metrics.iter().filter_map(|line| line.get("rl/optimizer_steps")?.as_f64()).sum::<f64>() as u64),
@@ -132,6 +144,7 @@ fn summarise_stage(stage: &StageConfig, run_dir: &RunDir) -> Result<StageSummary
         format_share: evaluation.as_ref().map(|evaluation| evaluation.format_share).or_else(|| last("rl/format_share")),
         language_share: evaluation.as_ref().map_or_else(|| last("rl/language_share"), |evaluation| evaluation.language_share),
         truncated_share: evaluation.as_ref().map(|evaluation| evaluation.truncated_share),
+        examples: read_yield(&dir)?.map(|yields| Examples { kept: yields.n_kept(), sampled: yields.n_sampled() }),
         reward: first_last(&metrics, "rl/reward_mean"),
         phase_seconds,
     })
@@ -176,11 +189,16 @@ pub(crate) fn reset_peak_bytes() {
 pub(crate) fn table(summary: &Summary) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    // A column only where there is something to show.
+    // Columns that few runs have something to show in stand only where there is something.
     let has_general = summary.stages.iter().any(|stage| stage.general.is_some());
-    let general = if has_general { Some("general [95%]".to_owned()) } else { None };
-    let header = ["stage", "pass@1 [95%]"].map(str::to_owned).into_iter().chain(general);
-    table.set_header(header.chain(["tokens, first -> last", "well formed", "language", "seconds by phase"].map(str::to_owned)));
+    let has_examples = summary.stages.iter().any(|stage| stage.examples.is_some());
+    let shown = |cells: [String; 8]| {
+        let is_shown = [true, true, has_general, true, true, true, has_examples, true];
+        cells.into_iter().zip(is_shown).filter(|(_, is_shown)| *is_shown).map(|(cell, _)| cell).collect::<Vec<_>>()
+    };
+    let header =
+        ["stage", "pass@1 [95%]", "general [95%]", "tokens, first -> last", "well formed", "language", "examples", "seconds by phase"];
+    table.set_header(shown(header.map(str::to_owned)));
     for stage in &summary.stages {
         let length = match (stage.response_length, stage.evaluation_length) {
             (Some(length), _) => format!("{:.1} -> {:.1}", length.first, length.last),
@@ -190,12 +208,18 @@ pub(crate) fn table(summary: &Summary) -> String {
         let share = |share: Option<f64>| share.map_or_else(String::new, |share| format!("{:.1}%", 100.0 * share));
         let phases = stage.phase_seconds.iter().map(|(phase, seconds)| format!("{phase} {seconds:.1}"));
         let interval = |interval: Option<&Interval>| interval.map_or_else(String::new, percent);
-        let general = has_general.then(|| interval(stage.general.as_ref()));
-        let row = [stage.id.clone(), interval(stage.pass_at_1.as_ref())].into_iter().chain(general);
-        let shares = [share(stage.format_share), share(stage.language_share)];
-        table.add_row(row.chain([length]).chain(shares).chain([phases.collect::<Vec<_>>().join(", ")]));
+        table.add_row(shown([
+            stage.id.clone(),
+            interval(stage.pass_at_1.as_ref()),
+            interval(stage.general.as_ref()),
+            length,
+            share(stage.format_share),
+            share(stage.language_share),
+            stage.examples.map_or_else(String::new, |examples| format!("{} of {}", examples.kept, examples.sampled)),
+            phases.collect::<Vec<_>>().join(", "),
+        ]));
     }
-    for column in 1..5 + usize::from(has_general) {
+    for column in 1..5 + usize::from(has_general) + usize::from(has_examples) {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -251,6 +275,7 @@ mod tests {
             format_share: Some(0.5),
             language_share: None,
             truncated_share: None,
+            examples: None,
             reward: None,
             phase_seconds: BTreeMap::from([("evaluate".into(), 1.25)]),
         };

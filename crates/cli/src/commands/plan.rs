@@ -16,7 +16,7 @@ use super::run::RecipeArgs;
 use super::{DeviceChoice, print, print_json};
 use crate::models;
 use crate::problems::ProblemStream;
-use crate::recipe::{EvaluationConfig, GrpoConfig, RunConfig, SftConfig, StageConfig, StageKind};
+use crate::recipe::{CollectConfig, EvaluationConfig, GrpoConfig, PromptSource, RunConfig, SftConfig, StageConfig, StageKind};
 use crate::shapes;
 use crate::stages::rollouts::MAX_CACHE_BYTES;
 use crate::summary::mebibytes;
@@ -113,6 +113,10 @@ fn plan(config: &RunConfig, device: &Device) -> Result<Vec<StagePlan>> {
         let model = match &stage.kind {
             StageKind::Load(load) => models::open(&load.path).with_context(|| format!("stage '{}'", stage.id))?.checkpoint.config,
             StageKind::Pretrain(pretrain) => tiny_config(&pretrain.shape)?,
+            StageKind::Collect(collect) => {
+                plans.push(plan_collect(&stage.id, collect, &models, device)?);
+                continue;
+            }
             StageKind::Grpo(grpo) => model_of(&models, &grpo.policy)?,
             StageKind::Sft(sft) => model_of(&models, &sft.policies[0])?,
             StageKind::Compare(_) => {
@@ -122,7 +126,7 @@ fn plan(config: &RunConfig, device: &Device) -> Result<Vec<StagePlan>> {
         };
         let mut plan = StagePlan::new(stage, model.n_parameters());
         match &stage.kind {
-            StageKind::Load(_) | StageKind::Compare(_) => {}
+            StageKind::Load(_) | StageKind::Collect(_) | StageKind::Compare(_) => {}
             StageKind::Sft(sft) => plan_sft(&mut plan, sft, &models, device)?,
             StageKind::Pretrain(pretrain) => {
                 plan.steps = Some(pretrain.n_steps());
@@ -149,12 +153,35 @@ pub(crate) fn tiny_config(shape: &str) -> Result<ModelConfig> {
     Ok(ModelConfig { vocab: tokenizer.vocab_size(), eos: tokenizer.eos_id().into_iter().collect(), ..config })
 }
 
+/// A collecting stage holds one policy after the other; it makes none, so that nothing is evaluated.
+fn plan_collect(id: &str, collect: &CollectConfig, models: &[(String, ModelConfig)], device: &Device) -> Result<StagePlan> {
+    let asked: Vec<&ModelConfig> =
+        collect.policies().filter_map(|policy| models.iter().find(|(id, _)| id == policy)).map(|(_, model)| model).collect();
+    let mut peak_bytes = std::collections::BTreeMap::new();
+    if !asked.is_empty() {
+        // A worked example is about as long as a response.
+        let longest = longest_question(&collect.prompts)? + TEMPLATE_TOKENS + collect.max_new_tokens;
+        let bytes = |model: &&ModelConfig| {
+            let sequence = (longest + collect.max_new_tokens).min(ruminate_model::context(model));
+            2 * weights_bytes(device, model) + decoder_bytes(device, model, collect.max_batch, sequence)
+        };
+        peak_bytes.insert("sample", asked.iter().map(bytes).max().unwrap_or(0) as u64);
+    }
+    let n_parameters = asked.iter().map(|model| model.n_parameters()).max().unwrap_or(0);
+    Ok(StagePlan { id: id.to_owned(), kind: "collect", n_parameters, steps: None, tokens_per_step: None, peak_bytes })
+}
+
+/// Bytes of the longest of some questions.
+fn longest_question(prompts: &[PromptSource]) -> Result<usize> {
+    let mut stream = ProblemStream::open(prompts, ruminate_core::Seed::new(0), 0)?;
+    let questions = (0..N_QUESTIONS).map(|_| Ok(stream.draw()?.question.len())).collect::<Result<Vec<_>>>()?;
+    Ok(questions.into_iter().max().unwrap_or(0))
+}
+
 fn plan_grpo(plan: &mut StagePlan, grpo: &GrpoConfig, model: &ModelConfig, device: &Device) -> Result<()> {
     let settings = &grpo.settings;
     let budget = settings.max_completion_tokens as usize;
-    let mut stream = ProblemStream::open(&grpo.prompts, ruminate_core::Seed::new(0), 0)?;
-    let questions = (0..N_QUESTIONS).map(|_| Ok(stream.draw()?.question.len())).collect::<Result<Vec<_>>>()?;
-    let longest = questions.into_iter().max().unwrap_or(0) + TEMPLATE_TOKENS;
+    let longest = longest_question(&grpo.prompts)? + TEMPLATE_TOKENS;
     let sequence = (longest + budget).min(ruminate_model::context(model));
     // With `compute_of` alone, how many steps there are depends on how long completions become.
     plan.steps = grpo.steps;
@@ -174,7 +201,8 @@ fn plan_grpo(plan: &mut StagePlan, grpo: &GrpoConfig, model: &ModelConfig, devic
 /// Examples of earlier stages are not there yet, so steps are known only where all come from files.
 fn plan_sft(plan: &mut StagePlan, sft: &SftConfig, models: &[(String, ModelConfig)], device: &Device) -> Result<()> {
     if sft.example_stages().next().is_none() {
-        let counts = sft.example_files().map(|data| Ok(crate::examples::read(data)?.len())).collect::<Result<Vec<_>>>()?;
+        let counts =
+            sft.example_files().map(|data| Ok(crate::stages::collect::read_examples(data, None)?.len())).collect::<Result<Vec<_>>>()?;
         // Held-out examples only take steps away.
         let steps = counts.iter().sum::<usize>().div_ceil(sft.batch_examples) as u64 * u64::from(sft.epochs);
         plan.steps = Some(steps * sft.variants().len() as u64);

@@ -21,8 +21,8 @@ use std::path::Path;
 pub(crate) use config::{DataSplit, EvaluationConfig, PromptSource, RunConfig, StageConfig, StageEvaluation, Template};
 pub(crate) use error::RecipeError;
 pub(crate) use stages::{
-    BestBy, CompareConfig, Control, ExampleSource, GrpoConfig, LoadConfig, PretrainConfig, SftConfig, SftVariant, StageKind, StopOnHacking,
-    TooLong,
+    Ask, BestBy, CollectConfig, CollectSource, CompareConfig, Control, ExampleSource, GrpoConfig, LoadConfig, Method, PretrainConfig,
+    Rewriter, SftConfig, SftVariant, StageKind, StopOnHacking, TeacherConfig, TooLong, Who,
 };
 
 /// What the command line adds to a recipe.

@@ -83,11 +83,6 @@ impl StageDir {
         Self { path: self.path.join("variants").join(name) }
     }
 
-    /// The examples that the stage collected.
-    pub(crate) fn examples(&self) -> PathBuf {
-        self.path.join("examples.jsonl")
-    }
-
     /// Figures of the evaluation.
     pub(crate) fn evaluation(&self) -> PathBuf {
         self.path.join("evaluation.json")

@@ -38,7 +38,7 @@ const MAX_RESAMPLING: usize = 10;
 /// Trains, or goes on training, and writes the checkpoint.
 pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config: &GrpoConfig) -> Result<StageResult> {
     if let Some(stopped) = Stopped::read(dir)? {
-        ctx.ui.say(&stopped.message(stage_id));
+        ctx.ui.say(&format!("{stage_id}: {}", stopped.message()));
         return Ok(own_checkpoint(stage_id, dir));
     }
     let settings = &config.settings;
@@ -122,7 +122,7 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
         metrics.append(before, &figures)?;
         if let (Some(way_back), Some(alarm)) = (&way_back, alarms.first()) {
             let stopped = way_back.stop(ctx, alarm, counters.step, watch.n_rounds())?;
-            progress.finish(&stopped.message(stage_id));
+            progress.finish(&stopped.message());
             return Ok(own_checkpoint(stage_id, dir));
         }
         if is_due(config.save_every) {

@@ -69,9 +69,9 @@ impl Stopped {
     }
 
     /// The record for people.
-    pub(super) fn message(&self, stage_id: &str) -> String {
+    pub(super) fn message(&self) -> String {
         format!(
-            "{stage_id}: stopped after {} steps, since '{}' rose by {:.3} while accuracy fell by {:.3}: reward hacking; the policy is the one \
+            "stopped after {} steps, since '{}' rose by {:.3} while accuracy fell by {:.3}: reward hacking; the policy is the one \
              after round {} of {}, from before that",
             self.step, self.component, self.rise, -self.fall, self.kept_round, self.rounds
         )

@@ -1,5 +1,6 @@
 //! The stages of a run, in order; those that are done are skipped. Stages meet only through files in the run directory.
 
+pub(crate) mod collect;
 pub(crate) mod compare;
 pub(crate) mod evaluate;
 mod grpo;
@@ -23,7 +24,6 @@ use crate::graders::{Graders, Needs};
 use crate::models;
 use crate::problems::{ProblemStream, evaluation_set};
 use crate::recipe::{PromptSource, RunConfig, StageConfig, StageKind};
-use crate::review_file::REVIEW_FILE;
 use crate::run_dir::{MetricsFile, RunDir, StageDir, StageManifest, StageState};
 use crate::summary::{peak_bytes, reset_peak_bytes};
 use crate::ui::Ui;
@@ -121,11 +121,16 @@ pub(crate) fn check_inputs(config: &RunConfig) -> Result<Needs> {
     let mut needs = Needs::default();
     for stage in &config.stages {
         let in_stage = || format!("stage '{}'", stage.id);
-        if let StageKind::Load(load) = &stage.kind {
-            models::open(&load.path).with_context(in_stage)?;
-        }
-        if let StageKind::Sft(sft) = &stage.kind {
-            sft.example_files().try_for_each(|data| crate::examples::read(data).map(drop)).with_context(in_stage)?;
+        match &stage.kind {
+            StageKind::Load(load) => drop(models::open(&load.path).with_context(in_stage)?),
+            StageKind::Collect(collect) => {
+                let of_data_sets = collect::check_inputs(collect).with_context(in_stage)?;
+                needs.add(&of_data_sets).with_context(in_stage)?;
+            }
+            StageKind::Sft(sft) => {
+                sft.example_files().try_for_each(|data| collect::read_examples(data, None).map(drop)).with_context(in_stage)?;
+            }
+            StageKind::Pretrain(_) | StageKind::Grpo(_) | StageKind::Compare(_) => {}
         }
         ProblemStream::open(stage.kind.prompts(), Seed::new(0), 0)
             .and_then(|stream| needs.add(stream.file_problems()))
@@ -138,16 +143,16 @@ pub(crate) fn check_inputs(config: &RunConfig) -> Result<Needs> {
     Ok(needs)
 }
 
-/// Runs one stage unless it is done, and gives back the hash of its inputs.
+/// Runs one stage unless it is done, and gives back the hash of what it leaves.
 fn run_stage(ctx: &StageContext<'_>, stage: &StageConfig, hashes: &BTreeMap<String, String>) -> Result<String> {
     let dir = ctx.run_dir.stage(&stage.id);
-    let lineage = lineage(ctx, stage, hashes)?;
+    let lineage = lineage(ctx.config, stage, hashes)?;
     let inputs_hash = inputs_hash(ctx.config, stage, &lineage)?;
     let mut before = (0.0, None);
     match dir.manifest()? {
         Some(manifest) if manifest.inputs_hash == inputs_hash && manifest.state == StageState::Done => {
             ctx.ui.say(&format!("{}: done before, skipped", stage.id));
-            return Ok(inputs_hash);
+            return output_hash(ctx, stage, &dir, inputs_hash);
         }
         Some(manifest) if manifest.inputs_hash == inputs_hash => before = (manifest.seconds, manifest.peak_bytes),
         Some(_) => {
@@ -177,6 +182,7 @@ fn run_stage(ctx: &StageContext<'_>, stage: &StageConfig, hashes: &BTreeMap<Stri
     let result = match &stage.kind {
         StageKind::Load(config) => load::run(ctx, &dir, config)?,
         StageKind::Pretrain(config) => pretrain::run(ctx, &stage.id, &dir, config)?,
+        StageKind::Collect(config) => collect::run(ctx, &stage.id, &dir, config)?,
         StageKind::Grpo(config) => grpo::run(ctx, &stage.id, &dir, config)?,
         StageKind::Sft(config) => sft::run(ctx, &stage.id, &dir, config)?,
         StageKind::Compare(config) => compare::run(ctx, &dir, config)?,
@@ -191,26 +197,36 @@ fn run_stage(ctx: &StageContext<'_>, stage: &StageConfig, hashes: &BTreeMap<Stri
     manifest.seconds += started.elapsed().as_secs_f64();
     manifest.state = StageState::Done;
     dir.write_manifest(&manifest)?;
-    Ok(inputs_hash)
+    output_hash(ctx, stage, &dir, inputs_hash)
+}
+
+/// Hash of what the stage leaves to others: that of its inputs, and of what people did with it since.
+fn output_hash(ctx: &StageContext<'_>, stage: &StageConfig, dir: &StageDir, inputs_hash: String) -> Result<String> {
+    match &stage.kind {
+        StageKind::Collect(config) => collect::hash_with_review(ctx, &stage.id, dir, config, inputs_hash),
+        _ => Ok(inputs_hash),
+    }
 }
 
 /// Hashes of what the stage reads: earlier stages by id, files by path.
-fn lineage(ctx: &StageContext<'_>, stage: &StageConfig, hashes: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
-    let config = ctx.config;
+fn lineage(config: &RunConfig, stage: &StageConfig, hashes: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
     let mut lineage = BTreeMap::new();
     match &stage.kind {
-        StageKind::Load(load) if load.path == models::BUILTIN_TINY => {
-            lineage.insert(load.path.clone(), models::hash_builtin_tiny());
-        }
         StageKind::Load(load) => {
-            lineage.insert(load.path.clone(), models::hash_files(&models::locate(Path::new(&load.path))?)?);
+            let hash = match models::builtin(&load.path)? {
+                Some(builtin) => builtin.hash(),
+                None => models::hash_files(&models::locate(Path::new(&load.path))?)?,
+            };
+            lineage.insert(load.path.clone(), hash);
+        }
+        StageKind::Collect(collect) => {
+            for path in collect.files() {
+                lineage.insert(path.display().to_string(), models::hash_files(path)?);
+            }
         }
         StageKind::Sft(sft) => {
-            // What reviewers decided since then counts too.
-            let reviews = sft.example_stages().map(|id| ctx.run_dir.stage(id).path().join(REVIEW_FILE)).filter(|path| path.exists());
-            for path in reviews.chain(sft.example_files().cloned()) {
-                let name = path.strip_prefix(ctx.run_dir.path()).unwrap_or(&path).display().to_string();
-                lineage.insert(name, models::hash_files(&path)?);
+            for path in sft.example_files() {
+                lineage.insert(path.display().to_string(), models::hash_files(path)?);
             }
         }
         StageKind::Pretrain(_) | StageKind::Grpo(_) | StageKind::Compare(_) => {}

@@ -192,6 +192,35 @@ impl<'a> Sampler<'a> {
         Ok((groups, stats))
     }
 
+    /// Completions of prompts of one's own, ungraded: as many for each prompt as the settings say, by sample. `problems` names them; a
+    /// completion depends on `seed`, the problem's id and the sample's index only.
+    ///
+    /// # Errors
+    /// As [`Sampler::sample`].
+    pub(crate) fn complete(
+        &mut self,
+        policy: &Policy,
+        version: PolicyVersion,
+        tokenizer: &Tokenizer,
+        (problems, prompts): (&[Problem], &[Prompt]),
+        seed: Seed,
+    ) -> Result<Vec<Vec<Completion>>> {
+        let requests = self.requests(policy, tokenizer, problems, prompts, seed)?;
+        let limits = self.limits(policy, &requests);
+        let mut finished: Vec<Vec<(u32, Completion)>> = problems.iter().map(|_| Vec::new()).collect();
+        let mut on_event = |event| {
+            if let Event::Finished { request_idx, sample_idx, completion } = event {
+                finished[request_idx].push((sample_idx, completion));
+            }
+        };
+        let sampled = self.engine(policy, limits)?.generate(policy, version, tokenizer, &requests, &mut on_event);
+        sampled.map_err(|error| name_problem(error, version, problems))?;
+        for of_prompt in &mut finished {
+            of_prompt.sort_by_key(|(sample_idx, _)| *sample_idx);
+        }
+        Ok(finished.into_iter().map(|of_prompt| of_prompt.into_iter().map(|(_, completion)| completion).collect()).collect())
+    }
+
     fn requests(
         &self,
         policy: &Policy,

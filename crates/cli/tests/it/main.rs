@@ -1,6 +1,7 @@
 //! The built program as a user runs it.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod collect;
 mod commands;
 mod grade;
 mod graders;

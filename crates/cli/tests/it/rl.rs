@@ -155,7 +155,7 @@ fn a_stage_whose_reward_is_hacked_stops_with_the_policy_from_before() {
             "--out",
             out,
             "--set",
-            "zero.stop_on_hacking={window=4}",
+            "zero.stop_on_hacking={window=8}",
             "--set",
             "zero.steps=80",
             "--set",
@@ -167,7 +167,7 @@ fn a_stage_whose_reward_is_hacked_stops_with_the_policy_from_before() {
             "--set",
             "zero.max_new_tokens=60",
             "--set",
-            "zero.learning_rate=1e-3",
+            "zero.learning_rate=2e-4",
             "--set",
             "zero.save_every=3",
             "--set",
@@ -179,7 +179,7 @@ fn a_stage_whose_reward_is_hacked_stops_with_the_policy_from_before() {
     let (rounds, kept) = (stopped["rounds"].as_u64().unwrap(), stopped["kept_round"].as_u64().unwrap());
     let lines = metrics(&folder, "whole/zero/metrics.jsonl");
     assert_eq!((lines.len() as u64, &stopped["reason"], &stopped["component"]), (rounds, &"reward_hacking".into(), &"format".into()));
-    assert!(rounds < 80 && kept + 4 <= rounds && kept + 8 > rounds, "{stopped}");
+    assert!(rounds < 80 && kept + 8 <= rounds && kept + 16 > rounds, "{stopped}");
     assert!(number(&stopped["fall"]) < 0.0 && number(&stopped["rise"]) > 0.0);
     assert!(said.err.contains("reward hacking; the policy is the one after round"), "{}", said.err);
     let kept_file = format!("whole/zero/state/kept/round-{kept:05}/model.safetensors");

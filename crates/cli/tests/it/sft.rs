@@ -12,7 +12,7 @@ name = "s"
 seed = 5
 [evaluation]
 template = "tiny"
-prompts = [{ source = "arithmetic", difficulties = [3, 4] }]
+prompts = [{ source = "arithmetic", difficulties = [3, 4], languages = ["en"] }]
 n_problems = 60
 samples = 2
 max_new_tokens = 120
@@ -44,6 +44,7 @@ fn examples(n: usize) -> Vec<Example> {
         kinds: [1.0, 0.0, 0.0],
         max_difficulty: [4, 1, 1],
         styles: [0.0, 1.0, 0.0],
+        chinese: 0.0,
         mixed: 0.0,
         well_formed: 1.0,
         worked_errors: 0.0,
@@ -110,7 +111,8 @@ fn forty_examples_lower_the_held_out_loss_and_raise_accuracy() {
     let (n_tokens, n_trained) = (number(&source["n_tokens"]), number(&source["n_trained_tokens"]));
     assert!(0.3 * n_tokens < n_trained && n_trained < 0.9 * n_tokens, "prompts are read, answers trained: {n_trained} of {n_tokens}");
     let manifest = folder.json("s/tuned/manifest.json");
-    let least = 6.0 * 865_408.0 * 4.0 * n_tokens;
+    let n_parameters = said.err.lines().find_map(|line| line.strip_prefix("builtin:tiny: ")?.strip_suffix(" parameters")).unwrap();
+    let least = 6.0 * n_parameters.parse::<f64>().unwrap() * 4.0 * n_tokens;
     assert!((1.0..1.2).contains(&(number(&manifest["flops"]) / least)), "{} and {least}", manifest["flops"]);
     assert_eq!(number(&manifest["sampling_flops"]), 0.0);
     assert!(manifest["peak_bytes"].as_u64().is_some_and(|bytes| bytes > 1 << 20));
@@ -193,7 +195,8 @@ fn several_sizes_and_rates_are_tried_and_the_best_of_the_first_policy_stays() {
     assert_eq!(names, ["base-lr1e-9", "base-lr1e-2", "other-lr1e-9", "other-lr1e-2"]);
     assert_eq!(variants["chosen"], "base-lr1e-2");
     let loss = |idx: usize| number(&variants["variants"][idx]["held_out_loss"]);
-    assert!(loss(1) < loss(0) - 0.1 && loss(3) < loss(2) - 0.1, "{variants}");
+    assert!(loss(1) < loss(0), "{variants}");
+    assert!(number(&variants["variants"][3]["last_loss"]) < number(&variants["variants"][2]["last_loss"]) - 0.5, "{variants}");
     assert!(variants["variants"].as_array().unwrap().iter().all(|variant| variant["pass_at_1"]["n_problems"] == 6));
     assert!(said.err.contains("base-lr1e-2 *") && said.err.contains("of the variants of 'base', the first policy"), "{}", said.err);
     for name in ["checkpoint/model.safetensors", "metrics.jsonl", "evaluation.jsonl"] {
@@ -219,11 +222,12 @@ fn what_cannot_be_learned_from_is_named() {
         folder.ruminate(&[["run", "small.toml", "--out", &out].as_slice(), &sets].concat())
     };
     folder.write("empty.jsonl", "\n");
-    run(1, &["tuned.examples=[{data='empty.jsonl'}]"]).failed(1, "stage 'tuned': empty.jsonl holds no example");
+    run(1, &["tuned.examples=[{data='empty.jsonl'}]"]).failed(1, "stage 'tuned': empty.jsonl: expected conversations, found none");
     run(2, &["tuned.examples=[{data='none.jsonl'}]"]).failed(1, "stage 'tuned': cannot read none.jsonl");
     run(3, &["tuned.examples=[{data='examples.jsonl'},{data='examples.jsonl'}]"])
         .failed(1, "id 'e/0' is in 'examples.jsonl' and in 'examples.jsonl', expected each example once");
     run(4, &["tuned.examples=['cold']"]).failed(2, "unknown stage 'cold'");
+    run(4, &["tuned.examples=['base']"]).failed(2, "expected a stage that collects examples, found 'base', whose kind is load");
     run(5, &["tuned.held_out=0", "tuned.best_by='held_out_loss'"]).failed(2, "'pass@1' or 'last' where held_out is 0");
     run(6, &["tuned.best_by='pass@1'"]).failed(2, "'best_by': expected a recipe with an [evaluation]");
     run(7, &["tuned.preset='distil-7b'"]).failed(2, "unknown preset 'distil-7b'; did you mean 'distill-7b'?");
@@ -272,4 +276,51 @@ fn only_stages_that_were_evaluated_on_the_same_problems_are_compared() {
     let evaluation = folder.read("s/tuned/evaluation.jsonl");
     folder.write("s/tuned/evaluation.jsonl", &evaluation.replacen("/held-out/", "/held-out/9", 1));
     folder.ruminate(&["compare", "s", "base", "tuned"]).failed(1, "stages 'base' and 'tuned' were evaluated on different problems");
+}
+
+#[test]
+fn what_a_stage_collected_is_learned_as_reviewers_left_it() {
+    let folder = Folder::new();
+    let talk = |i: u32| {
+        json!({"messages": [{"role": "user", "content": format!("{i}+1=?")}, {"role": "assistant", "content": format!("{}", i + 1)}]})
+            .to_string()
+            + "\n"
+    };
+    folder.write("talk.jsonl", &(1..9).map(talk).collect::<String>());
+    folder.write(
+        "c.toml",
+        r#"
+name = "c"
+[[stage]]
+id = "base"
+kind = "load"
+path = "model"
+[[stage]]
+id = "cold"
+kind = "collect"
+review = true
+filters = { form = false, language = false }
+near_duplicate = false
+[[stage.source]]
+method = "dataset"
+data = "talk.jsonl"
+[[stage]]
+id = "tuned"
+kind = "sft"
+policy = "base"
+template = "tiny"
+examples = [{ from = "cold", weight = 2.0 }]
+"#,
+    );
+    folder.ruminate(&["run", "c.toml", "--out", "c"]).well();
+    let source = || folder.json("c/tuned/data.json")["sources"][0].clone();
+    assert_eq!((&source()["from"], &source()["weight"], &source()["n_trained"]), (&"cold".into(), &2.0.into(), &7.into()));
+    let before = bytes(&folder, "c/tuned/checkpoint/model.safetensors");
+    let id = serde_json::from_str::<Example>(folder.read("c/cold/examples.jsonl").lines().next().unwrap()).unwrap().id;
+    let decision = json!({"decision": "reject", "reviewer": "ada", "at_unix_secs": 1});
+    folder.write("c/cold/review.json", &json!({"version": 1, "decisions": {id: decision}}).to_string());
+    let said = folder.ruminate(&["run", "c.toml", "--out", "c"]).well();
+    assert!(said.err.contains("tuned: its inputs have changed since it ran, starting over"), "{}", said.err);
+    assert_eq!(number(&source()["n_trained"]) + number(&source()["n_held_out"]), 7.0);
+    assert!(bytes(&folder, "c/tuned/checkpoint/model.safetensors") != before);
 }

@@ -1,11 +1,13 @@
 //! Kinds of stages: of each what may be written, what it means, and the way from one to the other.
 
+mod collect;
 mod compare;
 mod grpo;
 mod load;
 mod pretrain;
 mod sft;
 
+pub(crate) use collect::{Ask, CollectConfig, CollectSource, Method, Rewriter, TeacherConfig, Who};
 pub(crate) use compare::CompareConfig;
 pub(crate) use grpo::{Control, GrpoConfig, StopOnHacking};
 pub(crate) use load::LoadConfig;
@@ -26,6 +28,8 @@ pub(crate) enum StageKind {
     Load(LoadConfig),
     /// Trains a small policy on the built-in corpus from random weights.
     Pretrain(PretrainConfig),
+    /// Collects conversations to learn from.
+    Collect(Box<CollectConfig>),
     /// Reinforcement learning.
     Grpo(Box<GrpoConfig>),
     /// Supervised fine-tuning.
@@ -36,13 +40,14 @@ pub(crate) enum StageKind {
 
 impl StageKind {
     /// Names of all kinds, as recipes write them.
-    const NAMES: [&'static str; 5] = ["load", "pretrain", "grpo", "sft", "compare"];
+    const NAMES: [&'static str; 6] = ["load", "pretrain", "collect", "grpo", "sft", "compare"];
 
     /// Reads what a stage's table says besides `id` and `kind`.
     pub(super) fn resolve(kind: &str, source: &Source, body: &Table, part: &Part) -> Result<Self, RecipeError> {
         Ok(match kind {
             "load" => Self::Load(load::resolve(source, body, part)?),
             "pretrain" => Self::Pretrain(pretrain::resolve(source, body, part)?),
+            "collect" => Self::Collect(Box::new(collect::resolve(source, body, part)?)),
             "grpo" => Self::Grpo(Box::new(grpo::resolve(source, body, part)?)),
             "sft" => Self::Sft(Box::new(sft::resolve(source, body, part)?)),
             "compare" => Self::Compare(compare::resolve(source, body, part)?),
@@ -58,6 +63,7 @@ impl StageKind {
         match self {
             Self::Load(_) => "load",
             Self::Pretrain(_) => "pretrain",
+            Self::Collect(_) => "collect",
             Self::Grpo(_) => "grpo",
             Self::Sft(_) => "sft",
             Self::Compare(_) => "compare",
@@ -67,7 +73,7 @@ impl StageKind {
     /// How evaluations speak to the policy that the stage makes: as the stage itself does.
     pub(super) fn evaluation(&self) -> StageEvaluation {
         match self {
-            Self::Load(_) | Self::Pretrain(_) | Self::Compare(_) => StageEvaluation::default(),
+            Self::Load(_) | Self::Pretrain(_) | Self::Collect(_) | Self::Compare(_) => StageEvaluation::default(),
             Self::Sft(config) => {
                 StageEvaluation { template: Some(config.template), system: config.system.clone(), ..StageEvaluation::default() }
             }
@@ -81,6 +87,7 @@ impl StageKind {
     pub(crate) fn prompts(&self) -> &[PromptSource] {
         match self {
             Self::Load(_) | Self::Pretrain(_) | Self::Sft(_) | Self::Compare(_) => &[],
+            Self::Collect(config) => &config.prompts,
             Self::Grpo(config) => &config.prompts,
         }
     }
@@ -89,6 +96,7 @@ impl StageKind {
     pub(crate) fn needs(&self) -> Vec<(&'static str, &str)> {
         match self {
             Self::Load(_) | Self::Pretrain(_) => Vec::new(),
+            Self::Collect(config) => config.policies().map(|id| ("source", id)).collect(),
             Self::Grpo(config) => {
                 let compute_of = config.compute_of.iter().map(|id| ("compute_of", id.as_str()));
                 std::iter::once(("policy", config.policy.as_str())).chain(compute_of).collect()
@@ -99,5 +107,10 @@ impl StageKind {
             }
             Self::Compare(config) => config.stages.iter().map(|id| ("stages", id.as_str())).collect(),
         }
+    }
+
+    /// Whether the stage makes a policy that others can start from.
+    pub(super) fn makes_policy(&self) -> bool {
+        !matches!(self, Self::Collect(_) | Self::Compare(_))
     }
 }

@@ -7,10 +7,9 @@ use ruminate_core::{Example, Seed};
 use serde::{Deserialize, Serialize};
 
 use crate::dialogue::{Dialogue, Encoded};
-use crate::examples;
-use crate::recipe::{ExampleSource, SftConfig, TooLong};
-use crate::review_file::Reviewed;
+use crate::recipe::{ExampleSource, SftConfig, StageKind, TooLong};
 use crate::stages::StageContext;
+use crate::stages::collect::{learned_examples, read_examples};
 
 /// Ids that a message names at most.
 const MAX_NAMED: usize = 5;
@@ -20,7 +19,6 @@ pub(super) struct Source {
     name: String,
     weight: f32,
     examples: Vec<Example>,
-    reviewed: Option<Reviewed>,
 }
 
 /// One example as tokens.
@@ -55,8 +53,6 @@ pub(crate) struct SourceRecord {
     pub(crate) from: String,
     /// Weight of the loss of its tokens.
     pub(crate) weight: f32,
-    /// Decisions of reviewers; `None` if nobody reviewed it.
-    pub(crate) reviewed: Option<Reviewed>,
     /// Examples that are trained.
     pub(crate) n_trained: usize,
     /// Examples that are held out.
@@ -78,28 +74,27 @@ pub(super) fn sources(ctx: &StageContext<'_>, config: &SftConfig) -> Result<Vec<
     let mut seen: BTreeMap<String, String> = BTreeMap::new();
     for from in &config.examples {
         let name = from.name();
-        let (examples, reviewed) = match from {
-            ExampleSource::Stage { from, .. } => {
-                let read = examples::of_stage(&ctx.run_dir.stage(from)).with_context(|| format!("examples of stage '{from}'"))?;
-                let note = match read.1 {
-                    None => "not reviewed by anyone, all that passed the filters".to_owned(),
-                    Some(Reviewed { accepted, rejected, edited, unseen }) => {
-                        format!("reviewed: {accepted} accepted, {edited} edited, {rejected} rejected, {unseen} not seen")
-                    }
-                };
-                ctx.ui.say(&format!("{from}: {} examples, {note}", read.0.len()));
-                read
-            }
-            ExampleSource::File { data, .. } => (examples::read(data)?, None),
+        let examples = match from {
+            ExampleSource::Stage { from, .. } => of_stage(ctx, from).with_context(|| format!("examples of stage '{from}'"))?,
+            ExampleSource::File { data, .. } => read_examples(data, None)?,
         };
         for example in &examples {
             if let Some(other) = seen.insert(example.id.clone(), name.clone()) {
                 bail!("examples: id '{}' is in '{other}' and in '{name}', expected each example once", example.id);
             }
         }
-        sources.push(Source { name, weight: from.weight(), examples, reviewed });
+        sources.push(Source { name, weight: from.weight(), examples });
     }
     Ok(sources)
+}
+
+/// What a collecting stage kept, as reviewers left it.
+fn of_stage(ctx: &StageContext<'_>, id: &str) -> Result<Vec<Example>> {
+    let stage = ctx.config.stages.iter().find(|stage| stage.id == id);
+    let Some(StageKind::Collect(collect)) = stage.map(|stage| &stage.kind) else {
+        bail!("expected a stage that collects, found another kind");
+    };
+    learned_examples(&ctx.run_dir.stage(id), collect)
 }
 
 /// Tokenizes the examples for one policy and holds some out.
@@ -119,8 +114,8 @@ pub(super) fn prepare(
     let held_out_questions = held_out(questions(), config.held_out);
     let mut data = Data { trained: Vec::new(), held_out: Vec::new(), record: DataRecord { sources: Vec::new() } };
     for source in sources {
-        let Source { name, weight, reviewed, .. } = source;
-        let mut record = SourceRecord { from: name.clone(), weight: *weight, reviewed: *reviewed, ..SourceRecord::default() };
+        let Source { name, weight, .. } = source;
+        let mut record = SourceRecord { from: name.clone(), weight: *weight, ..SourceRecord::default() };
         for example in &source.examples {
             let encoded = dialogue.encode(&example.messages).with_context(|| format!("example '{}'", example.id))?;
             if encoded.token_ids.len() > context {
