@@ -1,6 +1,7 @@
 //! `ruminate`: the DeepSeek-R1 training recipe as one program.
 
 mod commands;
+mod dialogue;
 mod endpoint;
 mod graders;
 mod grading;
@@ -26,6 +27,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::bench::BenchArgs;
 use crate::commands::chat::ChatArgs;
+use crate::commands::compare::CompareArgs;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::eval::EvalArgs;
 use crate::commands::grade::GradeArgs;
@@ -53,6 +55,7 @@ enum Command {
     Run(RunArgs),
     Plan(PlanArgs),
     Eval(EvalArgs),
+    Compare(CompareArgs),
     Chat(ChatArgs),
     Grade(GradeArgs),
     Sandbox(SandboxCommand),
@@ -101,6 +104,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Run(args) => args.run(),
         Command::Plan(args) => args.run(),
         Command::Eval(args) => args.run(),
+        Command::Compare(args) => args.run(),
         Command::Chat(args) => args.run(),
         Command::Grade(args) => args.run(),
         Command::Sandbox(args) => args.run(),

@@ -6,6 +6,7 @@ mod checkpoint;
 mod config;
 pub mod decoder;
 mod error;
+pub mod flops;
 mod parameters;
 mod policy;
 mod reward;

@@ -126,6 +126,18 @@ impl Policy {
         &self.config
     }
 
+    /// Lets one more token end a completion.
+    ///
+    /// # Errors
+    /// A token outside the vocabulary.
+    pub fn add_eos(&mut self, id: u32) -> Result<(), ModelError> {
+        if !self.config.eos.contains(&id) {
+            self.config.eos.push(id);
+            self.config.validate()?;
+        }
+        Ok(())
+    }
+
     /// Where the weights live.
     pub fn device(&self) -> &Device {
         &self.device

@@ -7,4 +7,5 @@ pub mod packing;
 pub mod preferences;
 pub mod presets;
 pub mod schedule;
+pub mod sft_presets;
 pub mod trainer;

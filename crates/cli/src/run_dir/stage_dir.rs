@@ -36,6 +36,15 @@ pub(crate) struct StageManifest {
     pub(crate) policy: Option<String>,
     /// Time spent, over all sittings, seconds.
     pub(crate) seconds: f64,
+    /// Floating-point operations of training and of sampling for it; evaluations and the making of its data are not counted.
+    #[serde(default)]
+    pub(crate) flops: f64,
+    /// The part of `flops` that sampling took.
+    #[serde(default)]
+    pub(crate) sampling_flops: f64,
+    /// Largest memory of the process while the stage ran, bytes; `None` where the system does not tell.
+    #[serde(default)]
+    pub(crate) peak_bytes: Option<u64>,
 }
 
 /// The directory of a stage.
@@ -67,6 +76,11 @@ impl StageDir {
     /// One line of metrics for each step.
     pub(crate) fn metrics(&self) -> PathBuf {
         self.path.join("metrics.jsonl")
+    }
+
+    /// The directory of one of several variants that a stage trains, laid out like a stage's.
+    pub(crate) fn variant(&self, name: &str) -> Self {
+        Self { path: self.path.join("variants").join(name) }
     }
 
     /// Figures of the evaluation.

@@ -1,10 +1,13 @@
 //! The built program as a user runs it.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod collect;
 mod commands;
 mod grade;
 mod graders;
 mod interrupted;
+mod rl;
 mod run;
+mod sft;
 mod training;
 mod util;

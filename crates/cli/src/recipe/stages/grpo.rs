@@ -1,7 +1,9 @@
 //! `kind = "grpo"`: reinforcement learning.
 
 use ruminate_rewards::{Component, RewardMix};
+use ruminate_tasks::difficulty::DifficultySettings;
 use ruminate_train::presets::{self, GrpoPreset};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -31,8 +33,21 @@ pub(crate) struct GrpoConfig {
     /// System message of the template `chat`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) system: Option<String>,
-    /// Optimizer steps.
-    pub(crate) steps: u64,
+    /// Optimizer steps; with `compute_of` an upper bound, and not needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) steps: Option<u64>,
+    /// Id of the stage whose compute is spent, rather than a number of steps made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) compute_of: Option<String>,
+    /// When problems that teach nothing are rare; `None`: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) difficulty_memory: Option<DifficultySettings>,
+    /// Share of the stage after which rewards of reward models count; `None`: from the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) preference_from: Option<f32>,
+    /// Whether the stage stops when a reward rises while accuracy falls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stop_on_hacking: Option<StopOnHacking>,
     /// Nucleus of sampling; 1 is the whole distribution.
     pub(crate) top_p: f32,
     /// Most probable tokens that are kept; 0 keeps all.
@@ -87,6 +102,20 @@ impl RewardModels {
     }
 }
 
+/// When a stage stops because a reward rises while accuracy falls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StopOnHacking {
+    /// Rounds that are compared with as many before them.
+    pub(crate) window: usize,
+}
+
+impl Default for StopOnHacking {
+    fn default() -> Self {
+        Self { window: 20 }
+    }
+}
+
 /// What a control run takes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -113,7 +142,15 @@ struct GrpoFile {
     /// Stages whose reward models score rollouts: `{ helpful = "ID", safe = "ID" }`.
     reward_models: Option<Table>,
     /// Optimizer steps.
-    steps: u64,
+    steps: Option<u64>,
+    /// In place of steps: goes on until it has spent as many floating-point operations as this stage.
+    compute_of: Option<String>,
+    /// `true`, or a table: solved and hopeless problems are rare.
+    difficulty_memory: Option<Value>,
+    /// Rewards of reward models count from this share of the stage on; default: from the start.
+    preference_from: Option<f32>,
+    /// `true`, or a table: stops when a reward rises while accuracy falls, and keeps the policy from before.
+    stop_on_hacking: Option<Value>,
     /// Generation budget; replaces `max_completion_tokens` of the preset.
     max_new_tokens: Option<u32>,
     /// Default 1: no truncation.
@@ -147,12 +184,19 @@ pub(in crate::recipe) fn resolve(source: &Source, body: &Table, part: &Part) -> 
     let settings = resolve_settings(source, part, &file, changes)?;
 
     let check = Checks { source, part };
-    check.at_least_one("steps", file.steps)?;
+    check.at_least_one("steps", file.steps.unwrap_or(1))?;
+    if file.steps.is_none() && file.compute_of.is_none() {
+        return Err(source.error(part, None, Problem::MissingKey { key: "steps".into() }));
+    }
     let config = GrpoConfig {
         policy: file.policy,
         preset: file.preset,
         template: file.template,
         steps: file.steps,
+        compute_of: file.compute_of,
+        difficulty_memory: switch(source, part, "difficulty_memory", file.difficulty_memory)?,
+        preference_from: file.preference_from,
+        stop_on_hacking: switch(source, part, "stop_on_hacking", file.stop_on_hacking)?,
         top_p: file.top_p.unwrap_or(1.0),
         top_k: file.top_k.unwrap_or(0),
         min_p: file.min_p.unwrap_or(0.0),
@@ -181,6 +225,18 @@ pub(in crate::recipe) fn resolve(source: &Source, body: &Table, part: &Part) -> 
     check.at_least_one("evaluate_every", config.evaluate_every.unwrap_or(1))?;
     check.share("top_p", config.top_p)?;
     check.hold((0.0..1.0).contains(&config.min_p), "min_p", "a number in [0, 1)", &config.min_p)?;
+    check.range("preference_from", config.preference_from.unwrap_or(0.0), 0.0, 1.0)?;
+    if let Some(difficulty) = config.difficulty_memory {
+        let check = Checks { source, part: &part.key("difficulty_memory") };
+        check.share("rare", difficulty.rare as f32)?;
+        check.share("smoothing", difficulty.smoothing as f32)?;
+        check.share("solved", difficulty.solved as f32)?;
+        check.at_least_one("looks", difficulty.looks.into())?;
+    }
+    if let Some(stop) = config.stop_on_hacking {
+        let check = Checks { source, part: &part.key("stop_on_hacking") };
+        check.hold(stop.window >= 2, "window", "a number >= 2", &stop.window)?;
+    }
     Ok(config)
 }
 
@@ -194,6 +250,19 @@ fn check_reward_models(check: &Checks<'_>, config: &GrpoConfig) -> Result<(), Re
         check.hold(weighs || !has_model, "reward_models", &format!("a weight of {name} in rewards beside its model"), &"none")?;
     }
     Ok(())
+}
+
+/// An option that `true` switches on, and a table with settings of its own.
+fn switch<T: Default + DeserializeOwned>(source: &Source, part: &Part, key: &str, value: Option<Value>) -> Result<Option<T>, RecipeError> {
+    match value {
+        None | Some(Value::Boolean(false)) => Ok(None),
+        Some(Value::Boolean(true)) => Ok(Some(T::default())),
+        Some(Value::Table(table)) => source.read_table(&table, &part.key(key)).map(Some),
+        Some(other) => {
+            let message = format!("expected true, false or a table, found {}", other.type_str());
+            Err(source.error(part, Some(key), Problem::value(key, message)))
+        }
+    }
 }
 
 fn resolve_settings(source: &Source, part: &Part, file: &GrpoFile, changes: Table) -> Result<GrpoPreset, RecipeError> {

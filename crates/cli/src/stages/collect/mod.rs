@@ -17,6 +17,7 @@ use ruminate_core::{Example, Gold, Problem, Seed};
 use ruminate_tasks::curate::{Benchmarks, Draft, Filter, curate};
 use serde::Serialize;
 
+pub(crate) use self::dataset::read_examples;
 use self::draft::Drafter;
 use self::yields::Yield;
 use super::{StageContext, StageResult};
