@@ -9,6 +9,7 @@ mod parallel;
 mod problems;
 mod prompts;
 mod recipe;
+mod report;
 mod run_dir;
 mod sandbox;
 mod shapes;
@@ -27,6 +28,7 @@ use crate::commands::completions::CompletionsArgs;
 use crate::commands::eval::EvalArgs;
 use crate::commands::grade::GradeArgs;
 use crate::commands::plan::PlanArgs;
+use crate::commands::report::ReportArgs;
 use crate::commands::run::RunArgs;
 use crate::commands::sandbox::SandboxCommand;
 use crate::recipe::RecipeError;
@@ -49,6 +51,7 @@ struct Cli {
 enum Command {
     Run(RunArgs),
     Plan(PlanArgs),
+    Report(ReportArgs),
     Eval(EvalArgs),
     Chat(ChatArgs),
     Grade(GradeArgs),
@@ -97,6 +100,7 @@ fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
         Command::Run(args) => args.run(),
         Command::Plan(args) => args.run(),
+        Command::Report(args) => args.run(),
         Command::Eval(args) => args.run(),
         Command::Chat(args) => args.run(),
         Command::Grade(args) => args.run(),

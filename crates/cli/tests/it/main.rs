@@ -5,6 +5,7 @@ mod commands;
 mod grade;
 mod graders;
 mod interrupted;
+mod report;
 mod run;
 mod training;
 mod util;
