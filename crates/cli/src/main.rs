@@ -11,6 +11,7 @@ mod preference_file;
 mod problems;
 mod prompts;
 mod recipe;
+mod report;
 mod review_file;
 mod reward_text;
 mod run_dir;
@@ -32,6 +33,7 @@ use crate::commands::completions::CompletionsArgs;
 use crate::commands::eval::EvalArgs;
 use crate::commands::grade::GradeArgs;
 use crate::commands::plan::PlanArgs;
+use crate::commands::report::ReportArgs;
 use crate::commands::run::RunArgs;
 use crate::commands::sandbox::SandboxCommand;
 use crate::recipe::RecipeError;
@@ -54,6 +56,7 @@ struct Cli {
 enum Command {
     Run(RunArgs),
     Plan(PlanArgs),
+    Report(ReportArgs),
     Eval(EvalArgs),
     Compare(CompareArgs),
     Chat(ChatArgs),
@@ -103,6 +106,7 @@ fn run(cli: &Cli) -> Result<()> {
     match &cli.command {
         Command::Run(args) => args.run(),
         Command::Plan(args) => args.run(),
+        Command::Report(args) => args.run(),
         Command::Eval(args) => args.run(),
         Command::Compare(args) => args.run(),
         Command::Chat(args) => args.run(),

@@ -32,5 +32,5 @@ pub use mix::{
     Component, GradeError, Graded, RepetitionOptions, Resources, RewardMix, RewardOptions, Submission, Weights, add_score, grade,
     grade_group,
 };
-pub use reflection::reflection_words;
+pub use reflection::{N_REFLECTION_WORDS, REFLECTION_WORDS, reflection_word_counts, reflection_words};
 pub use repetition::{PositivePenalty, Repetition, WordSplit};

@@ -4,11 +4,16 @@
 //! problems, not of samples (Miller 2024, "Adding Error Bars to Evals").
 
 mod scores;
+mod seeds;
+mod strata;
 
 use std::collections::BTreeMap;
 
 pub use scores::{Calibration, CalibrationBin, calibration, correlation};
 use serde::{Deserialize, Serialize};
+
+pub use self::seeds::{SeedInterval, mean_over_seeds};
+pub use self::strata::{SplitTally, StratifiedDifference, clustered_share, difference_within_strata};
 
 /// The 97.5% point of the standard normal distribution.
 const Z_95: f64 = 1.959_963_984_540_054;

@@ -6,6 +6,7 @@ mod commands;
 mod grade;
 mod graders;
 mod interrupted;
+mod report;
 mod rl;
 mod run;
 mod sft;
