@@ -34,7 +34,7 @@ macro_rules! builtin {
 }
 
 /// All built-in models, largest first.
-const BUILTINS: [Builtin; 1] = [builtin!("tiny")];
+const BUILTINS: [Builtin; 3] = [builtin!("tiny"), builtin!("small"), builtin!("mini")];
 
 /// The built-in model that a path names, if it names one.
 ///

@@ -38,7 +38,7 @@ const SHAPES: [Shape; 7] = [
         head_dim: 16,
         ffn: 128,
         // Pretraining replaces this by the size of its tokenizer, here and below.
-        vocab: 288,
+        vocab: 387,
         max_positions: 512,
         rope_theta: 10_000.0,
         rms_norm_eps: 1e-5,
@@ -52,7 +52,7 @@ const SHAPES: [Shape; 7] = [
         n_kv_heads: 5,
         head_dim: 16,
         ffn: 208,
-        vocab: 288,
+        vocab: 387,
         max_positions: 512,
         rope_theta: 10_000.0,
         rms_norm_eps: 1e-5,
@@ -66,7 +66,7 @@ const SHAPES: [Shape; 7] = [
         n_kv_heads: 4,
         head_dim: 32,
         ffn: 384,
-        vocab: 288,
+        vocab: 387,
         max_positions: 512,
         rope_theta: 10_000.0,
         rms_norm_eps: 1e-5,
@@ -167,7 +167,7 @@ mod tests {
         };
         assert_eq!(
             names().map(n_parameters).collect::<Vec<_>>(),
-            [97_488, 328_320, 889_984, 134_515_008, 361_821_120, 494_032_768, 1_543_714_304]
+            [101_856, 333_760, 902_656, 134_515_008, 361_821_120, 494_032_768, 1_543_714_304]
         );
         assert!(shape("tinny").is_none());
     }

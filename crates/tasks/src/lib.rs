@@ -2,6 +2,7 @@
 //! the statistics of how well they are solved.
 
 pub mod curate;
+pub mod difficulty;
 mod error;
 mod source;
 pub mod statistics;

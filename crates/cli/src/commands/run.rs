@@ -1,5 +1,6 @@
 //! `ruminate run`: runs a recipe.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,6 +11,7 @@ use ruminate_compute::Device;
 use super::{DeviceChoice, print, print_json};
 use crate::graders::Graders;
 use crate::recipe::{self, Overrides, RunConfig};
+use crate::report::live::Live;
 use crate::run_dir::{RunDir, RunManifest, read_json, write_json};
 use crate::stages::{StageContext, check_inputs, run_all};
 use crate::summary::{Summary, summarise, table};
@@ -49,6 +51,12 @@ pub(crate) struct RunArgs {
     /// Check everything and print the resolved recipe, but run nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Serve the report of the run in progress at this address, for instance 127.0.0.1:8080; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR")]
+    live: Option<SocketAddr>,
+    /// Let --live listen where other machines can read the run.
+    #[arg(long, requires = "live")]
+    live_public: bool,
     /// Print the summary as JSON.
     #[arg(long)]
     json: bool,
@@ -64,10 +72,16 @@ impl RunArgs {
             let order: Vec<&str> = config.stages.iter().map(|stage| stage.id.as_str()).collect();
             return print(&format!("# would run {} in {}\n{}", order.join(", then "), path.display(), config.to_toml().trim_end()));
         }
+        // A port that is in use stops the run before it starts, not later.
+        let live = self.live.map(|address| Live::bind(address, self.live_public)).transpose()?;
         let graders = Graders::start(&needs, &config.sandbox, config.judge.as_ref())?;
         let device = self.device.device();
         let run_dir = RunDir::open(&path, &config, &manifest(&config, &device))?;
         let ui = Ui::new();
+        if let Some(live) = live {
+            ui.say(&format!("live page: {}", live.url()));
+            live.serve(run_dir.path())?;
+        }
         if let Some(sandbox) = graders.sandbox() {
             // Beside the manifest, since every sitting may find another machine.
             write_json(&run_dir.path().join("sandbox.json"), sandbox.layers())?;

@@ -119,6 +119,11 @@ impl<'a> Sampler<'a> {
         self.settings.n_samples as usize
     }
 
+    /// Changes the weights of the rewards.
+    pub(crate) fn set_rewards(&mut self, rewards: RewardMix) {
+        self.settings.rewards = rewards;
+    }
+
     /// Graded rollouts of each problem, in the order of the problems. `seed` is the key of the step; a completion depends on it, the
     /// problem's id and the sample's index only. `on_finished` hears how many completions and tokens there are.
     ///

@@ -34,7 +34,7 @@ pub(super) fn load(source: &str, data: &Path, limit: Option<usize>, seed: Seed) 
 ///
 /// # Errors
 /// By file and line: what cannot be read, turns in no order, two examples with one id, a gold answer that cannot be used.
-pub(super) fn read_examples(path: &Path, limit: Option<usize>) -> Result<Vec<Example>> {
+pub(crate) fn read_examples(path: &Path, limit: Option<usize>) -> Result<Vec<Example>> {
     let text = std::fs::read_to_string(path).with_context(io_context("read", path))?;
     let mut examples: Vec<Example> = Vec::new();
     let mut lines: BTreeMap<String, usize> = BTreeMap::new();

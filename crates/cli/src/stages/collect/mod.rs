@@ -17,6 +17,7 @@ use ruminate_core::{Example, Gold, Problem, Seed};
 use ruminate_tasks::curate::{Benchmarks, Draft, Filter, curate};
 use serde::Serialize;
 
+pub(crate) use self::dataset::read_examples;
 use self::draft::Drafter;
 use self::yields::Yield;
 use super::{StageContext, StageResult};
@@ -91,24 +92,12 @@ pub(crate) fn read_yield(dir: &StageDir) -> Result<Option<Yield>> {
 }
 
 /// What is learned from a collected stage: the examples that passed the filters, as reviewers left them where the stage says
-/// `review = true`; and how many they decided about, if they did.
+/// `review = true`.
 ///
 /// # Errors
 /// Files that are missing or damaged, and a `review.json` that cannot be used.
-pub(crate) fn learned_examples(dir: &StageDir, config: &CollectConfig) -> Result<(Vec<Example>, Option<Reviewed>)> {
-    let path = dir.path().join(EXAMPLES);
-    let examples: Vec<Example> = read_jsonl(&path)?;
-    if examples.is_empty() {
-        bail!("{}: expected examples, found none", path.display());
-    }
-    let review_path = dir.path().join(REVIEW_FILE);
-    match if config.review { ReviewFile::load(&review_path)? } else { None } {
-        None => Ok((examples, None)),
-        Some(review) => {
-            let (learned, counts) = review.apply(examples).with_context(|| format!("{} cannot be used", review_path.display()))?;
-            Ok((learned, Some(counts)))
-        }
-    }
+pub(crate) fn learned_examples(dir: &StageDir, config: &CollectConfig) -> Result<Vec<Example>> {
+    Ok(reviewed(dir, config)?.0)
 }
 
 /// Applies what reviewers decided to a stage that is done. The result goes into the hash that later stages depend on: a new decision
@@ -131,7 +120,7 @@ pub(super) fn hash_with_review(
         }
         return Ok(hash);
     }
-    let (examples, counts) = learned_examples(dir, config)?;
+    let (examples, counts) = reviewed(dir, config)?;
     let mut yields = read_yield(dir)?.with_context(|| format!("{} has no {YIELD}", dir.path().display()))?;
     if yields.reviewed != counts {
         yields.reviewed = counts;
@@ -183,6 +172,23 @@ pub(super) fn check_inputs(config: &CollectConfig) -> Result<Vec<Problem>> {
         check().with_context(|| format!("source '{}'", source.name))?;
     }
     Ok(problems)
+}
+
+/// What is learned, and how many examples reviewers decided about, if they did.
+fn reviewed(dir: &StageDir, config: &CollectConfig) -> Result<(Vec<Example>, Option<Reviewed>)> {
+    let path = dir.path().join(EXAMPLES);
+    let examples: Vec<Example> = read_jsonl(&path)?;
+    if examples.is_empty() {
+        bail!("{}: expected examples, found none", path.display());
+    }
+    let review_path = dir.path().join(REVIEW_FILE);
+    match if config.review { ReviewFile::load(&review_path)? } else { None } {
+        None => Ok((examples, None)),
+        Some(review) => {
+            let (learned, counts) = review.apply(examples).with_context(|| format!("{} cannot be used", review_path.display()))?;
+            Ok((learned, Some(counts)))
+        }
+    }
 }
 
 /// The problems that sources ask about, each once.
