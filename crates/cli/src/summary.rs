@@ -13,6 +13,7 @@ use crate::recipe::{RunConfig, StageConfig, StageKind};
 use crate::run_dir::{MetricsFile, RunDir, read_json};
 use crate::stages::collect::read_yield;
 use crate::stages::evaluate::{Evaluation, percent};
+use crate::stages::reward_model::RewardReport;
 
 /// Metrics of a phase's time start with this: `seconds/rollout`.
 const SECONDS: &str = "seconds/";
@@ -40,7 +41,7 @@ pub(crate) struct Summary {
 pub(crate) struct StageSummary {
     /// Name of the stage.
     pub(crate) id: String,
-    /// The name of a kind, such as `grpo`.
+    /// Name of its kind, such as `grpo`.
     pub(crate) kind: String,
     /// Time, its evaluation included.
     pub(crate) seconds: f64,
@@ -75,6 +76,8 @@ pub(crate) struct StageSummary {
     pub(crate) examples: Option<Examples>,
     /// Mean reward of training completions.
     pub(crate) reward: Option<FirstLast>,
+    /// Share of held-out preferences or labels that a reward model gets right.
+    pub(crate) reward_accuracy: Option<Interval>,
     /// Time by phase: `rollout`, `reward`, `train`, `evaluate`.
     pub(crate) phase_seconds: BTreeMap<String, f64>,
 }
@@ -129,7 +132,7 @@ fn summarise_stage(stage: &StageConfig, run_dir: &RunDir) -> Result<StageSummary
         seconds: manifest.seconds.max(phase_seconds.values().sum()),
         steps: match &stage.kind {
             StageKind::Load(_) | StageKind::Collect(_) | StageKind::Compare(_) => None,
-            StageKind::Pretrain(_) | StageKind::Sft(_) => Some(metrics.len() as u64),
+            StageKind::Pretrain(_) | StageKind::Sft(_) | StageKind::RewardModel(_) => Some(metrics.len() as u64),
             // A line is a round, which can make several steps.
             StageKind::Grpo(_) => Some(metrics.iter().filter_map(|line| line.get("rl/optimizer_steps")?.as_f64()).sum::<f64>() as u64),
         },
@@ -146,6 +149,7 @@ fn summarise_stage(stage: &StageConfig, run_dir: &RunDir) -> Result<StageSummary
         truncated_share: evaluation.as_ref().map(|evaluation| evaluation.truncated_share),
         examples: read_yield(&dir)?.map(|yields| Examples { kept: yields.n_kept(), sampled: yields.n_sampled() }),
         reward: first_last(&metrics, "rl/reward_mean"),
+        reward_accuracy: read_json::<RewardReport>(&dir.reward_report())?.and_then(|report| Some(report.held_out?.accuracy)),
         phase_seconds,
     })
 }
@@ -190,14 +194,22 @@ pub(crate) fn table(summary: &Summary) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     // Columns that few runs have something to show in stand only where there is something.
-    let has_general = summary.stages.iter().any(|stage| stage.general.is_some());
-    let has_examples = summary.stages.iter().any(|stage| stage.examples.is_some());
-    let shown = |cells: [String; 8]| {
-        let is_shown = [true, true, has_general, true, true, true, has_examples, true];
-        cells.into_iter().zip(is_shown).filter(|(_, is_shown)| *is_shown).map(|(cell, _)| cell).collect::<Vec<_>>()
-    };
-    let header =
-        ["stage", "pass@1 [95%]", "general [95%]", "tokens, first -> last", "well formed", "language", "examples", "seconds by phase"];
+    let has = |has: fn(&StageSummary) -> bool| summary.stages.iter().any(has);
+    let (general, examples) = (has(|stage| stage.general.is_some()), has(|stage| stage.examples.is_some()));
+    let is_shown = [true, true, general, true, true, true, examples, has(|stage| stage.reward_accuracy.is_some()), true];
+    let shown =
+        |cells: [String; 9]| cells.into_iter().zip(is_shown).filter(|(_, is_shown)| *is_shown).map(|(cell, _)| cell).collect::<Vec<_>>();
+    let header = [
+        "stage",
+        "pass@1 [95%]",
+        "general [95%]",
+        "tokens, first -> last",
+        "well formed",
+        "language",
+        "examples",
+        "preferences [95%]",
+        "seconds by phase",
+    ];
     table.set_header(shown(header.map(str::to_owned)));
     for stage in &summary.stages {
         let length = match (stage.response_length, stage.evaluation_length) {
@@ -216,10 +228,11 @@ pub(crate) fn table(summary: &Summary) -> String {
             share(stage.format_share),
             share(stage.language_share),
             stage.examples.map_or_else(String::new, |examples| format!("{} of {}", examples.kept, examples.sampled)),
+            stage.reward_accuracy.as_ref().map_or_else(String::new, percent),
             phases.collect::<Vec<_>>().join(", "),
         ]));
     }
-    for column in 1..5 + usize::from(has_general) + usize::from(has_examples) {
+    for column in 1..is_shown.iter().filter(|&&is_shown| is_shown).count() - 1 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -277,6 +290,7 @@ mod tests {
             truncated_share: None,
             examples: None,
             reward: None,
+            reward_accuracy: None,
             phase_seconds: BTreeMap::from([("evaluate".into(), 1.25)]),
         };
         let summary = Summary { recipe: "t".into(), seed: 1, seconds: 4.0, peak_bytes: Some(3 << 20), stages: vec![stage("base")] };

@@ -3,8 +3,11 @@
 //! Samples of one problem are not independent, so every interval is built on per-problem means: its width falls with the number of
 //! problems, not of samples (Miller 2024, "Adding Error Bars to Evals").
 
+mod scores;
+
 use std::collections::BTreeMap;
 
+pub use scores::{Calibration, CalibrationBin, calibration, correlation};
 use serde::{Deserialize, Serialize};
 
 /// The 97.5% point of the standard normal distribution.

@@ -123,6 +123,32 @@ impl Sequence<'_> {
     }
 }
 
+/// As [`pack`], with every `n_together` consecutive sequences in one microbatch, such as the two responses of a pair.
+///
+/// # Errors
+/// [`PackError::EmptyPrompt`] if a sequence has no prompt token.
+///
+/// # Panics
+/// If `n_together` is 0.
+pub fn pack_together(sequences: &[Sequence<'_>], n_together: usize, max_tokens: usize) -> Result<Vec<PackedBatch>, PackError> {
+    if let Some(sequence_idx) = sequences.iter().position(|sequence| sequence.prompt_ids.is_empty()) {
+        return Err(PackError::EmptyPrompt { sequence_idx });
+    }
+    let mut batches: Vec<PackedBatch> = Vec::new();
+    for (group_idx, group) in sequences.chunks(n_together).enumerate() {
+        let n_tokens: usize = group.iter().map(Sequence::n_tokens).sum();
+        match batches.last_mut() {
+            Some(batch) if batch.n_tokens() + n_tokens <= max_tokens => batch.push_all(group_idx * n_together, group),
+            _ => {
+                let mut batch = PackedBatch::new();
+                batch.push_all(group_idx * n_together, group);
+                batches.push(batch);
+            }
+        }
+    }
+    Ok(batches)
+}
+
 impl PackedBatch {
     /// Tokens that the forward reads, T.
     pub fn n_tokens(&self) -> usize {
@@ -175,6 +201,11 @@ impl PackedBatch {
             completion_cu: vec![0],
             sequence_idx: Vec::new(),
         }
+    }
+
+    /// Adds sequences that stand one after the other, the first one at `first`.
+    fn push_all(&mut self, first: usize, sequences: &[Sequence<'_>]) {
+        sequences.iter().enumerate().for_each(|(idx, sequence)| self.push(first + idx, sequence));
     }
 
     fn push(&mut self, sequence_idx: usize, sequence: &Sequence<'_>) {
@@ -245,6 +276,17 @@ mod tests {
         let pairs = [(vec![1], vec![2]), (vec![3; 5], vec![4; 5]), (vec![5], vec![6])];
         let batches = pack(&borrow(&pairs), 4).unwrap();
         assert_eq!(batches.iter().map(|b| b.sequence_idx.clone()).collect::<Vec<_>>(), vec![vec![0], vec![1], vec![2]]);
+    }
+
+    #[test]
+    fn pairs_stay_together() {
+        let texts: Vec<(Vec<u32>, Vec<u32>)> = (0..6).map(|i| (vec![i; 2 + i as usize % 2], vec![])).collect();
+        let batches = pack_together(&borrow(&texts), 2, 12).unwrap();
+        assert_eq!(batches.iter().map(|b| b.sequence_idx.clone()).collect::<Vec<_>>(), vec![vec![0, 1, 2, 3], vec![4, 5]]);
+        assert_eq!(batches[0].cu_seqlens, vec![0, 2, 5, 7, 10]);
+        // One by one they fill the first microbatch better.
+        assert_eq!(pack(&borrow(&texts), 12).unwrap()[0].sequence_idx, vec![0, 1, 2, 3, 4]);
+        assert_eq!(pack_together(&borrow(&[(vec![1], vec![]), (vec![], vec![])]), 2, 8), Err(PackError::EmptyPrompt { sequence_idx: 1 }));
     }
 
     #[test]

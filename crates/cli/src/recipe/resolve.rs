@@ -162,19 +162,9 @@ fn in_order(source: &Source, mut waiting: Vec<(StageConfig, Part)>) -> Result<Ve
         if let Some((key, unknown)) = stage.kind.needs().into_iter().find(|(_, id)| !ids.iter().any(|other| other == id)) {
             return Err(source.error(part, Some(key), Problem::unknown_name("stage", unknown, ids.clone())));
         }
-        // Both keys name policies: that of the stage itself, and those that a collecting stage asks.
-        let policies = stage.kind.needs().into_iter().filter(|(key, _)| ["policy", "source"].contains(key));
-        let makes_none = |id: &str| waiting.iter().find(|(other, _)| other.id == id && !other.kind.makes_policy());
-        if let Some((key, other)) = policies.into_iter().find_map(|(key, id)| Some((key, makes_none(id)?))) {
-            let (id, kind) = (&other.0.id, other.0.kind.name());
-            let message = format!("expected a stage that makes a policy, found '{id}', whose kind is {kind}");
-            return Err(source.error(part, Some(key), Problem::value("policy", message)));
-        }
-        let collects_none = |id: &str| waiting.iter().find(|(other, _)| other.id == id && !matches!(other.kind, StageKind::Collect(_)));
-        let mut examples = stage.kind.needs().into_iter().filter(|(key, _)| *key == "examples");
-        if let Some((other, _)) = examples.find_map(|(_, id)| collects_none(id)) {
-            let message = format!("expected a stage that collects examples, found '{}', whose kind is {}", other.id, other.kind.name());
-            return Err(source.error(part, Some("examples"), Problem::value("examples", message)));
+        let needed = |id: &str| waiting.iter().find(|(other, _)| other.id == id).map(|(other, _)| &other.kind);
+        if let Some((key, id, why)) = stage.kind.needs().into_iter().find_map(|(key, id)| Some((key, id, needed(id)?.misfit(key)?))) {
+            return Err(source.error(part, Some(key), Problem::value(key, format!("stage '{id}': {why}"))));
         }
     }
     let mut done: Vec<StageConfig> = Vec::new();

@@ -93,6 +93,11 @@ impl StageDir {
         self.path.join("evaluation.jsonl")
     }
 
+    /// Figures of a reward model.
+    pub(crate) fn reward_report(&self) -> PathBuf {
+        self.path.join("reward_model.json")
+    }
+
     /// The stage's record, if it was ever started.
     pub(crate) fn manifest(&self) -> Result<Option<StageManifest>> {
         read_json(&self.path.join("manifest.json"))

@@ -25,6 +25,7 @@ use self::goal::Goal;
 use super::evaluate::{evaluate_policy, tally};
 use super::hacking::{HackingWatch, Stopped, WayBack, reward_key};
 use super::rollouts::{PolicyText, SampleSettings, SampleStats, Sampler};
+use super::scoring::Scorers;
 use super::state;
 use super::{COMPUTE_KEY, SAMPLING_KEY, StageContext, StageResult, own_checkpoint};
 use crate::models;
@@ -56,6 +57,7 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
     let mut goal = Goal::of(ctx, config, dir, counters.step)?;
     let mut watch = HackingWatch::new(dir, config.stop_on_hacking)?;
     let way_back = config.stop_on_hacking.map(|stop| WayBack::new(dir, stop));
+    let mut scorers = Scorers::open(ctx, config)?;
     let mut progress = ctx.ui.progress(stage_id, goal.n_units());
     progress.start_at(goal.units());
 
@@ -65,12 +67,13 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
         if let Some(way_back) = &way_back {
             way_back.keep(watch.n_rounds(), &policy, text)?;
         }
-        let rewards = if goal.preference_counts() { config.rewards.clone() } else { config.rewards.without_preference() };
-        sampler.set_rewards(rewards);
+        let mix = if goal.preference_counts() { config.rewards.clone() } else { config.rewards.without_preference() };
+        sampler.set_rewards(mix.clone());
         let difficulty = config.difficulty_memory.as_ref().map(|settings| Difficulty { settings, memory: &memory });
         let seed = seed.with_index(counters.step);
         let round = Round { config, stream: &mut stream, sampler: &mut sampler, seed, difficulty };
-        let Sampled { groups, n_trained, stats, keys } = round.sample(&policy, version, text)?;
+        let Sampled { mut groups, n_trained, mut stats, keys } = round.sample(&policy, version, text)?;
+        stats.reward_secs += scorers.score(&mix, text, &mut groups)?;
         dir.write_rollouts(counters.step, &groups)?;
 
         // Group-relative advantages.

@@ -7,7 +7,9 @@ mod grpo;
 mod hacking;
 mod load;
 mod pretrain;
+pub(crate) mod reward_model;
 pub(crate) mod rollouts;
+mod scoring;
 pub(crate) mod sft;
 mod state;
 
@@ -22,8 +24,9 @@ use ruminate_core::Seed;
 use self::rollouts::SampleSettings;
 use crate::graders::{Graders, Needs};
 use crate::models;
+use crate::preference_file;
 use crate::problems::{ProblemStream, evaluation_set};
-use crate::recipe::{PromptSource, RunConfig, StageConfig, StageKind};
+use crate::recipe::{PromptSource, RewardSource, RunConfig, StageConfig, StageKind};
 use crate::run_dir::{MetricsFile, RunDir, StageDir, StageManifest, StageState};
 use crate::summary::{peak_bytes, reset_peak_bytes};
 use crate::ui::Ui;
@@ -127,6 +130,14 @@ pub(crate) fn check_inputs(config: &RunConfig) -> Result<Needs> {
                 let of_data_sets = collect::check_inputs(collect).with_context(in_stage)?;
                 needs.add(&of_data_sets).with_context(in_stage)?;
             }
+            StageKind::RewardModel(config) => {
+                if let RewardSource::File { data } = &config.source {
+                    preference_file::read(data, config.loss).with_context(in_stage)?;
+                }
+                if config.asks_judge() {
+                    needs.add_judge(format!("stage '{}' asks a judge", stage.id));
+                }
+            }
             StageKind::Sft(sft) => {
                 sft.example_files().try_for_each(|data| collect::read_examples(data, None).map(drop)).with_context(in_stage)?;
             }
@@ -186,6 +197,7 @@ fn run_stage(ctx: &StageContext<'_>, stage: &StageConfig, hashes: &BTreeMap<Stri
         StageKind::Grpo(config) => grpo::run(ctx, &stage.id, &dir, config)?,
         StageKind::Sft(config) => sft::run(ctx, &stage.id, &dir, config)?,
         StageKind::Compare(config) => compare::run(ctx, &dir, config)?,
+        StageKind::RewardModel(config) => reward_model::run(ctx, &stage.id, &dir, config)?,
     };
     manifest.policy = result.policy.as_ref().map(|policy| policy.display().to_string());
     if let (Some(settings), Some(policy)) = (ctx.evaluation_settings(&stage.id), &result.policy) {
@@ -222,6 +234,11 @@ fn lineage(config: &RunConfig, stage: &StageConfig, hashes: &BTreeMap<String, St
         StageKind::Collect(collect) => {
             for path in collect.files() {
                 lineage.insert(path.display().to_string(), models::hash_files(path)?);
+            }
+        }
+        StageKind::RewardModel(config) => {
+            if let RewardSource::File { data } = &config.source {
+                lineage.insert(data.display().to_string(), models::hash_files(data)?);
             }
         }
         StageKind::Sft(sft) => {

@@ -1,6 +1,6 @@
 //! `kind = "grpo"`: reinforcement learning.
 
-use ruminate_rewards::RewardMix;
+use ruminate_rewards::{Component, RewardMix};
 use ruminate_tasks::difficulty::DifficultySettings;
 use ruminate_train::presets::{self, GrpoPreset};
 use serde::de::DeserializeOwned;
@@ -68,6 +68,9 @@ pub(crate) struct GrpoConfig {
     /// What is taken away, in a control run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) control: Option<Control>,
+    /// Ids of the stages whose reward models score rollouts.
+    #[serde(skip_serializing_if = "RewardModels::is_empty")]
+    pub(crate) reward_models: RewardModels,
     /// Weights of the rewards.
     pub(crate) rewards: RewardMix,
     /// Preset with the recipe's changes; its `max_completion_tokens` is the generation budget.
@@ -87,6 +90,29 @@ pub(crate) struct StopOnHacking {
 impl Default for StopOnHacking {
     fn default() -> Self {
         Self { window: 20 }
+    }
+}
+
+/// Ids of the stages whose reward models score rollouts, by the reward that they give.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RewardModels {
+    /// The model behind the reward `helpful`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) helpful: Option<String>,
+    /// The model behind the reward `safe`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) safe: Option<String>,
+}
+
+impl RewardModels {
+    /// Each model with its reward.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (Component, &str)> {
+        let both = [(Component::Helpful, &self.helpful), (Component::Safe, &self.safe)];
+        both.into_iter().filter_map(|(component, id)| Some((component, id.as_deref()?)))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.each().next().is_none()
     }
 }
 
@@ -113,6 +139,8 @@ struct GrpoFile {
     system: Option<String>,
     /// Weights of the rewards; default: accuracy and format, equally.
     rewards: Option<Table>,
+    /// Stages whose reward models score rollouts: `{ helpful = "ID", safe = "ID" }`.
+    reward_models: Option<Table>,
     /// Optimizer steps.
     steps: Option<u64>,
     /// In place of steps: goes on until it has spent as many floating-point operations as this stage.
@@ -178,6 +206,10 @@ pub(in crate::recipe) fn resolve(source: &Source, body: &Table, part: &Part) -> 
         save_every: file.save_every.unwrap_or(10),
         evaluate_every: file.evaluate_every,
         control: file.control,
+        reward_models: match &file.reward_models {
+            Some(table) => source.read_table(table, &part.key("reward_models"))?,
+            None => RewardModels::default(),
+        },
         rewards: match &file.rewards {
             Some(table) => resolve_rewards(source, table, part)?,
             None => RewardMix::default(),
@@ -186,6 +218,7 @@ pub(in crate::recipe) fn resolve(source: &Source, body: &Table, part: &Part) -> 
         prompts: resolve_prompts(source, &file.prompts, part, DataSplit::Train)?,
         system: resolve_system(source, part, file.template, file.system)?,
     };
+    check_reward_models(&check, &config)?;
     check.at_least_one("max_batch", config.max_batch as u64)?;
     check.at_least_one("microbatch_tokens", config.microbatch_tokens as u64)?;
     check.at_least_one("save_every", config.save_every)?;
@@ -218,6 +251,18 @@ fn switch<T: Default + DeserializeOwned>(source: &Source, part: &Part, key: &str
             Err(source.error(part, Some(key), Problem::value(key, message)))
         }
     }
+}
+
+/// A reward from a model needs the model, and a model needs a weight.
+fn check_reward_models(check: &Checks<'_>, config: &GrpoConfig) -> Result<(), RecipeError> {
+    let all = || std::iter::once(&config.rewards.weights).chain(config.rewards.kinds.values());
+    for component in [Component::Helpful, Component::Safe] {
+        let (name, weighs) = (component.as_str(), all().any(|weights| weights.of(component) != 0.0));
+        let has_model = config.reward_models.each().any(|(of, _)| of == component);
+        check.hold(!weighs || has_model, "rewards", &format!("reward_models.{name} beside a weight of {name}"), &"none")?;
+        check.hold(weighs || !has_model, "reward_models", &format!("a weight of {name} in rewards beside its model"), &"none")?;
+    }
+    Ok(())
 }
 
 fn resolve_settings(source: &Source, part: &Part, file: &GrpoFile, changes: Table) -> Result<GrpoPreset, RecipeError> {

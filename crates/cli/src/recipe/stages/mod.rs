@@ -5,6 +5,7 @@ mod compare;
 mod grpo;
 mod load;
 mod pretrain;
+mod reward_model;
 mod sft;
 
 pub(crate) use collect::{Ask, CollectConfig, CollectSource, Method, Rewriter, TeacherConfig, Who};
@@ -12,6 +13,7 @@ pub(crate) use compare::CompareConfig;
 pub(crate) use grpo::{Control, GrpoConfig, StopOnHacking};
 pub(crate) use load::LoadConfig;
 pub(crate) use pretrain::PretrainConfig;
+pub(crate) use reward_model::{JudgeKind, MadeSource, RewardLoss, RewardModelConfig, RewardSource};
 use serde::Serialize;
 pub(crate) use sft::{BestBy, ExampleSource, SftConfig, SftVariant, TooLong};
 use toml::Table;
@@ -36,11 +38,13 @@ pub(crate) enum StageKind {
     Sft(Box<SftConfig>),
     /// Holds policies against each other.
     Compare(CompareConfig),
+    /// Trains a model that scores responses.
+    RewardModel(Box<RewardModelConfig>),
 }
 
 impl StageKind {
     /// Names of all kinds, as recipes write them.
-    const NAMES: [&'static str; 6] = ["load", "pretrain", "collect", "grpo", "sft", "compare"];
+    const NAMES: [&'static str; 7] = ["load", "pretrain", "collect", "grpo", "sft", "reward_model", "compare"];
 
     /// Reads what a stage's table says besides `id` and `kind`.
     pub(super) fn resolve(kind: &str, source: &Source, body: &Table, part: &Part) -> Result<Self, RecipeError> {
@@ -51,6 +55,7 @@ impl StageKind {
             "grpo" => Self::Grpo(Box::new(grpo::resolve(source, body, part)?)),
             "sft" => Self::Sft(Box::new(sft::resolve(source, body, part)?)),
             "compare" => Self::Compare(compare::resolve(source, body, part)?),
+            "reward_model" => Self::RewardModel(Box::new(reward_model::resolve(source, body, part)?)),
             other => {
                 let known = Self::NAMES.map(str::to_owned).to_vec();
                 return Err(source.error(part, Some("kind"), Problem::unknown_name("kind", other, known)));
@@ -67,13 +72,14 @@ impl StageKind {
             Self::Grpo(_) => "grpo",
             Self::Sft(_) => "sft",
             Self::Compare(_) => "compare",
+            Self::RewardModel(_) => "reward_model",
         }
     }
 
     /// How evaluations speak to the policy that the stage makes: as the stage itself does.
     pub(super) fn evaluation(&self) -> StageEvaluation {
         match self {
-            Self::Load(_) | Self::Pretrain(_) | Self::Collect(_) | Self::Compare(_) => StageEvaluation::default(),
+            Self::Load(_) | Self::Pretrain(_) | Self::Collect(_) | Self::RewardModel(_) | Self::Compare(_) => StageEvaluation::default(),
             Self::Sft(config) => {
                 StageEvaluation { template: Some(config.template), system: config.system.clone(), ..StageEvaluation::default() }
             }
@@ -89,6 +95,7 @@ impl StageKind {
             Self::Load(_) | Self::Pretrain(_) | Self::Sft(_) | Self::Compare(_) => &[],
             Self::Collect(config) => &config.prompts,
             Self::Grpo(config) => &config.prompts,
+            Self::RewardModel(config) => config.prompts(),
         }
     }
 
@@ -99,18 +106,33 @@ impl StageKind {
             Self::Collect(config) => config.policies().map(|id| ("source", id)).collect(),
             Self::Grpo(config) => {
                 let compute_of = config.compute_of.iter().map(|id| ("compute_of", id.as_str()));
-                std::iter::once(("policy", config.policy.as_str())).chain(compute_of).collect()
+                let scored_by = config.reward_models.each().map(|(_, id)| ("reward_models", id));
+                std::iter::once(("policy", config.policy.as_str())).chain(compute_of).chain(scored_by).collect()
             }
             Self::Sft(config) => {
                 let policies = config.policies.iter().map(|id| ("policy", id.as_str()));
                 policies.chain(config.example_stages().map(|id| ("examples", id))).collect()
             }
             Self::Compare(config) => config.stages.iter().map(|id| ("stages", id.as_str())).collect(),
+            Self::RewardModel(config) => {
+                let responses_from = config.responses_from().iter().map(|id| ("responses_from", id.as_str()));
+                std::iter::once(("policy", config.policy.as_str())).chain(responses_from).collect()
+            }
         }
     }
 
-    /// Whether the stage makes a policy that others can start from.
-    pub(super) fn makes_policy(&self) -> bool {
-        !matches!(self, Self::Collect(_) | Self::Compare(_))
+    /// Why another stage cannot use this one under the key that names it; `None` if it can.
+    pub(super) fn misfit(&self, key: &str) -> Option<String> {
+        let expected = match (key, self) {
+            // What was spent, and what was evaluated, is seen when it is read.
+            ("examples", Self::Collect(_)) | ("compute_of" | "stages", _) => return None,
+            ("examples", _) => "of kind collect",
+            // A loaded model may be of either kind: that is seen when it is opened.
+            (_, Self::Load(_)) | ("reward_models", Self::RewardModel(_)) => return None,
+            ("reward_models", _) => "of kind reward_model or load",
+            (_, Self::RewardModel(_) | Self::Collect(_) | Self::Compare(_)) => "that makes a policy",
+            _ => return None,
+        };
+        Some(format!("expected a stage {expected}, found one of kind {}", self.name()))
     }
 }

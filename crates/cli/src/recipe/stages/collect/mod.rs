@@ -15,7 +15,8 @@ use crate::recipe::error::{Problem, RecipeError};
 use crate::recipe::prompts::{resolve_prompts, resolve_system};
 use crate::recipe::source::{Part, Source};
 
-pub(crate) use sources::{Ask, BUILTIN_GENERAL, CollectSource, Method, Rewriter, TeacherConfig, Who};
+use sources::BUILTIN_GENERAL;
+pub(crate) use sources::{Ask, CollectSource, Method, Rewriter, TeacherConfig, Who};
 
 /// Collection of conversations to learn from.
 #[derive(Clone, Debug, PartialEq, Serialize)]
