@@ -194,13 +194,11 @@ pub(crate) fn table(summary: &Summary) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     // Columns that few runs have something to show in stand only where there is something.
-    let has_general = summary.stages.iter().any(|stage| stage.general.is_some());
-    let has_examples = summary.stages.iter().any(|stage| stage.examples.is_some());
-    let has_preferences = summary.stages.iter().any(|stage| stage.reward_accuracy.is_some());
-    let shown = |cells: [String; 9]| {
-        let is_shown = [true, true, has_general, true, true, true, has_examples, has_preferences, true];
-        cells.into_iter().zip(is_shown).filter(|(_, is_shown)| *is_shown).map(|(cell, _)| cell).collect::<Vec<_>>()
-    };
+    let has = |has: fn(&StageSummary) -> bool| summary.stages.iter().any(has);
+    let (general, examples) = (has(|stage| stage.general.is_some()), has(|stage| stage.examples.is_some()));
+    let is_shown = [true, true, general, true, true, true, examples, has(|stage| stage.reward_accuracy.is_some()), true];
+    let shown =
+        |cells: [String; 9]| cells.into_iter().zip(is_shown).filter(|(_, is_shown)| *is_shown).map(|(cell, _)| cell).collect::<Vec<_>>();
     let header = [
         "stage",
         "pass@1 [95%]",
@@ -234,7 +232,7 @@ pub(crate) fn table(summary: &Summary) -> String {
             phases.collect::<Vec<_>>().join(", "),
         ]));
     }
-    for column in 1..5 + usize::from(has_general) + usize::from(has_examples) + usize::from(has_preferences) {
+    for column in 1..is_shown.iter().filter(|&&is_shown| is_shown).count() - 1 {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }

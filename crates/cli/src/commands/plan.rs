@@ -104,12 +104,6 @@ impl StagePlan {
     }
 }
 
-/// The shape of the policy that an earlier stage makes.
-fn model_of(models: &[(String, ModelConfig)], stage_id: &str) -> Result<ModelConfig> {
-    let found = models.iter().find(|(id, _)| id == stage_id);
-    found.map(|(_, model)| model.clone()).with_context(|| format!("stage '{stage_id}' makes no policy, expected one that does"))
-}
-
 fn plan(config: &RunConfig, device: &Device) -> Result<Vec<StagePlan>> {
     let mut models: Vec<(String, ModelConfig)> = Vec::new();
     let mut plans = Vec::new();

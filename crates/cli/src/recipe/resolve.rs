@@ -166,12 +166,6 @@ fn in_order(source: &Source, mut waiting: Vec<(StageConfig, Part)>) -> Result<Ve
         if let Some((key, id, why)) = stage.kind.needs().into_iter().find_map(|(key, id)| Some((key, id, needed(id)?.misfit(key)?))) {
             return Err(source.error(part, Some(key), Problem::value(key, format!("stage '{id}': {why}"))));
         }
-        let collects_none = |id: &str| waiting.iter().find(|(other, _)| other.id == id && !matches!(other.kind, StageKind::Collect(_)));
-        let mut examples = stage.kind.needs().into_iter().filter(|(key, _)| *key == "examples");
-        if let Some((other, _)) = examples.find_map(|(_, id)| collects_none(id)) {
-            let message = format!("expected a stage that collects examples, found '{}', whose kind is {}", other.id, other.kind.name());
-            return Err(source.error(part, Some("examples"), Problem::value("examples", message)));
-        }
     }
     let mut done: Vec<StageConfig> = Vec::new();
     while !waiting.is_empty() {

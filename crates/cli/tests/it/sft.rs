@@ -227,7 +227,7 @@ fn what_cannot_be_learned_from_is_named() {
     run(3, &["tuned.examples=[{data='examples.jsonl'},{data='examples.jsonl'}]"])
         .failed(1, "id 'e/0' is in 'examples.jsonl' and in 'examples.jsonl', expected each example once");
     run(4, &["tuned.examples=['cold']"]).failed(2, "unknown stage 'cold'");
-    run(4, &["tuned.examples=['base']"]).failed(2, "expected a stage that collects examples, found 'base', whose kind is load");
+    run(4, &["tuned.examples=['base']"]).failed(2, "stage 'base': expected a stage of kind collect, found one of kind load");
     run(5, &["tuned.held_out=0", "tuned.best_by='held_out_loss'"]).failed(2, "'pass@1' or 'last' where held_out is 0");
     run(6, &["tuned.best_by='pass@1'"]).failed(2, "'best_by': expected a recipe with an [evaluation]");
     run(7, &["tuned.preset='distil-7b'"]).failed(2, "unknown preset 'distil-7b'; did you mean 'distill-7b'?");

@@ -111,6 +111,11 @@ impl StageKind {
                 let compute_of = config.compute_of.iter().map(|id| ("compute_of", id.as_str()));
                 std::iter::once(("policy", config.policy.as_str())).chain(scored_by).chain(compute_of).collect()
             }
+            Self::Sft(config) => {
+                let policies = config.policies.iter().map(|id| ("policy", id.as_str()));
+                policies.chain(config.example_stages().map(|id| ("examples", id))).collect()
+            }
+            Self::Compare(config) => config.stages.iter().map(|id| ("stages", id.as_str())).collect(),
             Self::RewardModel(config) => {
                 let responses_from = config.responses_from().iter().map(|id| ("responses_from", id.as_str()));
                 std::iter::once(("policy", config.policy.as_str())).chain(responses_from).collect()
@@ -126,10 +131,12 @@ impl StageKind {
     /// Why another stage cannot use this one under the key that names it; `None` if it can.
     pub(super) fn misfit(&self, key: &str) -> Option<String> {
         let expected = match (key, self) {
-            // A loaded model may be of either kind: that is seen when it is opened.
-            (_, Self::Load(_)) | ("reward_models", Self::RewardModel(_)) | ("examples", Self::Collect(_)) => return None,
-            ("reward_models", _) => "of kind reward_model or load",
+            // What was spent, and what was evaluated, is seen when it is read.
+            ("examples", Self::Collect(_)) | ("compute_of" | "stages", _) => return None,
             ("examples", _) => "of kind collect",
+            // A loaded model may be of either kind: that is seen when it is opened.
+            (_, Self::Load(_)) | ("reward_models", Self::RewardModel(_)) => return None,
+            ("reward_models", _) => "of kind reward_model or load",
             (_, Self::RewardModel(_) | Self::Collect(_) | Self::Compare(_)) => "that makes a policy",
             _ => return None,
         };
