@@ -254,17 +254,34 @@ pub(crate) struct SourceYield {
 /// `reward_model.json`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct RewardModel {
-    /// Accuracy on held-out pairs or labels.
-    #[serde(alias = "held_out_accuracy")]
-    pub(crate) accuracy: Option<Interval>,
-    /// Calibration: predicted against observed.
-    #[serde(default)]
-    pub(crate) calibration: Vec<CalibrationBin>,
-    /// Correlation of reward and length.
-    pub(crate) length_bias: Option<Value>,
+    /// Figures on prompts that were held out.
+    pub(crate) held_out: Option<HeldOut>,
     /// Everything else that it says.
     #[serde(flatten)]
     pub(crate) more: BTreeMap<String, Value>,
+}
+
+/// Figures of a reward model on prompts that it has not seen.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct HeldOut {
+    /// Share of right preferences or labels.
+    pub(crate) accuracy: Option<Interval>,
+    /// Predicted against observed.
+    pub(crate) calibration: Option<Calibration>,
+    /// How far scores follow the length of the response.
+    pub(crate) length: Option<Value>,
+    /// Mean loss, nats.
+    pub(crate) loss: Option<f64>,
+}
+
+/// Predicted probabilities against what happened.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Calibration {
+    /// Bins that hold predictions.
+    #[serde(default)]
+    pub(crate) bins: Vec<CalibrationBin>,
+    /// Expected calibration error.
+    pub(crate) ece: Option<f64>,
 }
 
 /// One bin of a calibration curve.
