@@ -14,9 +14,11 @@ struct GoldenScript {
     argument: Option<&'static str>,
 }
 
-const GOLDEN: [GoldenScript; 5] = [
+const GOLDEN: [GoldenScript; 7] = [
     GoldenScript { name: "grpo_losses", output: Some("grpo_losses.json"), argument: None },
     GoldenScript { name: "models", output: None, argument: None },
+    GoldenScript { name: "reward_models", output: None, argument: None },
+    GoldenScript { name: "sft_losses", output: Some("sft_losses.json"), argument: None },
     GoldenScript { name: "quantisation", output: Some("quantisation.json"), argument: None },
     GoldenScript { name: "chat", output: Some("chat.json"), argument: None },
     GoldenScript { name: "smollm2", output: Some("smollm2.json"), argument: Some("RUMINATE_SMOLLM2") },

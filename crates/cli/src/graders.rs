@@ -28,7 +28,7 @@ pub(crate) struct JudgeConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
     languages: BTreeSet<Language>,
-    /// The first problem that needs a judge.
+    /// Why a judge is needed, if one is: the first reason.
     judged: Option<String>,
 }
 
@@ -41,10 +41,15 @@ impl Needs {
         for problem in problems {
             self.languages.extend(sandbox::languages(problem)?);
             if matches!(problem.gold, Gold::Judged { .. }) {
-                self.judged.get_or_insert_with(|| problem.id.to_string());
+                self.add_judge(format!("problem {} is graded by a judge", problem.id));
             }
         }
         Ok(())
+    }
+
+    /// Adds a reason to have a judge.
+    pub(crate) fn add_judge(&mut self, reason: String) {
+        self.judged.get_or_insert(reason);
     }
 }
 
@@ -64,9 +69,7 @@ impl Graders {
         let judge = match (&needs.judged, judge) {
             (None, _) => None,
             (Some(_), Some(config)) => Some((Endpoint::open(config.endpoint.clone())?, config.judge.clone())),
-            (Some(problem), None) => {
-                bail!("problem {problem} is graded by a judge: expected a [judge] table in the recipe with url and model, found none")
-            }
+            (Some(reason), None) => bail!("{reason}: expected a [judge] table in the recipe with url and model, found none"),
         };
         Ok(Self { sandbox: sandbox.start_for(&needs.languages)?, judge })
     }

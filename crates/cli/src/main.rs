@@ -1,15 +1,19 @@
 //! `ruminate`: the DeepSeek-R1 training recipe as one program.
 
 mod commands;
+mod dialogue;
 mod endpoint;
 mod graders;
 mod grading;
 mod models;
 mod parallel;
+mod preference_file;
 mod problems;
 mod prompts;
 mod recipe;
 mod report;
+mod review_file;
+mod reward_text;
 mod run_dir;
 mod sandbox;
 mod shapes;
@@ -24,6 +28,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::bench::BenchArgs;
 use crate::commands::chat::ChatArgs;
+use crate::commands::compare::CompareArgs;
 use crate::commands::completions::CompletionsArgs;
 use crate::commands::eval::EvalArgs;
 use crate::commands::grade::GradeArgs;
@@ -53,6 +58,7 @@ enum Command {
     Plan(PlanArgs),
     Report(ReportArgs),
     Eval(EvalArgs),
+    Compare(CompareArgs),
     Chat(ChatArgs),
     Grade(GradeArgs),
     Sandbox(SandboxCommand),
@@ -102,6 +108,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Plan(args) => args.run(),
         Command::Report(args) => args.run(),
         Command::Eval(args) => args.run(),
+        Command::Compare(args) => args.run(),
         Command::Chat(args) => args.run(),
         Command::Grade(args) => args.run(),
         Command::Sandbox(args) => args.run(),

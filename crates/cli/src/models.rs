@@ -1,4 +1,4 @@
-//! Finding the model that the user means, and the one that is built in.
+//! Finding the model that the user means, and those that are built in.
 
 use std::path::{Path, PathBuf};
 
@@ -7,17 +7,75 @@ use ruminate_model::Checkpoint;
 
 use crate::run_dir::{io_context, write_atomically};
 
-/// Names the tiny base model that this program carries.
-pub(crate) const BUILTIN_TINY: &str = "builtin:tiny";
+/// What names of built-in models begin with.
+const PREFIX: &str = "builtin:";
 
-/// Files of the built-in base model: a Hugging Face folder that `recipes/base.toml` made.
-const TINY_FILES: [(&str, &[u8]); 5] = [
-    ("config.json", include_bytes!("../assets/tiny/config.json")),
-    ("generation_config.json", include_bytes!("../assets/tiny/generation_config.json")),
-    ("model.safetensors", include_bytes!("../assets/tiny/model.safetensors")),
-    ("tokenizer.json", include_bytes!("../assets/tiny/tokenizer.json")),
-    ("tokenizer_config.json", include_bytes!("../assets/tiny/tokenizer_config.json")),
-];
+/// A base model that this program carries: a Hugging Face folder that `recipes/base.toml` made.
+#[derive(Debug)]
+pub(crate) struct Builtin {
+    /// What it is called in recipes and commands.
+    pub(crate) name: &'static str,
+    files: [(&'static str, &'static [u8]); 5],
+}
+
+macro_rules! builtin {
+    ($folder:literal) => {
+        Builtin {
+            name: concat!("builtin:", $folder),
+            files: [
+                ("config.json", include_bytes!(concat!("../assets/", $folder, "/config.json"))),
+                ("generation_config.json", include_bytes!(concat!("../assets/", $folder, "/generation_config.json"))),
+                ("model.safetensors", include_bytes!(concat!("../assets/", $folder, "/model.safetensors"))),
+                ("tokenizer.json", include_bytes!(concat!("../assets/", $folder, "/tokenizer.json"))),
+                ("tokenizer_config.json", include_bytes!(concat!("../assets/", $folder, "/tokenizer_config.json"))),
+            ],
+        }
+    };
+}
+
+/// All built-in models, largest first.
+const BUILTINS: [Builtin; 3] = [builtin!("tiny"), builtin!("small"), builtin!("mini")];
+
+/// The built-in model that a path names, if it names one.
+///
+/// # Errors
+/// A name that begins as those of built-in models do and is none.
+pub(crate) fn builtin(path: &str) -> Result<Option<&'static Builtin>, UnknownBuiltin> {
+    match BUILTINS.iter().find(|builtin| builtin.name == path) {
+        None if path.starts_with(PREFIX) => Err(UnknownBuiltin(path.to_owned())),
+        found => Ok(found),
+    }
+}
+
+/// Names of all built-in models.
+pub(crate) fn builtin_names() -> Vec<String> {
+    BUILTINS.iter().map(|builtin| builtin.name.to_owned()).collect()
+}
+
+/// A name of no built-in model.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no built-in model is called '{0}', expected one of {known}", known = builtin_names().join(", "))]
+pub(crate) struct UnknownBuiltin(String);
+
+impl Builtin {
+    /// Writes it as a Hugging Face folder.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(crate) fn write(&self, folder: &Path) -> Result<()> {
+        std::fs::create_dir_all(folder).with_context(io_context("create", folder))?;
+        self.files.iter().try_for_each(|(name, bytes)| write_atomically(&folder.join(name), bytes))
+    }
+
+    /// Hash of its files.
+    pub(crate) fn hash(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for (_, bytes) in self.files {
+            hasher.update(bytes);
+        }
+        hasher.finalize().to_hex()[..32].to_owned()
+    }
+}
 
 /// An opened model. The files of the built-in one live as long as this.
 #[derive(Debug)]
@@ -27,15 +85,15 @@ pub(crate) struct OpenModel {
     _files: Option<tempfile::TempDir>,
 }
 
-/// Opens a Hugging Face folder, a GGUF file, the directory of a stage, or `builtin:tiny`.
+/// Opens a Hugging Face folder, a GGUF file, the directory of a stage, or a built-in model.
 ///
 /// # Errors
 /// No such model, or one that cannot be read.
 pub(crate) fn open(model: &str) -> Result<OpenModel> {
-    if model == BUILTIN_TINY {
+    if let Some(builtin) = builtin(model)? {
         let files = tempfile::tempdir().context("cannot create a temporary folder")?;
-        let folder = files.path().join("tiny");
-        write_builtin_tiny(&folder)?;
+        let folder = files.path().join("model");
+        builtin.write(&folder)?;
         return Ok(OpenModel { checkpoint: Checkpoint::open(&folder)?, _files: Some(files) });
     }
     Ok(OpenModel { checkpoint: Checkpoint::open(&locate(Path::new(model))?)?, _files: None })
@@ -57,24 +115,6 @@ pub(crate) fn locate(path: &Path) -> Result<PathBuf> {
         bail!("{} is the directory of a stage that has no checkpoint yet", path.display());
     }
     Ok(of_stage)
-}
-
-/// Writes the built-in base model as a Hugging Face folder.
-///
-/// # Errors
-/// The file system's.
-pub(crate) fn write_builtin_tiny(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).with_context(io_context("create", folder))?;
-    TINY_FILES.iter().try_for_each(|(name, bytes)| write_atomically(&folder.join(name), bytes))
-}
-
-/// Hash of the built-in base model.
-pub(crate) fn hash_builtin_tiny() -> String {
-    let mut hasher = blake3::Hasher::new();
-    for (_, bytes) in TINY_FILES {
-        hasher.update(bytes);
-    }
-    hasher.finalize().to_hex()[..32].to_owned()
 }
 
 /// Hash of a model's files, names and contents.
@@ -119,6 +159,21 @@ mod tests {
         std::fs::write(dir.path().join("resolved.toml"), "").unwrap();
         assert!(locate(dir.path()).unwrap_err().to_string().contains("is the directory of a run"));
         assert_eq!(locate(Path::new("m.gguf")).unwrap(), Path::new("m.gguf"));
+    }
+
+    #[test]
+    fn built_in_models_have_names_and_others_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in builtin_names() {
+            let model = open(&name).unwrap();
+            assert_eq!(model.checkpoint.config.max_positions, 512, "{name}");
+            let builtin = builtin(&name).unwrap().unwrap();
+            builtin.write(folder.path()).unwrap();
+            assert_eq!(builtin.hash(), builtin.hash());
+        }
+        assert!(builtin("models/tiny").unwrap().is_none());
+        let error = open("builtin:huge").unwrap_err().to_string();
+        assert!(error.starts_with("no built-in model is called 'builtin:huge', expected one of builtin:tiny"), "{error}");
     }
 
     #[test]

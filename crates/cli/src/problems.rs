@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, bail};
 use ruminate_core::{Language, Problem, Seed};
 use ruminate_rewards::language_of;
+use ruminate_tasks::difficulty::{DifficultyMemory, DifficultySettings, Standing, cell_key};
 use ruminate_tasks::synthetic::{Split, SyntheticKind, SyntheticLanguage, generate};
 use ruminate_tasks::{ProblemForm, load_jsonl};
 
-use crate::recipe::{DataSplit, PromptSource};
+use crate::recipe::{DataSplit, EvaluationConfig, PromptSource};
 
 /// Names of the forms of problem files; `fields:QUESTION,ANSWER` names the fields of any other.
 pub(crate) const FORMS: [&str; 12] = [
@@ -28,6 +29,9 @@ pub(crate) const FORMS: [&str; 12] = [
 
 /// One in this many problems of a file is held out.
 const HELD_OUT_EVERY: u64 = 10;
+
+/// Problems of a file that are looked at for one that teaches something, in place of one that does not.
+const MAX_REDRAWS: u64 = 64;
 
 /// A form by its name.
 pub(crate) fn problem_form(name: &str) -> Option<ProblemForm> {
@@ -83,6 +87,15 @@ impl ProblemStream {
         self.position
     }
 
+    /// How many different problems there are at most; `None` where a source has no end.
+    pub(crate) fn n_problems(&self) -> Option<usize> {
+        let of_source = |source: &Source| match source {
+            Source::File { problems, .. } => Some(problems.len()),
+            Source::Synthetic { .. } => None,
+        };
+        self.sources.iter().map(of_source).sum()
+    }
+
     /// All problems that come from files.
     pub(crate) fn file_problems(&self) -> impl Iterator<Item = &Problem> {
         self.sources.iter().flat_map(|source| match source {
@@ -96,10 +109,47 @@ impl ProblemStream {
     /// # Errors
     /// None in practice: difficulties are checked when the recipe is resolved.
     pub(crate) fn draw(&mut self) -> Result<Problem> {
+        Ok(self.draw_by(None)?.problem)
+    }
+
+    /// The next problem, with the key that it is remembered by. Where the one whose turn it is teaches nothing, another one of the same
+    /// source mostly takes its place: the shares of the sources stay, and the draw is a function of seed, position and memory.
+    ///
+    /// # Errors
+    /// As [`ProblemStream::draw`].
+    pub(crate) fn draw_by(&mut self, difficulty: Option<Difficulty<'_>>) -> Result<Drawn> {
         let (source_idx, n_before) = self.turns.take();
         self.position += 1;
-        self.sources[source_idx].draw(n_before, self.seed.with_index(source_idx as u64))
+        self.sources[source_idx].draw(n_before, self.seed.with_index(source_idx as u64), difficulty)
     }
+}
+
+/// What is known about the difficulty of problems, and what it means.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Difficulty<'a> {
+    /// When a problem is rare.
+    pub(crate) settings: &'a DifficultySettings,
+    /// How problems went so far.
+    pub(crate) memory: &'a DifficultyMemory,
+}
+
+impl Difficulty<'_> {
+    fn passes_over(self, key: &str, seed: Seed) -> bool {
+        self.memory.passes_over(self.settings, key, seed)
+    }
+
+    fn is_open(self, key: &str) -> bool {
+        self.memory.standing(self.settings, key) == Standing::Open
+    }
+}
+
+/// A problem that was drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Drawn {
+    /// The problem.
+    pub(crate) problem: Problem,
+    /// What it is remembered by: its id, or its cell if it will never come again.
+    pub(crate) key: String,
 }
 
 /// `n_problems` different problems for evaluation, shared out between the sources by weight. They are the same in every run, whatever
@@ -120,7 +170,7 @@ pub(crate) fn evaluation_set(prompts: &[PromptSource], n_problems: usize) -> Res
         let problem = match &mut sources[source_idx] {
             Source::File { problems, .. } if n_before >= problems.len() as u64 => None,
             Source::File { problems, .. } => Some(problems[n_before as usize].clone()),
-            synthetic @ Source::Synthetic { .. } => Some(synthetic.draw(n_before, seed)?),
+            synthetic @ Source::Synthetic { .. } => Some(synthetic.draw(n_before, seed, None)?.problem),
         };
         match problem.filter(|problem| seen.insert((problem.question.clone(), problem.language))) {
             Some(problem) => problems.push(problem),
@@ -128,6 +178,20 @@ pub(crate) fn evaluation_set(prompts: &[PromptSource], n_problems: usize) -> Res
         }
         if n_repeats > 20 * n_problems + 1000 {
             bail!("evaluation: expected {n_problems} different problems, found {}; lower n_problems", problems.len());
+        }
+    }
+    Ok(problems)
+}
+
+/// Every problem that must not be learned from: those of the evaluation, and all others of the split that its files are evaluated on.
+///
+/// # Errors
+/// As [`evaluation_set`].
+pub(crate) fn evaluation_problems(evaluation: &EvaluationConfig) -> Result<Vec<Problem>> {
+    let mut problems = evaluation_set(&evaluation.prompts, evaluation.n_problems)?;
+    for prompts in &evaluation.prompts {
+        if let Source::File { problems: of_file, .. } = Source::open(prompts, Split::HeldOut)? {
+            problems.extend(of_file);
         }
     }
     Ok(problems)
@@ -184,15 +248,26 @@ impl Source {
         }
     }
 
-    /// Problem number `n_before` of this source.
-    fn draw(&mut self, n_before: u64, seed: Seed) -> Result<Problem> {
+    /// Problem number `n_before` of this source, or another one in its place where that one is passed over.
+    fn draw(&mut self, n_before: u64, seed: Seed, difficulty: Option<Difficulty<'_>>) -> Result<Drawn> {
+        let draw_seed = seed.with("difficulty").with_index(n_before);
         match self {
             Self::Synthetic { kind, difficulties, languages, split } => {
                 // All pairs of difficulty and language in turn: batches are as even as they can be.
                 let n_difficulties = difficulties.len() as u64;
-                let difficulty = difficulties[(n_before % n_difficulties) as usize];
-                let language = languages[(n_before / n_difficulties % languages.len() as u64) as usize];
-                Ok(generate(*kind, difficulty, language, *split, n_before, seed)?)
+                let mut cell = (
+                    difficulties[(n_before % n_difficulties) as usize],
+                    languages[(n_before / n_difficulties % languages.len() as u64) as usize],
+                );
+                let key = |(difficulty, language): (u32, SyntheticLanguage)| cell_key(kind.as_str(), difficulty, language.into());
+                if let Some(known) = difficulty.filter(|known| known.passes_over(&key(cell), draw_seed)) {
+                    let all = difficulties.iter().flat_map(|&difficulty| languages.iter().map(move |&language| (difficulty, language)));
+                    let open: Vec<_> = all.filter(|&cell| known.is_open(&key(cell))).collect();
+                    // Where every cell teaches nothing, the turn is as good as any.
+                    cell = open.get((draw_seed.uniform() * open.len() as f64) as usize).copied().unwrap_or(cell);
+                }
+                let problem = generate(*kind, cell.0, cell.1, *split, n_before, seed)?;
+                Ok(Drawn { problem, key: key(cell) })
             }
             Self::File { problems, epoch, order } => {
                 let n = problems.len() as u64;
@@ -202,7 +277,12 @@ impl Source {
                     *order = (0..problems.len()).collect();
                     order.sort_by_key(key);
                 }
-                Ok(problems[order[(n_before % n) as usize]].clone())
+                let mut drawn = &problems[order[(n_before % n) as usize]];
+                if let Some(known) = difficulty.filter(|known| known.passes_over(&drawn.id.0, draw_seed)) {
+                    let mut others = (0..MAX_REDRAWS).map(|i| &problems[(draw_seed.with_index(i).uniform() * n as f64) as usize]);
+                    drawn = others.find(|other| known.is_open(&other.id.0)).unwrap_or(drawn);
+                }
+                Ok(Drawn { problem: drawn.clone(), key: drawn.id.0.clone() })
             }
         }
     }
@@ -288,6 +368,73 @@ mod tests {
             let n = problems.iter().filter(|p| p.difficulty == Some(difficulty) && p.language == language.into()).count();
             assert!((9..=11).contains(&n), "{difficulty} {language:?}: {n}");
         }
+    }
+
+    /// A memory after three rounds in which these keys had these shares of right completions.
+    fn remembered(shares: &[(&str, f64)]) -> DifficultyMemory {
+        let mut memory = DifficultyMemory::default();
+        for _ in 0..3 {
+            memory.observe(&DifficultySettings::default(), shares.iter().map(|&(key, share)| (key.to_owned(), share)));
+        }
+        memory
+    }
+
+    #[test]
+    fn cells_that_teach_nothing_are_rare_and_proportions_hold() {
+        let prompts = [synthetic(SyntheticKind::Arithmetic, 3.0), synthetic(SyntheticKind::Logic, 1.0)];
+        let memory = remembered(&[("arithmetic/1/en", 1.0), ("arithmetic/1/zh", 0.0), ("logic/1/en", 1.0), ("arithmetic/2/en", 0.5)]);
+        let settings = DifficultySettings::default();
+        let known = Some(Difficulty { settings: &settings, memory: &memory });
+        let mut stream = ProblemStream::open(&prompts, Seed::new(5), 0).unwrap();
+        let drawn: Vec<Drawn> = (0..4000).map(|_| stream.draw_by(known).unwrap()).collect();
+        let count = |start: &str| drawn.iter().filter(|drawn| drawn.key.starts_with(start)).count();
+        assert_eq!((count("arithmetic"), count("logic")), (3000, 1000), "shares of the sources are exact");
+        // A cell has a quarter of its source; a rare one a tenth of that, the rest goes to the open cells.
+        for (key, expected) in
+            [("arithmetic/1/en", 75), ("arithmetic/1/zh", 75), ("logic/1/en", 25), ("arithmetic/2/en", 1425), ("logic/2/zh", 325)]
+        {
+            assert!(count(key).abs_diff(expected) < 60 + expected / 10, "{key}: {}", count(key));
+        }
+        assert!(
+            drawn.iter().all(|drawn| drawn.problem.id.0.starts_with(&drawn.key[..drawn.key.len() - 2])),
+            "the key is that of the problem"
+        );
+        let ids: BTreeSet<&str> = drawn.iter().map(|drawn| drawn.problem.id.0.as_str()).collect();
+        assert_eq!(ids.len(), drawn.len(), "no number comes twice");
+        // From the middle, with the same memory, the same.
+        let mut later = ProblemStream::open(&prompts, Seed::new(5), 1234).unwrap();
+        assert_eq!(later.draw_by(known).unwrap(), drawn[1234]);
+        // A memory of nothing changes nothing, and neither does one in which all is solved.
+        let all = remembered(
+            &["arithmetic", "logic"]
+                .map(|kind| [1, 2].map(|d| ["en", "zh"].map(|l| format!("{kind}/{d}/{l}"))))
+                .as_flattened()
+                .as_flattened()
+                .iter()
+                .map(|key| (key.as_str(), 1.0))
+                .collect::<Vec<_>>(),
+        );
+        for memory in [DifficultyMemory::default(), all] {
+            let known = Some(Difficulty { settings: &settings, memory: &memory });
+            let (mut with, mut without) =
+                (ProblemStream::open(&prompts, Seed::new(5), 0).unwrap(), ProblemStream::open(&prompts, Seed::new(5), 0).unwrap());
+            assert!((0..40).all(|_| with.draw_by(known).unwrap().problem == without.draw().unwrap()));
+        }
+    }
+
+    #[test]
+    fn problems_of_a_file_that_teach_nothing_are_rare() {
+        let dir = tempfile::tempdir().unwrap();
+        let prompts = [file(&write_gsm8k(dir.path(), 20), DataSplit::All)];
+        let mut stream = ProblemStream::open(&prompts, Seed::new(1), 0).unwrap();
+        let ids: BTreeSet<String> = (0..20).map(|_| stream.draw().unwrap().id.0).collect();
+        let rare: Vec<&str> = ids.iter().take(10).map(String::as_str).collect();
+        let memory = remembered(&rare.iter().enumerate().map(|(i, &id)| (id, if i % 2 == 0 { 1.0 } else { 0.0 })).collect::<Vec<_>>());
+        let settings = DifficultySettings::default();
+        let known = Some(Difficulty { settings: &settings, memory: &memory });
+        let n_rare = (0..2000).filter(|_| rare.contains(&stream.draw_by(known).unwrap().key.as_str())).count();
+        // Half of the turns are theirs, and a tenth of those is kept: 100, with a standard deviation of 10.
+        assert!(n_rare.abs_diff(100) < 50, "{n_rare}");
     }
 
     #[test]

@@ -38,6 +38,13 @@ pub(crate) struct Prompt {
     pub(crate) opens_think: bool,
 }
 
+impl Prompt {
+    fn of(text: String) -> Self {
+        let opens_think = text.trim_end().ends_with("<think>");
+        Self { text, opens_think }
+    }
+}
+
 impl<'a> Prompter<'a> {
     /// A maker of prompts; `chat` is the chat template of the policy's checkpoint.
     ///
@@ -50,6 +57,24 @@ impl<'a> Prompter<'a> {
         Ok(Self { template, system, chat })
     }
 
+    /// The prompt of a problem behind a worked example, which is a question with its response.
+    ///
+    /// # Errors
+    /// A chat template that refuses the messages.
+    pub(crate) fn prompt_behind(&self, (question, response): (&str, &str), problem: &Problem) -> Result<Prompt> {
+        let text = match (self.template, self.chat) {
+            (Template::Tiny, _) => format!("{}{response}\n{}", tiny_prompt(question), tiny_prompt(&problem.question)),
+            // A base model goes on with a conversation that it sees; the paper's template would ask for another form than the example's.
+            (Template::R1Zero, _) => format!("User: {question}\nAssistant: {response}\n\nUser: {}\nAssistant:", problem.question),
+            (Template::Chat, Some(chat)) => {
+                let example = [(Role::User, question), (Role::Assistant, response)];
+                self.chat_prompt(&example, &problem.question, chat).with_context(|| format!("prompt of problem {}", problem.id))?
+            }
+            (Template::Chat, None) => unreachable!("checked when the prompter was made"),
+        };
+        Ok(Prompt::of(text))
+    }
+
     /// The prompt of a problem.
     ///
     /// # Errors
@@ -59,20 +84,17 @@ impl<'a> Prompter<'a> {
             (Template::Tiny, _) => tiny_prompt(&problem.question),
             (Template::R1Zero, _) => r1_zero_prompt(problem.question.trim_end_matches('.')),
             (Template::Chat, Some(chat)) => {
-                self.chat_prompt(&problem.question, chat).with_context(|| format!("prompt of problem {}", problem.id))?
+                self.chat_prompt(&[], &problem.question, chat).with_context(|| format!("prompt of problem {}", problem.id))?
             }
             (Template::Chat, None) => unreachable!("checked when the prompter was made"),
         };
-        let opens_think = text.trim_end().ends_with("<think>");
-        Ok(Prompt { text, opens_think })
+        Ok(Prompt::of(text))
     }
 
-    fn chat_prompt(&self, question: &str, chat: &ChatTemplate) -> Result<String> {
-        let mut messages = Vec::new();
-        if let Some(system) = self.system {
-            messages.push(Message { role: Role::System, content: system.to_owned() });
-        }
-        messages.push(Message { role: Role::User, content: question.to_owned() });
+    fn chat_prompt(&self, before: &[(Role, &str)], question: &str, chat: &ChatTemplate) -> Result<String> {
+        let system = self.system.map(|system| (Role::System, system));
+        let turns = system.into_iter().chain(before.iter().copied()).chain([(Role::User, question)]);
+        let messages: Vec<Message> = turns.map(|(role, content)| Message { role, content: content.to_owned() }).collect();
         Ok(chat.render(&messages, true)?)
     }
 }
@@ -102,6 +124,16 @@ mod tests {
         assert!(zero.text.starts_with("A conversation between User and Assistant. The user asks"), "{}", zero.text);
         assert!(zero.text.ends_with("answer here </answer>. User: Add 1 and 1. Assistant:"), "{}", zero.text);
         assert!(!zero.opens_think);
+    }
+
+    #[test]
+    fn a_worked_example_stands_before_the_question() {
+        let example = ("2+2?", "<think>so 4</think>4");
+        let prompt = |template, chat| Prompter::new(template, None, chat).unwrap().prompt_behind(example, &problem("1+1?")).unwrap().text;
+        assert_eq!(prompt(Template::Tiny, None), "User: 2+2?\nAssistant:<think>so 4</think>4\nUser: 1+1?\nAssistant:");
+        assert_eq!(prompt(Template::R1Zero, None), "User: 2+2?\nAssistant: <think>so 4</think>4\n\nUser: 1+1?\nAssistant:");
+        let chat = ChatTemplate::new("{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}[assistant]", None, None).unwrap();
+        assert_eq!(prompt(Template::Chat, Some(&chat)), "[user]2+2?[assistant]<think>so 4</think>4[user]1+1?[assistant]");
     }
 
     #[test]

@@ -24,7 +24,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-pub(crate) use files::{io_context, read_json, replace_file, write_atomically, write_json, write_jsonl};
+pub(crate) use files::{io_context, read_json, read_jsonl, replace_file, write_atomically, write_json, write_jsonl};
 pub(crate) use stage_dir::{MetricsFile, StageDir, StageManifest, StageState};
 
 use crate::recipe::RunConfig;
@@ -97,7 +97,17 @@ impl RunDir {
 
     /// The directory of a stage, which may not exist yet.
     pub(crate) fn stage(&self, id: &str) -> StageDir {
-        StageDir::new(self.path.join(id))
+        Self::stage_of(&self.path, id)
+    }
+
+    /// The directory of a stage in the directory of a run that is only read.
+    pub(crate) fn stage_of(run: &Path, id: &str) -> StageDir {
+        StageDir::new(run.join(id))
+    }
+
+    /// Whether a run lives in this directory.
+    pub(crate) fn is_run(path: &Path) -> bool {
+        path.join(RESOLVED).is_file()
     }
 
     fn check_recipe(&self, config: &RunConfig) -> Result<()> {

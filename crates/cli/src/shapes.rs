@@ -27,7 +27,36 @@ struct Shape {
     rms_norm_eps: f32,
 }
 
-const SHAPES: [Shape; 5] = [
+const SHAPES: [Shape; 7] = [
+    Shape {
+        name: "mini",
+        architecture: Architecture::Llama,
+        hidden: 48,
+        n_layers: 3,
+        n_heads: 3,
+        n_kv_heads: 3,
+        head_dim: 16,
+        ffn: 128,
+        // Pretraining replaces this by the size of its tokenizer, here and below.
+        vocab: 387,
+        max_positions: 512,
+        rope_theta: 10_000.0,
+        rms_norm_eps: 1e-5,
+    },
+    Shape {
+        name: "small",
+        architecture: Architecture::Llama,
+        hidden: 80,
+        n_layers: 4,
+        n_heads: 5,
+        n_kv_heads: 5,
+        head_dim: 16,
+        ffn: 208,
+        vocab: 387,
+        max_positions: 512,
+        rope_theta: 10_000.0,
+        rms_norm_eps: 1e-5,
+    },
     Shape {
         name: "tiny",
         architecture: Architecture::Llama,
@@ -37,8 +66,7 @@ const SHAPES: [Shape; 5] = [
         n_kv_heads: 4,
         head_dim: 32,
         ffn: 384,
-        // Pretraining replaces this by the size of its tokenizer.
-        vocab: 96,
+        vocab: 387,
         max_positions: 512,
         rope_theta: 10_000.0,
         rms_norm_eps: 1e-5,
@@ -137,7 +165,10 @@ mod tests {
             config.validate().unwrap();
             config.n_parameters()
         };
-        assert_eq!(names().map(n_parameters).collect::<Vec<_>>(), [865_408, 134_515_008, 361_821_120, 494_032_768, 1_543_714_304]);
+        assert_eq!(
+            names().map(n_parameters).collect::<Vec<_>>(),
+            [101_856, 333_760, 902_656, 134_515_008, 361_821_120, 494_032_768, 1_543_714_304]
+        );
         assert!(shape("tinny").is_none());
     }
 }

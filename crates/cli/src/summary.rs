@@ -11,7 +11,9 @@ use serde_json::{Map, Value};
 
 use crate::recipe::{RunConfig, StageConfig, StageKind};
 use crate::run_dir::{MetricsFile, RunDir, read_json};
+use crate::stages::collect::read_yield;
 use crate::stages::evaluate::{Evaluation, percent};
+use crate::stages::reward_model::RewardReport;
 
 /// Metrics of a phase's time start with this: `seconds/rollout`.
 const SECONDS: &str = "seconds/";
@@ -28,7 +30,7 @@ pub(crate) struct Summary {
     pub(crate) seed: u64,
     /// Time of all stages, over all sittings.
     pub(crate) seconds: f64,
-    /// Largest memory of this process so far, bytes; `None` where the system does not tell.
+    /// Largest memory of the process, bytes; `None` where the system does not tell.
     pub(crate) peak_bytes: Option<u64>,
     /// The stages in the order in which they ran.
     pub(crate) stages: Vec<StageSummary>,
@@ -39,7 +41,7 @@ pub(crate) struct Summary {
 pub(crate) struct StageSummary {
     /// Name of the stage.
     pub(crate) id: String,
-    /// `load`, `pretrain`, `grpo`.
+    /// Name of its kind, such as `grpo`.
     pub(crate) kind: String,
     /// Time, its evaluation included.
     pub(crate) seconds: f64,
@@ -47,8 +49,17 @@ pub(crate) struct StageSummary {
     pub(crate) steps: Option<u64>,
     /// The policy it made, absolute or relative to the run directory.
     pub(crate) policy: Option<String>,
-    /// On the evaluation's problems.
+    /// Floating-point operations of training and of sampling for it.
+    #[serde(default)]
+    pub(crate) flops: f64,
+    /// Largest memory of the process while the stage ran, bytes.
+    #[serde(default)]
+    pub(crate) peak_bytes: Option<u64>,
+    /// On the evaluation's problems, those of general kinds excepted.
     pub(crate) pass_at_1: Option<Interval>,
+    /// On the evaluation's problems of general kinds.
+    #[serde(default)]
+    pub(crate) general: Option<Interval>,
     /// The same by kind of problem.
     pub(crate) pass_at_1_by_kind: Option<BTreeMap<String, Interval>>,
     /// While training, tokens.
@@ -61,10 +72,23 @@ pub(crate) struct StageSummary {
     pub(crate) language_share: Option<f64>,
     /// Share of completions cut off by the token budget, in the evaluation.
     pub(crate) truncated_share: Option<f64>,
+    /// Examples that a collecting stage kept, and responses that it chose from.
+    pub(crate) examples: Option<Examples>,
     /// Mean reward of training completions.
     pub(crate) reward: Option<FirstLast>,
+    /// Share of held-out preferences or labels that a reward model gets right.
+    pub(crate) reward_accuracy: Option<Interval>,
     /// Time by phase: `rollout`, `reward`, `train`, `evaluate`.
     pub(crate) phase_seconds: BTreeMap<String, f64>,
+}
+
+/// What a collecting stage kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Examples {
+    /// Examples to learn from.
+    pub(crate) kept: usize,
+    /// Responses before the filters.
+    pub(crate) sampled: usize,
 }
 
 /// Means over the first and the last tenth of the steps, at most ten.
@@ -86,7 +110,7 @@ pub(crate) fn summarise(config: &RunConfig, run_dir: &RunDir) -> Result<Summary>
         recipe: config.name.clone(),
         seed: config.seed,
         seconds: stages.iter().map(|stage| stage.seconds).sum(),
-        peak_bytes: peak_bytes(),
+        peak_bytes: stages.iter().map(|stage| stage.peak_bytes).max().flatten().max(peak_bytes()),
         stages,
     })
 }
@@ -107,12 +131,15 @@ fn summarise_stage(stage: &StageConfig, run_dir: &RunDir) -> Result<StageSummary
         // The record does not know of sittings that were killed, the phases do.
         seconds: manifest.seconds.max(phase_seconds.values().sum()),
         steps: match &stage.kind {
-            StageKind::Load(_) => None,
-            StageKind::Pretrain(_) => Some(metrics.len() as u64),
+            StageKind::Load(_) | StageKind::Collect(_) | StageKind::Compare(_) => None,
+            StageKind::Pretrain(_) | StageKind::Sft(_) | StageKind::RewardModel(_) => Some(metrics.len() as u64),
             // A line is a round, which can make several steps.
             StageKind::Grpo(_) => Some(metrics.iter().filter_map(|line| line.get("rl/optimizer_steps")?.as_f64()).sum::<f64>() as u64),
         },
         policy: manifest.policy,
+        flops: manifest.flops,
+        peak_bytes: manifest.peak_bytes,
+        general: evaluation.as_ref().and_then(|evaluation| evaluation.general),
         pass_at_1: evaluation.as_ref().map(|evaluation| evaluation.pass_at_1),
         pass_at_1_by_kind: evaluation.as_ref().map(|evaluation| evaluation.pass_at_1_by_kind.clone()),
         response_length: first_last(&metrics, "rl/response_length_mean"),
@@ -120,7 +147,9 @@ fn summarise_stage(stage: &StageConfig, run_dir: &RunDir) -> Result<StageSummary
         format_share: evaluation.as_ref().map(|evaluation| evaluation.format_share).or_else(|| last("rl/format_share")),
         language_share: evaluation.as_ref().map_or_else(|| last("rl/language_share"), |evaluation| evaluation.language_share),
         truncated_share: evaluation.as_ref().map(|evaluation| evaluation.truncated_share),
+        examples: read_yield(&dir)?.map(|yields| Examples { kept: yields.n_kept(), sampled: yields.n_sampled() }),
         reward: first_last(&metrics, "rl/reward_mean"),
+        reward_accuracy: read_json::<RewardReport>(&dir.reward_report())?.and_then(|report| Some(report.held_out?.accuracy)),
         phase_seconds,
     })
 }
@@ -153,11 +182,37 @@ pub(crate) fn peak_bytes() -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
+/// Lets the largest memory start anew from what is in use now. Where the kernel does not allow it, peaks are those since the start of
+/// the process: too large rather than too small.
+pub(crate) fn reset_peak_bytes() {
+    // 5 is the kernel's code for the peak resident set (proc_pid_clear_refs(5)).
+    drop(std::fs::write("/proc/self/clear_refs", "5"));
+}
+
 /// The closing table.
 pub(crate) fn table(summary: &Summary) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["stage", "pass@1 [95%]", "tokens, first -> last", "well formed", "language", "seconds by phase"]);
+    // Columns that few runs have something to show in stand only where there is something.
+    let has_general = summary.stages.iter().any(|stage| stage.general.is_some());
+    let has_examples = summary.stages.iter().any(|stage| stage.examples.is_some());
+    let has_preferences = summary.stages.iter().any(|stage| stage.reward_accuracy.is_some());
+    let shown = |cells: [String; 9]| {
+        let is_shown = [true, true, has_general, true, true, true, has_examples, has_preferences, true];
+        cells.into_iter().zip(is_shown).filter(|(_, is_shown)| *is_shown).map(|(cell, _)| cell).collect::<Vec<_>>()
+    };
+    let header = [
+        "stage",
+        "pass@1 [95%]",
+        "general [95%]",
+        "tokens, first -> last",
+        "well formed",
+        "language",
+        "examples",
+        "preferences [95%]",
+        "seconds by phase",
+    ];
+    table.set_header(shown(header.map(str::to_owned)));
     for stage in &summary.stages {
         let length = match (stage.response_length, stage.evaluation_length) {
             (Some(length), _) => format!("{:.1} -> {:.1}", length.first, length.last),
@@ -166,16 +221,20 @@ pub(crate) fn table(summary: &Summary) -> String {
         };
         let share = |share: Option<f64>| share.map_or_else(String::new, |share| format!("{:.1}%", 100.0 * share));
         let phases = stage.phase_seconds.iter().map(|(phase, seconds)| format!("{phase} {seconds:.1}"));
-        table.add_row([
+        let interval = |interval: Option<&Interval>| interval.map_or_else(String::new, percent);
+        table.add_row(shown([
             stage.id.clone(),
-            stage.pass_at_1.as_ref().map_or_else(String::new, percent),
+            interval(stage.pass_at_1.as_ref()),
+            interval(stage.general.as_ref()),
             length,
             share(stage.format_share),
             share(stage.language_share),
+            stage.examples.map_or_else(String::new, |examples| format!("{} of {}", examples.kept, examples.sampled)),
+            stage.reward_accuracy.as_ref().map_or_else(String::new, percent),
             phases.collect::<Vec<_>>().join(", "),
-        ]);
+        ]));
     }
-    for column in 1..5 {
+    for column in 1..5 + usize::from(has_general) + usize::from(has_examples) + usize::from(has_preferences) {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -221,6 +280,9 @@ mod tests {
             seconds: 2.0,
             steps: None,
             policy: None,
+            flops: 0.0,
+            peak_bytes: None,
+            general: None,
             pass_at_1: Some(Interval { mean: 0.25, lo: 0.2, hi: 0.3, n_problems: 9, k: 4 }),
             pass_at_1_by_kind: None,
             response_length: None,
@@ -228,13 +290,20 @@ mod tests {
             format_share: Some(0.5),
             language_share: None,
             truncated_share: None,
+            examples: None,
             reward: None,
+            reward_accuracy: None,
             phase_seconds: BTreeMap::from([("evaluate".into(), 1.25)]),
         };
         let summary = Summary { recipe: "t".into(), seed: 1, seconds: 4.0, peak_bytes: Some(3 << 20), stages: vec![stage("base")] };
         let text = table(&summary);
         assert!(text.contains("25.0% [20.0, 30.0]") && text.contains("11.0") && text.contains("50.0%"), "{text}");
         assert!(text.contains("evaluate 1.2") && text.ends_with("4 seconds, 3.0 MiB at most"), "{text}");
+        assert!(!text.contains("general"), "{text}");
+        let mut with_general = summary.clone();
+        with_general.stages[0].general = Some(Interval { mean: 0.75, lo: 0.5, hi: 0.9, n_problems: 4, k: 4 });
+        let text = table(&with_general);
+        assert!(text.contains("general [95%]") && text.contains("75.0% [50.0, 90.0]"), "{text}");
         let json = serde_json::to_value(&summary).unwrap();
         assert_eq!(json["stages"][0]["steps"], Value::Null);
         assert_eq!(json["stages"][0]["pass_at_1"]["n_problems"], 9);

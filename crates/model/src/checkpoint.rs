@@ -21,12 +21,14 @@ use self::elements::ElementType;
 #[cfg(test)]
 pub(crate) use self::gguf::Header as GgufHeader;
 pub(crate) use self::gguf::Metadata as GgufMetadata;
+pub(crate) use self::save::save_reward_checkpoint;
 pub use self::save::{SaveDtype, TensorSource, save_checkpoint};
 #[cfg(test)]
 pub(crate) use self::tests::GgufBuilder;
-use crate::config::Object;
+use crate::config::{Object, reward_head};
+use crate::reward::score_spec;
 use crate::tokenizer::{from_gguf, special_token};
-use crate::{ChatTemplate, ModelConfig, ModelError, TensorSpec, Tokenizer};
+use crate::{ChatTemplate, ModelConfig, ModelError, RewardHead, TensorSpec, Tokenizer};
 
 /// An opened model: everything but the weights is in memory, the weights are mapped and decoded by
 /// [`Checkpoint::read_tensor`].
@@ -37,6 +39,8 @@ pub struct Checkpoint {
     pub tokenizer: Tokenizer,
     /// The chat template, if the model has one.
     pub chat_template: Option<ChatTemplate>,
+    /// The score head, if it is a reward model: [`crate::RewardModel`].
+    pub reward_head: Option<RewardHead>,
     path: PathBuf,
     weights: Weights,
 }
@@ -66,8 +70,9 @@ impl Checkpoint {
         let kind = std::fs::metadata(path).map_err(ModelError::io("open", path))?;
         let checkpoint = if kind.is_dir() { open_folder(path)? } else { open_gguf(path)? };
         checkpoint.tokenizer.check_vocab(checkpoint.config.vocab).map_err(|error| error.at(path))?;
-        for spec in checkpoint.config.tensors() {
-            checkpoint.stored(&spec)?;
+        let score = checkpoint.reward_head.is_some().then(|| score_spec(&checkpoint.config));
+        for spec in checkpoint.config.tensors().iter().chain(&score) {
+            checkpoint.stored(spec)?;
         }
         Ok(checkpoint)
     }
@@ -157,12 +162,15 @@ fn open_gguf(path: &Path) -> Result<Checkpoint, ModelError> {
         Ok((header, config, tokenizer, template))
     };
     let (header, config, tokenizer, chat_template) = read().map_err(|error: ModelError| error.at(path))?;
-    Ok(Checkpoint { config, tokenizer, chat_template, path: path.to_owned(), weights: Weights::Gguf { file, header } })
+    let weights = Weights::Gguf { file, header };
+    Ok(Checkpoint { config, tokenizer, chat_template, reward_head: None, path: path.to_owned(), weights })
 }
 
 fn open_folder(folder: &Path) -> Result<Checkpoint, ModelError> {
     let config_path = folder.join("config.json");
-    let mut config = ModelConfig::from_hf_json(&read_json(&config_path)?).map_err(|error| error.at(&config_path))?;
+    let config_json = read_json(&config_path)?;
+    let mut config = ModelConfig::from_hf_json(&config_json).map_err(|error| error.at(&config_path))?;
+    let reward_head = reward_head(&config_json).map_err(|error| error.at(&config_path))?;
     let tokenizer_path = folder.join("tokenizer.json");
     let tokenizer_json = std::fs::read(&tokenizer_path).map_err(ModelError::io("read", &tokenizer_path))?;
     let mut tokenizer = Tokenizer::from_bytes(&tokenizer_json).map_err(|error| error.at(&tokenizer_path))?;
@@ -189,7 +197,7 @@ fn open_folder(folder: &Path) -> Result<Checkpoint, ModelError> {
 
     let chat_template = folder_template(folder, settings.as_ref(), &tokenizer)?;
     let weights = open_safetensors(folder)?;
-    Ok(Checkpoint { config, tokenizer, chat_template, path: folder.to_owned(), weights })
+    Ok(Checkpoint { config, tokenizer, chat_template, reward_head, path: folder.to_owned(), weights })
 }
 
 /// `chat_template.jinja`, or `chat_template` of the tokenizer's settings: a text, or a list of named ones with a `default`.

@@ -4,7 +4,7 @@ mod hf;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::hf::{Object, eos_to_json};
+pub(crate) use self::hf::{Object, eos_to_json, reward_head, write_reward_head};
 use crate::ModelError;
 
 /// Family of models, which fixes the parts that the sizes do not.

@@ -10,7 +10,7 @@ use ruminate_core::Seed;
 use crate::block::Context;
 use crate::checkpoint::{Checkpoint, SaveDtype, save_checkpoint};
 use crate::parameters::Weights;
-use crate::{ChatTemplate, ModelConfig, ModelError, Tokenizer, rope};
+use crate::{ChatTemplate, ModelConfig, ModelError, TensorSpec, Tokenizer, rope};
 
 /// Positions that the rotation table holds at most: the longest context of R1's recipe.
 const MAX_TABLE: usize = 32_768;
@@ -20,38 +20,53 @@ const MAX_TABLE: usize = 32_768;
 pub struct Policy {
     device: Device,
     config: ModelConfig,
-    /// All weights, `[1, n]`.
+    /// All weights, `[1, n]`; those of a reward model end with its score head, `[1, D]`.
     weights: Buffer,
+    /// Weights of the tensors of `config`.
+    n_of_config: usize,
     /// Cosines and sines, `[context, S]`.
     rope: Buffer,
 }
 
 impl Policy {
-    fn zeros(device: &Device, config: ModelConfig) -> Result<Self, ModelError> {
+    /// All weights 0, with room for `n_more` behind the tensors of the configuration.
+    pub(crate) fn zeros(device: &Device, config: ModelConfig, n_more: usize) -> Result<Self, ModelError> {
         config.validate()?;
         let context = context(&config);
         let mut rope = device.zeros_f32(context, config.head_dim)?;
         rope.copy_from_host(&rope::table(&config, context));
-        let weights = device.zeros(1, config.n_parameters())?;
-        Ok(Self { device: device.clone(), config, weights, rope })
+        let n_of_config = config.n_parameters();
+        let weights = device.zeros(1, n_of_config + n_more)?;
+        Ok(Self { device: device.clone(), config, weights, n_of_config, rope })
     }
 
     /// Reads the weights of a checkpoint.
     ///
     /// # Errors
-    /// A tensor that is missing, has another shape or cannot be read, by name; out of memory.
+    /// A tensor that is missing, has another shape or cannot be read, by name; a reward model; out of memory.
     pub fn load(device: &Device, checkpoint: &Checkpoint) -> Result<Self, ModelError> {
-        let mut policy = Self::zeros(device, checkpoint.config.clone())?;
-        let mut rest = Some(policy.weights.view_mut());
+        if checkpoint.reward_head.is_some() {
+            let error = ModelError::unsupported("architectures", "a model that writes (ForCausalLM)", "a reward model");
+            return Err(error.at(checkpoint.path()));
+        }
+        let mut policy = Self::zeros(device, checkpoint.config.clone(), 0)?;
+        let specs = policy.config.tensors();
+        policy.read(checkpoint, &specs)?;
+        Ok(policy)
+    }
+
+    /// Reads tensors of a checkpoint, in the order in which they lie in memory, from the first weight on.
+    pub(crate) fn read(&mut self, checkpoint: &Checkpoint, specs: &[TensorSpec]) -> Result<(), ModelError> {
+        let mut rest = Some(self.weights.view_mut());
         let mut host = Vec::new();
-        for spec in policy.config.tensors() {
+        for spec in specs {
             host.resize(spec.n_elements(), 0.0);
-            checkpoint.read_tensor(&spec, &mut host)?;
+            checkpoint.read_tensor(spec, &mut host)?;
             let (mut part, tail) = rest.take().expect("put back below").split_at(host.len());
             part.copy_from_host(&host);
             rest = Some(tail);
         }
-        Ok(policy)
+        Ok(())
     }
 
     /// Fresh weights: normal with deviation 0.02, the projections into the residual stream divided by √(2 layers) (GPT-2's
@@ -60,7 +75,7 @@ impl Policy {
     /// # Errors
     /// A configuration that does not fit together; out of memory.
     pub fn random(device: &Device, config: ModelConfig, seed: Seed) -> Result<Self, ModelError> {
-        let mut policy = Self::zeros(device, config)?;
+        let mut policy = Self::zeros(device, config, 0)?;
         let residual = 1.0 / (2.0 * policy.config.n_layers as f64).sqrt();
         let mut values = Vec::with_capacity(policy.n_parameters());
         for spec in policy.config.tensors() {
@@ -90,7 +105,7 @@ impl Policy {
     ) -> Result<(), ModelError> {
         let weights = self.weights.to_vec()?;
         let mut start = 0;
-        let mut tensor = |spec: &crate::TensorSpec| {
+        let mut tensor = |spec: &TensorSpec| {
             start += spec.n_elements();
             Ok(Cow::Borrowed(&weights[start - spec.n_elements()..start]))
         };
@@ -111,12 +126,24 @@ impl Policy {
         &self.config
     }
 
+    /// Lets one more token end a completion.
+    ///
+    /// # Errors
+    /// A token outside the vocabulary.
+    pub fn add_eos(&mut self, id: u32) -> Result<(), ModelError> {
+        if !self.config.eos.contains(&id) {
+            self.config.eos.push(id);
+            self.config.validate()?;
+        }
+        Ok(())
+    }
+
     /// Where the weights live.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// Number of weights.
+    /// Number of weights, a score head included.
     pub fn n_parameters(&self) -> usize {
         self.weights.cols()
     }
@@ -138,12 +165,27 @@ impl Policy {
 
     /// The weights as they lie in memory, for training.
     pub fn weights(&self) -> Weights<'_> {
-        Weights::plain(&self.config, self.weights.view())
+        Weights::plain(&self.config, self.of_config())
     }
 
     /// The weights in the layout that decoding reads fastest; on the CPU a copy. Worth it for more than a few steps.
     pub fn prepared_weights(&self) -> Weights<'_> {
-        Weights::prepared(&self.device, &self.config, self.weights.view())
+        Weights::prepared(&self.device, &self.config, self.of_config())
+    }
+
+    /// The weights of the tensors of the configuration.
+    fn of_config(&self) -> View<'_> {
+        self.weights.view().at(0, 1, self.n_of_config)
+    }
+
+    /// What lies behind them.
+    pub(crate) fn behind_config(&self) -> View<'_> {
+        self.weights.view().at(self.n_of_config, 1, self.weights.cols() - self.n_of_config)
+    }
+
+    /// Cuts a flat buffer of the size of the weights, such as their gradient, into the tensors of the configuration and what lies behind.
+    pub(crate) fn split<'a>(&self, flat: ViewMut<'a>) -> (ViewMut<'a>, ViewMut<'a>) {
+        flat.split_at(self.n_of_config)
     }
 
     pub(crate) fn block_context(&self) -> Context<'_> {
@@ -157,7 +199,7 @@ pub fn context(config: &ModelConfig) -> usize {
 }
 
 /// A standard normal number (Box, Muller 1958).
-fn normal(seed: Seed) -> f64 {
+pub(crate) fn normal(seed: Seed) -> f64 {
     let radius = (-2.0 * (1.0 - seed.with_index(0).uniform()).ln()).sqrt();
     radius * (2.0 * std::f64::consts::PI * seed.with_index(1).uniform()).cos()
 }

@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
+use tokenizers::models::ModelWrapper;
 
 pub(crate) use self::gguf::from_gguf;
 pub use self::tiny::tiny_tokenizer;
@@ -52,6 +53,43 @@ impl Tokenizer {
     pub fn encode(&self, text: &str, add_special: bool) -> Result<Vec<u32>, ModelError> {
         let encoding = self.inner.encode_fast(text, add_special).map_err(ModelError::tokenizer)?;
         Ok(encoding.get_ids().to_vec())
+    }
+
+    /// As [`Tokenizer::encode`], but text that the vocabulary cannot express is an error in any case and named, also where the
+    /// tokenizer has a token for whatever is unknown.
+    ///
+    /// # Errors
+    /// The first piece of text that there is no token for.
+    pub fn encode_known(&self, text: &str, add_special: bool) -> Result<Vec<u32>, ModelError> {
+        let unknown = |piece: &str| {
+            ModelError::tokenizer(format!("expected text that the vocabulary can express, found {piece:?}, which it has no token for"))
+        };
+        let Ok(encoding) = self.inner.encode(text, add_special) else { return Err(unknown(self.first_unknown(text))) };
+        if let Some(unk) = self.unknown_id()
+            && let Some(at) = encoding.get_ids().iter().position(|&id| id == unk)
+        {
+            let (start, end) = encoding.get_offsets()[at];
+            return Err(unknown(text.get(start..end).unwrap_or(text)));
+        }
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The token that stands for unknown text, if there is one.
+    fn unknown_id(&self) -> Option<u32> {
+        match self.inner.get_model() {
+            ModelWrapper::BPE(bpe) => self.token_id(bpe.get_unk_token().as_deref()?),
+            ModelWrapper::WordPiece(model) => self.token_id(&model.unk_token),
+            ModelWrapper::WordLevel(model) => self.token_id(&model.unk_token),
+            ModelWrapper::Unigram(_) => self.token_id("<unk>"),
+        }
+    }
+
+    /// The first character behind the longest start of the first line that cannot be encoded.
+    fn first_unknown<'a>(&self, text: &'a str) -> &'a str {
+        let fails = |text: &str| self.inner.encode_fast(text, false).is_err();
+        let line = text.lines().find(|line| fails(line)).unwrap_or(text);
+        let starts = line.char_indices().rev().find(|&(at, _)| !fails(&line[..at]));
+        starts.map_or(line, |(at, c)| &line[at..at + c.len_utf8()])
     }
 
     /// Text of `ids`, special tokens included. Bytes that are no UTF-8 become U+FFFD.

@@ -12,6 +12,10 @@ use crate::block::{self, BlockBuffers};
 use crate::parameters::{LayerParameters, Parameters, Weights};
 use crate::{ModelConfig, ModelError, Policy};
 
+mod scores;
+
+pub use scores::{backward_scores, forward_scores};
+
 /// Packed sequences on the device, and which of their tokens are trained.
 #[derive(Debug)]
 pub struct Batch {
@@ -25,6 +29,20 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Uploads T tokens in sequences with borders `cu_seqlens`, of which the last token's hidden state is wanted: see [`forward_scores`].
+    ///
+    /// # Errors
+    /// A sequence without tokens, and as [`Batch::new`].
+    pub fn of_ends(policy: &Policy, token_ids: &[TokenId], cu_seqlens: &[usize]) -> Result<Self, ModelError> {
+        if cu_seqlens.windows(2).any(|w| w[0] == w[1]) {
+            return Err(ModelError::key("sequence", "at least one token", "none"));
+        }
+        let rows: Vec<usize> = cu_seqlens.iter().skip(1).map(|&border| border - 1).collect();
+        // Nothing is predicted: targets are there for the shape.
+        let targets: Vec<TokenId> = rows.iter().map(|&row| token_ids[row]).collect();
+        Self::new(policy, token_ids, cu_seqlens, &rows, &targets)
+    }
+
     /// Uploads T tokens in sequences with borders `cu_seqlens`; the token after each of `rows` is trained to be that of `targets`.
     ///
     /// # Errors
@@ -226,21 +244,28 @@ pub fn backward(
 
 fn backward_in_pool(policy: &Policy, acts: &mut Activations, batch: &Batch, temperature: f32, dlogprobs: &[f32], grads: &mut Buffer) {
     let ctx = policy.block_context();
-    let (device, n, r) = (ctx.device, batch.n_tokens, batch.n_rows);
+    let (device, r) = (ctx.device, batch.n_rows);
     let weights = policy.weights();
-    let mut grads = Parameters::of_mut(ctx.config, grads.view_mut());
+    let (flat, _) = policy.split(grads.view_mut());
+    let mut grads = Parameters::of_mut(ctx.config, flat);
     acts.logprobs.head_mut(r).copy_from_host(dlogprobs);
     let dw = grads.head.as_mut().unwrap_or(&mut grads.embed);
     let gradients = HeadGradients { dlogprobs: acts.logprobs.head(r), lse: acts.lse.head(r), targets: &batch.targets, temperature };
     let (d_normed, normed) = (acts.d_normed.head_mut(r), acts.normed_rows.head(r));
     head::backward(device, &mut acts.head, d_normed, dw.reborrow(), normed, weights.head.view(), gradients);
+    backward_blocks(policy, &weights, acts, batch, &mut grads);
+}
+
+/// `acts.d_normed` holds the gradient of the rows behind the final norm; adds that of everything before.
+fn backward_blocks(policy: &Policy, weights: &Weights<'_>, acts: &mut Activations, batch: &Batch, grads: &mut Parameters<ViewMut<'_>>) {
+    let (device, n, r) = (policy.device(), batch.n_tokens, batch.n_rows);
     // `normed_rows` is used up: it takes the gradient of the rows before the norm.
     let (d_rows, x_rows, inv_rms) = (acts.normed_rows.head_mut(r), acts.x_rows.head(r), acts.inv_rms_rows.head(r));
     rms_norm::backward(device, d_rows, grads.norm.reborrow(), acts.d_normed.head(r), x_rows, inv_rms, weights.norm, Write::Replace);
     elementwise::scatter_rows(device, acts.dx.head_mut(n), acts.normed_rows.head(r), &batch.rows);
     for (i, grads) in grads.layers.iter_mut().enumerate().rev() {
-        backward_feed_forward(policy, &weights, acts, i, grads, n);
-        backward_attention(policy, &weights, acts, i, grads, batch);
+        backward_feed_forward(policy, weights, acts, i, grads, n);
+        backward_attention(policy, weights, acts, i, grads, batch);
     }
     embedding::backward(device, grads.embed.reborrow(), acts.dx.head(n), &batch.token_ids);
 }

@@ -23,7 +23,7 @@ mod reflection;
 mod repetition;
 
 pub use accuracy::grade_accuracy;
-pub use format::{FormatForm, SPECIAL_TOKEN, UnknownForm, grade_format, grade_special_token};
+pub use format::{FormatForm, SPECIAL_TOKEN, UnknownForm, behind_reasoning, grade_format, grade_special_token};
 pub use gold::{GoldError, check_gold};
 pub use language::{LanguageCount, chain_of_thought, count_language, grade_language, language_of, language_share};
 pub use length::{CosineLength, grade_group_lengths, grade_overlong};

@@ -194,6 +194,15 @@ impl Default for RewardMix {
 }
 
 impl RewardMix {
+    /// The same without what reward models say: R1's last stage counts preference rewards only in the last part of its steps, since
+    /// longer led to reward hacking.
+    #[must_use]
+    pub fn without_preference(&self) -> Self {
+        let without = |weights: &Weights| Weights { helpful: 0.0, safe: 0.0, ..*weights };
+        let kinds = self.kinds.iter().map(|(kind, weights)| (kind.clone(), without(weights))).collect();
+        Self { weights: without(&self.weights), kinds, options: self.options.clone() }
+    }
+
     /// The weights for a kind of problem.
     pub fn weights_of(&self, kind: &str) -> &Weights {
         self.kinds.get(kind).unwrap_or(&self.weights)
@@ -337,6 +346,16 @@ mod tests {
     use ruminate_core::ProblemId;
 
     use super::*;
+
+    #[test]
+    fn what_reward_models_say_can_be_left_out() {
+        let weights = Weights { accuracy: 1.0, helpful: 0.5, safe: 0.25, language: 0.1, ..Weights::default() };
+        let mix = RewardMix { weights, kinds: BTreeMap::from([("chat".to_owned(), weights)]), options: RewardOptions::default() };
+        let expected = Weights { accuracy: 1.0, language: 0.1, ..Weights::default() };
+        let without = mix.without_preference();
+        assert_eq!((without.weights_of("sums"), without.weights_of("chat")), (&expected, &expected));
+        assert_eq!(without.without_preference(), without);
+    }
 
     fn problem() -> Problem {
         Problem {

@@ -21,7 +21,12 @@ fn flaw(task: &OpenTask, text: &str) -> Option<String> {
         (Reasoning::Wanted, false) => return Some("expected reasoning before the answer, found none".to_owned()),
         _ => {}
     }
-    let response = text.rsplit_once("</think>").map_or(text, |(_, response)| response).to_lowercase();
+    text_flaw(task, text.rsplit_once("</think>").map_or(text, |(_, response)| response))
+}
+
+/// What is wrong with the texts of a response, whatever it reasoned before.
+pub(crate) fn text_flaw(task: &OpenTask, response: &str) -> Option<String> {
+    let response = response.to_lowercase();
     if response.trim().is_empty() {
         return Some("expected a response, found none".to_owned());
     }

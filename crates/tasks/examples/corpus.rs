@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use ruminate_core::{Outcome, Seed};
 use ruminate_rewards::{grade_accuracy, grade_format, reflection_words};
 use ruminate_tasks::synthetic::corpus::{CorpusMix, document};
-use ruminate_tasks::synthetic::pieces;
+use ruminate_tasks::synthetic::{n_pieces, pieces};
 
 #[derive(Default)]
 struct Row {
@@ -23,20 +23,19 @@ struct Row {
 fn main() {
     let seed = Seed::new(17);
     let mix = CorpusMix::default();
-    let pieces = pieces();
-    println!("{} pieces\n", pieces.len());
+    println!("{} pieces\n", pieces().len());
     for index in 0..24 {
         let document = document(seed, index, &mix);
-        println!("--- {} {:?}\n{}{}", document.problem.id, document.style, document.prompt, document.response);
+        println!("--- {} {:?} {:?}\n{}{}", document.problem.id, document.kind, document.style, document.prompt, document.response);
     }
     let mut rows: BTreeMap<(String, String), Row> = BTreeMap::new();
     for index in 0..20_000 {
         let document = document(seed, index, &mix);
-        let tokens = count_tokens(&document.response, &pieces);
+        let tokens = count_tokens(&document.response);
         let level = format!("{} {}", document.problem.kind, document.problem.difficulty.unwrap_or(0));
         let row = rows.entry((level, format!("{:?}", document.style))).or_default();
         row.documents += 1;
-        row.prompt_tokens += count_tokens(&document.prompt, &pieces);
+        row.prompt_tokens += count_tokens(&document.prompt);
         row.response_tokens += tokens;
         row.most_tokens = row.most_tokens.max(tokens);
         row.right += usize::from(grade_accuracy(&document.problem, &document.response).outcome == Outcome::Right);
@@ -62,14 +61,7 @@ fn main() {
     }
 }
 
-/// Tokens when `text` is cut from left to right into the longest pieces; a character outside the vocabulary ends the program.
-fn count_tokens(text: &str, pieces: &[String]) -> usize {
-    let (mut rest, mut count) = (text, 0);
-    while !rest.is_empty() {
-        let longest = pieces.iter().filter(|piece| rest.starts_with(piece.as_str())).map(String::len).max();
-        let Some(longest) = longest else { panic!("no piece for '{rest}' in '{text}'") };
-        rest = &rest[longest..];
-        count += 1;
-    }
-    count
+/// A character outside the vocabulary ends the program.
+fn count_tokens(text: &str) -> usize {
+    n_pieces(text).unwrap_or_else(|| panic!("no pieces for '{text}'"))
 }

@@ -87,4 +87,16 @@ pub enum TaskError {
         /// What was asked for.
         found: u32,
     },
+    /// What is asked for exists for general requests only.
+    #[error("expected a kind of general requests, found {kind}")]
+    NotGeneral {
+        /// The kind of problem.
+        kind: &'static str,
+    },
+    /// What is asked for exists for problems with a checkable answer only.
+    #[error("expected a kind of problems with a checkable answer, found {kind}")]
+    NotReasoning {
+        /// The kind of problem.
+        kind: &'static str,
+    },
 }

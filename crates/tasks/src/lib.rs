@@ -1,5 +1,8 @@
-//! Where problems come from: JSONL files, the built-in synthetic world; and the statistics of how well they are solved.
+//! Where problems come from: JSONL files, the built-in synthetic world; the choice of what to learn from among the responses to them; and
+//! the statistics of how well they are solved.
 
+pub mod curate;
+pub mod difficulty;
 mod error;
 mod source;
 pub mod statistics;

@@ -3,11 +3,13 @@
 //! Samples of one problem are not independent, so every interval is built on per-problem means: its width falls with the number of
 //! problems, not of samples (Miller 2024, "Adding Error Bars to Evals").
 
+mod scores;
 mod seeds;
 mod strata;
 
 use std::collections::BTreeMap;
 
+pub use self::scores::{Calibration, CalibrationBin, calibration, correlation};
 use serde::{Deserialize, Serialize};
 
 pub use self::seeds::{SeedInterval, mean_over_seeds};
@@ -125,6 +127,40 @@ pub fn interval_of_means(values: &[f64], k: usize) -> Option<Interval> {
     let (mean, error) = mean_and_error(values);
     let (lo, hi) = if error == 0.0 { wilson(mean, values.len()) } else { ((mean - Z_95 * error).max(0.0), (mean + Z_95 * error).min(1.0)) };
     Some(Interval { mean, lo, hi, n_problems: values.len(), k })
+}
+
+/// Problems that went one way and the other, and how likely that is by chance.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SignTest {
+    /// Problems with a larger share of right samples after than before.
+    pub n_better: usize,
+    /// Problems with a smaller share.
+    pub n_worse: usize,
+    /// Probability of a split at least as uneven if better and worse are equally likely, two-sided.
+    pub p_value: f64,
+}
+
+/// The exact sign test over the same problems in the same order; with one sample per problem it is `McNemar`'s exact test (1947).
+///
+/// Problems with equal shares say nothing. p = min(1, 2 Σ_{i ≤ m} C(n, i) / 2ⁿ) with n = better + worse and m the smaller of the two.
+/// `None` if the lengths differ, are 0, or a problem has no samples.
+pub fn sign_test(before: &[Tally], after: &[Tally]) -> Option<SignTest> {
+    if before.len() != after.len() || smallest_k(before).is_none() || smallest_k(after).is_none() {
+        return None;
+    }
+    // Products, not quotients: equal shares of different numbers of samples are exactly equal.
+    let order = |(b, a): (&Tally, &Tally)| (a.right * b.samples).cmp(&(b.right * a.samples));
+    let orders: Vec<std::cmp::Ordering> = before.iter().zip(after).map(order).collect();
+    let (n_better, n_worse) = (orders.iter().filter(|o| o.is_gt()).count(), orders.iter().filter(|o| o.is_lt()).count());
+    let n = n_better + n_worse;
+    // ln C(n, i) − n ln 2, from one i to the next: no overflow, however many problems.
+    let mut log_term = -(n as f64) * std::f64::consts::LN_2;
+    let mut tail = 0.0;
+    for i in 0..=n_better.min(n_worse) {
+        tail += log_term.exp();
+        log_term += ((n - i) as f64).ln() - ((i + 1) as f64).ln();
+    }
+    Some(SignTest { n_better, n_worse, p_value: (2.0 * tail).min(1.0) })
 }
 
 /// Mean of `after` − `before` over the same problems in the same order, with a normal 95% interval on the per-problem differences.

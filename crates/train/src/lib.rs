@@ -4,6 +4,8 @@ pub mod advantages;
 pub mod losses;
 pub mod overlong;
 pub mod packing;
+pub mod preferences;
 pub mod presets;
 pub mod schedule;
+pub mod sft_presets;
 pub mod trainer;

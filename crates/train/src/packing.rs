@@ -16,6 +16,15 @@ pub struct Sequence<'a> {
     pub completion_ids: &'a [TokenId],
 }
 
+/// A sequence of which any tokens but the first may be trained, such as a conversation whose assistant speaks several times.
+#[derive(Clone, Copy, Debug)]
+pub struct MaskedSequence<'a> {
+    /// All tokens.
+    pub token_ids: &'a [TokenId],
+    /// Whether each of them is trained.
+    pub is_trained: &'a [bool],
+}
+
 /// One microbatch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackedBatch {
@@ -29,9 +38,9 @@ pub struct PackedBatch {
     pub predict_rows: Vec<usize>, // [R]
     /// The trained token after each of `predict_rows`.
     pub targets: Vec<TokenId>, // [R]
-    /// The completion of sequence s is `completion_cu[s]..completion_cu[s + 1]` of `predict_rows` and `targets`.
+    /// The trained tokens of sequence s are `completion_cu[s]..completion_cu[s + 1]` of `predict_rows` and `targets`.
     pub completion_cu: Vec<usize>, // [S + 1]
-    /// Index of each sequence in the slice given to [`pack`].
+    /// Index of each sequence in the slice given to [`pack`] or [`pack_masked`].
     pub sequence_idx: Vec<usize>, // [S]
 }
 
@@ -43,6 +52,22 @@ pub enum PackError {
     EmptyPrompt {
         /// Index in the slice given to [`pack`].
         sequence_idx: usize,
+    },
+    /// The first token of a sequence has nothing to be predicted from.
+    #[error("sequence {sequence_idx}: expected a first token that is not trained, found one that is")]
+    FirstTrained {
+        /// Index in the slice given to [`pack_masked`].
+        sequence_idx: usize,
+    },
+    /// Not one flag for each token.
+    #[error("sequence {sequence_idx}: expected a mask of {n_tokens} tokens, found one of {n_flags}")]
+    MaskLength {
+        /// Index in the slice given to [`pack_masked`].
+        sequence_idx: usize,
+        /// Tokens of the sequence.
+        n_tokens: usize,
+        /// Flags of its mask.
+        n_flags: usize,
     },
 }
 
@@ -58,14 +83,37 @@ pub fn pack(sequences: &[Sequence<'_>], max_tokens: usize) -> Result<Vec<PackedB
         if sequence.prompt_ids.is_empty() {
             return Err(PackError::EmptyPrompt { sequence_idx });
         }
-        let fits = batches.last().is_some_and(|batch| batch.n_tokens() + sequence.n_tokens() <= max_tokens);
-        if !fits {
-            batches.push(PackedBatch::new());
-        }
-        let batch = batches.last_mut().expect("a batch was just pushed if there was none");
-        batch.push(sequence_idx, sequence);
+        with_room(&mut batches, sequence.n_tokens(), max_tokens).push(sequence_idx, sequence);
     }
     Ok(batches)
+}
+
+/// As [`pack`], for sequences with a mask.
+///
+/// # Errors
+/// [`PackError::FirstTrained`], [`PackError::MaskLength`].
+pub fn pack_masked(sequences: &[MaskedSequence<'_>], max_tokens: usize) -> Result<Vec<PackedBatch>, PackError> {
+    let mut batches: Vec<PackedBatch> = Vec::new();
+    for (sequence_idx, sequence) in sequences.iter().enumerate() {
+        let (n_tokens, n_flags) = (sequence.token_ids.len(), sequence.is_trained.len());
+        if n_tokens != n_flags {
+            return Err(PackError::MaskLength { sequence_idx, n_tokens, n_flags });
+        }
+        if sequence.is_trained.first() == Some(&true) {
+            return Err(PackError::FirstTrained { sequence_idx });
+        }
+        with_room(&mut batches, n_tokens, max_tokens).push_masked(sequence_idx, sequence);
+    }
+    Ok(batches)
+}
+
+/// The last batch if `n_tokens` more fit into it, or else a new one.
+fn with_room(batches: &mut Vec<PackedBatch>, n_tokens: usize, max_tokens: usize) -> &mut PackedBatch {
+    let fits = batches.last().is_some_and(|batch| batch.n_tokens() + n_tokens <= max_tokens);
+    if !fits {
+        batches.push(PackedBatch::new());
+    }
+    batches.last_mut().expect("a batch was just pushed if there was none")
 }
 
 impl Sequence<'_> {
@@ -73,6 +121,32 @@ impl Sequence<'_> {
     pub fn n_tokens(&self) -> usize {
         self.prompt_ids.len() + self.completion_ids.len()
     }
+}
+
+/// As [`pack`], with every `n_together` consecutive sequences in one microbatch, such as the two responses of a pair.
+///
+/// # Errors
+/// [`PackError::EmptyPrompt`] if a sequence has no prompt token.
+///
+/// # Panics
+/// If `n_together` is 0.
+pub fn pack_together(sequences: &[Sequence<'_>], n_together: usize, max_tokens: usize) -> Result<Vec<PackedBatch>, PackError> {
+    if let Some(sequence_idx) = sequences.iter().position(|sequence| sequence.prompt_ids.is_empty()) {
+        return Err(PackError::EmptyPrompt { sequence_idx });
+    }
+    let mut batches: Vec<PackedBatch> = Vec::new();
+    for (group_idx, group) in sequences.chunks(n_together).enumerate() {
+        let n_tokens: usize = group.iter().map(Sequence::n_tokens).sum();
+        match batches.last_mut() {
+            Some(batch) if batch.n_tokens() + n_tokens <= max_tokens => batch.push_all(group_idx * n_together, group),
+            _ => {
+                let mut batch = PackedBatch::new();
+                batch.push_all(group_idx * n_together, group);
+                batches.push(batch);
+            }
+        }
+    }
+    Ok(batches)
 }
 
 impl PackedBatch {
@@ -129,6 +203,11 @@ impl PackedBatch {
         }
     }
 
+    /// Adds sequences that stand one after the other, the first one at `first`.
+    fn push_all(&mut self, first: usize, sequences: &[Sequence<'_>]) {
+        sequences.iter().enumerate().for_each(|(idx, sequence)| self.push(first + idx, sequence));
+    }
+
     fn push(&mut self, sequence_idx: usize, sequence: &Sequence<'_>) {
         // The token before the first completion token is the last prompt token; the last completion token predicts nothing.
         let first_row = self.n_tokens() + sequence.prompt_ids.len() - 1;
@@ -137,7 +216,22 @@ impl PackedBatch {
         self.completion_cu.push(self.targets.len());
         self.token_ids.extend_from_slice(sequence.prompt_ids);
         self.token_ids.extend_from_slice(sequence.completion_ids);
-        self.position_ids.extend((0_u32..).take(sequence.n_tokens()));
+        self.close(sequence_idx, sequence.n_tokens());
+    }
+
+    fn push_masked(&mut self, sequence_idx: usize, sequence: &MaskedSequence<'_>) {
+        let first = self.n_tokens();
+        let trained = || (1..sequence.token_ids.len()).filter(|&at| sequence.is_trained[at]);
+        self.predict_rows.extend(trained().map(|at| first + at - 1));
+        self.targets.extend(trained().map(|at| sequence.token_ids[at]));
+        self.completion_cu.push(self.targets.len());
+        self.token_ids.extend_from_slice(sequence.token_ids);
+        self.close(sequence_idx, sequence.token_ids.len());
+    }
+
+    /// Ends the sequence whose tokens were just added.
+    fn close(&mut self, sequence_idx: usize, n_tokens: usize) {
+        self.position_ids.extend((0_u32..).take(n_tokens));
         self.cu_seqlens.push(self.token_ids.len());
         self.sequence_idx.push(sequence_idx);
     }
@@ -185,13 +279,64 @@ mod tests {
     }
 
     #[test]
+    fn pairs_stay_together() {
+        let texts: Vec<(Vec<u32>, Vec<u32>)> = (0..6).map(|i| (vec![i; 2 + i as usize % 2], vec![])).collect();
+        let batches = pack_together(&borrow(&texts), 2, 12).unwrap();
+        assert_eq!(batches.iter().map(|b| b.sequence_idx.clone()).collect::<Vec<_>>(), vec![vec![0, 1, 2, 3], vec![4, 5]]);
+        assert_eq!(batches[0].cu_seqlens, vec![0, 2, 5, 7, 10]);
+        // One by one they fill the first microbatch better.
+        assert_eq!(pack(&borrow(&texts), 12).unwrap()[0].sequence_idx, vec![0, 1, 2, 3, 4]);
+        assert_eq!(pack_together(&borrow(&[(vec![1], vec![]), (vec![], vec![])]), 2, 8), Err(PackError::EmptyPrompt { sequence_idx: 1 }));
+    }
+
+    #[test]
     fn nothing_to_predict_from_is_an_error() {
         let pairs = [(vec![1], vec![2]), (vec![], vec![3])];
         assert_eq!(pack(&borrow(&pairs), 8), Err(PackError::EmptyPrompt { sequence_idx: 1 }));
         assert_eq!(pack(&[], 8), Ok(vec![]));
     }
 
+    #[test]
+    fn several_turns_of_one_sequence_are_trained() {
+        // A user, an answer of two tokens, a user again, an answer of one.
+        let conversation = MaskedSequence { token_ids: &[1, 2, 3, 4, 5, 6], is_trained: &[false, false, true, true, false, true] };
+        let untrained = MaskedSequence { token_ids: &[7, 8], is_trained: &[false; 2] };
+        let next = MaskedSequence { token_ids: &[9, 10], is_trained: &[false, true] };
+        let batches = pack_masked(&[conversation, untrained, next], 10).unwrap();
+        assert_eq!(
+            batches,
+            [PackedBatch {
+                token_ids: (1..=10).collect(),
+                position_ids: vec![0, 1, 2, 3, 4, 5, 0, 1, 0, 1],
+                cu_seqlens: vec![0, 6, 8, 10],
+                predict_rows: vec![1, 2, 4, 8],
+                targets: vec![3, 4, 6, 10],
+                completion_cu: vec![0, 3, 3, 4],
+                sequence_idx: vec![0, 1, 2],
+            }]
+        );
+        assert_eq!(pack_masked(&[conversation, next], 7).unwrap().len(), 2);
+        let first = MaskedSequence { token_ids: &[1], is_trained: &[true] };
+        assert_eq!(pack_masked(&[next, first], 8), Err(PackError::FirstTrained { sequence_idx: 1 }));
+        let short = MaskedSequence { token_ids: &[1, 2], is_trained: &[false] };
+        assert_eq!(pack_masked(&[short], 8), Err(PackError::MaskLength { sequence_idx: 0, n_tokens: 2, n_flags: 1 }));
+    }
+
     proptest! {
+        #[test]
+        fn a_mask_of_one_completion_packs_like_a_prompt_and_a_completion(
+            pairs in prop::collection::vec((prop::collection::vec(0_u32..50, 1..6), prop::collection::vec(0_u32..50, 0..6)), 0..20),
+            max_tokens in 0_usize..30,
+        ) {
+            let whole: Vec<(Vec<u32>, Vec<bool>)> = pairs
+                .iter()
+                .map(|(p, c)| ([p.clone(), c.clone()].concat(), [vec![false; p.len()], vec![true; c.len()]].concat()))
+                .collect();
+            let masked: Vec<MaskedSequence<'_>> =
+                whole.iter().map(|(token_ids, is_trained)| MaskedSequence { token_ids, is_trained }).collect();
+            prop_assert_eq!(pack_masked(&masked, max_tokens), pack(&borrow(&pairs), max_tokens));
+        }
+
         #[test]
         fn every_completion_token_is_a_target_once(
             lens in prop::collection::vec((1_usize..6, 0_usize..6), 0..20), max_tokens in 0_usize..30,

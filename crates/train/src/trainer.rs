@@ -4,7 +4,7 @@ use ruminate_compute::ops::adamw::{self, AdamW};
 use ruminate_compute::ops::elementwise;
 use ruminate_compute::{Buffer, ComputeError, Device, View, ViewMut};
 use ruminate_model::training::{self, Activations, Batch, TokenScores};
-use ruminate_model::{ModelConfig, ModelError, Policy};
+use ruminate_model::{ModelConfig, ModelError, Policy, RewardModel};
 
 use crate::packing::PackedBatch;
 
@@ -56,7 +56,7 @@ impl From<ComputeError> for TrainError {
 pub struct MicrobatchLoss<M> {
     /// This microbatch's share of the batch loss.
     pub loss: f64,
-    /// Derivative of the loss by the log-probability of each trained token.
+    /// Derivative of the loss by the log-probability of each trained token, or by the score of each sequence.
     pub dlogprobs: Vec<f32>,
     /// What else to report.
     pub metrics: M,
@@ -134,6 +134,34 @@ impl Trainer {
         Ok((scores, result))
     }
 
+    /// Scores of a microbatch's sequences, without a gradient.
+    ///
+    /// # Errors
+    /// A batch that does not fit the model, out of memory.
+    pub fn score_sequences(&mut self, model: &RewardModel, packed: &PackedBatch) -> Result<Vec<f32>, TrainError> {
+        score_sequences(model, &mut self.activations, packed)
+    }
+
+    /// As [`Trainer::accumulate`] for a reward model: `loss` is given the score of each sequence of the microbatch.
+    ///
+    /// # Errors
+    /// [`TrainError::NonFiniteLoss`]; a batch that does not fit the model, out of memory.
+    pub fn accumulate_scores<M>(
+        &mut self,
+        model: &RewardModel,
+        packed: &PackedBatch,
+        loss: impl FnOnce(&[f32]) -> MicrobatchLoss<M>,
+    ) -> Result<MicrobatchLoss<M>, TrainError> {
+        let batch = Batch::of_ends(model.policy(), &packed.token_ids, &packed.cu_seqlens)?;
+        let scores = training::forward_scores(model, &mut self.activations, &batch)?;
+        let result = loss(&scores);
+        if !result.loss.is_finite() || !result.dlogprobs.iter().all(|d| d.is_finite()) {
+            return Err(TrainError::NonFiniteLoss { loss: result.loss, sequences: packed.sequence_idx.clone() });
+        }
+        training::backward_scores(model, &mut self.activations, &batch, &result.dlogprobs, &mut self.grads)?;
+        Ok(result)
+    }
+
     /// Applies the gradients gathered since the last step and clears them.
     ///
     /// # Errors
@@ -182,6 +210,15 @@ impl Trainer {
     pub fn grads(&self) -> View<'_> {
         self.grads.view()
     }
+}
+
+/// Scores of a microbatch's sequences, for those that do not train.
+///
+/// # Errors
+/// A batch that does not fit the model, out of memory.
+pub fn score_sequences(model: &RewardModel, activations: &mut Activations, packed: &PackedBatch) -> Result<Vec<f32>, TrainError> {
+    let batch = Batch::of_ends(model.policy(), &packed.token_ids, &packed.cu_seqlens)?;
+    Ok(training::forward_scores(model, activations, &batch)?)
 }
 
 fn upload(policy: &Policy, packed: &PackedBatch) -> Result<Batch, ModelError> {

@@ -22,7 +22,7 @@ const MAX_CONVERSATION: usize = 4096;
 /// Talks with a model, line by line. Reads questions from the standard input, from a pipe too.
 #[derive(Debug, Args)]
 pub(crate) struct ChatArgs {
-    /// Hugging Face folder, GGUF file, directory of a stage, or builtin:tiny.
+    /// Hugging Face folder, GGUF file, directory of a stage, or builtin:tiny, builtin:small, builtin:mini.
     model: String,
     /// System message, for models with a chat template.
     #[arg(long)]

@@ -23,7 +23,7 @@ use crate::ui::Ui;
 /// Samples a model on a file of problems and reports pass@1 with its 95% interval.
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
-    /// Hugging Face folder, GGUF file, directory of a stage, or builtin:tiny.
+    /// Hugging Face folder, GGUF file, directory of a stage, or builtin:tiny, builtin:small, builtin:mini.
     model: String,
     /// Problems, one JSON object on each line.
     #[arg(long, value_name = "FILE.jsonl")]

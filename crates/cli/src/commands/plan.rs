@@ -5,6 +5,7 @@ use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use ruminate_compute::Device;
 use ruminate_model::decoder::Decoder;
+use ruminate_model::training::Activations;
 use ruminate_model::{ModelConfig, tiny_tokenizer};
 use ruminate_rollout::EngineLimits;
 use ruminate_tasks::synthetic::pieces;
@@ -16,7 +17,10 @@ use super::run::RecipeArgs;
 use super::{DeviceChoice, print, print_json};
 use crate::models;
 use crate::problems::ProblemStream;
-use crate::recipe::{EvaluationConfig, GrpoConfig, RunConfig, StageKind};
+use crate::recipe::{
+    CollectConfig, EvaluationConfig, GrpoConfig, PromptSource, RewardModelConfig, RewardSource, RunConfig, SftConfig, StageConfig,
+    StageKind,
+};
 use crate::shapes;
 use crate::stages::rollouts::MAX_CACHE_BYTES;
 use crate::summary::mebibytes;
@@ -87,6 +91,25 @@ impl PlanArgs {
     }
 }
 
+impl StagePlan {
+    fn new(stage: &StageConfig, n_parameters: usize) -> Self {
+        Self {
+            id: stage.id.clone(),
+            kind: stage.kind.name(),
+            n_parameters,
+            steps: None,
+            tokens_per_step: None,
+            peak_bytes: std::collections::BTreeMap::new(),
+        }
+    }
+}
+
+/// The shape of the policy that an earlier stage makes.
+fn model_of(models: &[(String, ModelConfig)], stage_id: &str) -> Result<ModelConfig> {
+    let found = models.iter().find(|(id, _)| id == stage_id);
+    found.map(|(_, model)| model.clone()).with_context(|| format!("stage '{stage_id}' makes no policy, expected one that does"))
+}
+
 fn plan(config: &RunConfig, device: &Device) -> Result<Vec<StagePlan>> {
     let mut models: Vec<(String, ModelConfig)> = Vec::new();
     let mut plans = Vec::new();
@@ -94,30 +117,34 @@ fn plan(config: &RunConfig, device: &Device) -> Result<Vec<StagePlan>> {
         let model = match &stage.kind {
             StageKind::Load(load) => models::open(&load.path).with_context(|| format!("stage '{}'", stage.id))?.checkpoint.config,
             StageKind::Pretrain(pretrain) => tiny_config(&pretrain.shape)?,
-            StageKind::Grpo(grpo) => {
-                let (_, model) = models.iter().find(|(id, _)| *id == grpo.policy).context("stages come after those that they need")?;
-                model.clone()
+            StageKind::Collect(collect) => {
+                plans.push(plan_collect(&stage.id, collect, &models, device)?);
+                continue;
+            }
+            StageKind::Grpo(grpo) => model_of(&models, &grpo.policy)?,
+            StageKind::Sft(sft) => model_of(&models, &sft.policies[0])?,
+            // Its head for tokens is left out, and a row of the width of the hidden state takes its place.
+            StageKind::RewardModel(reward) => ModelConfig { tied: true, ..model_of(&models, &reward.policy)? },
+            StageKind::Compare(_) => {
+                plans.push(StagePlan::new(stage, 0));
+                continue;
             }
         };
-        let mut plan = StagePlan {
-            id: stage.id.clone(),
-            kind: stage.kind.name(),
-            n_parameters: model.n_parameters(),
-            steps: None,
-            tokens_per_step: None,
-            peak_bytes: std::collections::BTreeMap::new(),
-        };
+        let mut plan = StagePlan::new(stage, model.n_parameters());
         match &stage.kind {
-            StageKind::Load(_) => {}
+            StageKind::Load(_) | StageKind::Collect(_) | StageKind::Compare(_) => {}
+            StageKind::Sft(sft) => plan_sft(&mut plan, sft, &models, device)?,
             StageKind::Pretrain(pretrain) => {
                 plan.steps = Some(pretrain.n_steps());
                 plan.tokens_per_step = Some(pretrain.batch_tokens as u64);
                 let bytes = weights_bytes(device, &model) + Trainer::bytes(device, &model, pretrain.microbatch_tokens);
                 plan.peak_bytes.insert("train", bytes as u64);
             }
-            StageKind::Grpo(grpo) => plan_grpo(&mut plan, grpo, &model, device)?,
+            StageKind::Grpo(grpo) => plan_grpo(&mut plan, grpo, &model, &models, device)?,
+            StageKind::RewardModel(reward) => plan_reward_model(&mut plan, reward, &model, &models, device)?,
         }
-        if let Some(evaluation) = &config.evaluation {
+        let makes_policy = !matches!(stage.kind, StageKind::RewardModel(_));
+        if let (Some(evaluation), Some(_), true) = (&config.evaluation, &stage.evaluate, makes_policy) {
             plan.peak_bytes.insert("evaluate", evaluation_bytes(evaluation, &model, device)? as u64);
         }
         plans.push(plan);
@@ -134,24 +161,117 @@ pub(crate) fn tiny_config(shape: &str) -> Result<ModelConfig> {
     Ok(ModelConfig { vocab: tokenizer.vocab_size(), eos: tokenizer.eos_id().into_iter().collect(), ..config })
 }
 
-fn plan_grpo(plan: &mut StagePlan, grpo: &GrpoConfig, model: &ModelConfig, device: &Device) -> Result<()> {
+/// A collecting stage holds one policy after the other; it makes none, so that nothing is evaluated.
+fn plan_collect(id: &str, collect: &CollectConfig, models: &[(String, ModelConfig)], device: &Device) -> Result<StagePlan> {
+    let asked: Vec<&ModelConfig> =
+        collect.policies().filter_map(|policy| models.iter().find(|(id, _)| id == policy)).map(|(_, model)| model).collect();
+    let mut peak_bytes = std::collections::BTreeMap::new();
+    if !asked.is_empty() {
+        // A worked example is about as long as a response.
+        let longest = longest_question(&collect.prompts)? + TEMPLATE_TOKENS + collect.max_new_tokens;
+        let bytes = |model: &&ModelConfig| {
+            let sequence = (longest + collect.max_new_tokens).min(ruminate_model::context(model));
+            2 * weights_bytes(device, model) + decoder_bytes(device, model, collect.max_batch, sequence)
+        };
+        peak_bytes.insert("sample", asked.iter().map(bytes).max().unwrap_or(0) as u64);
+    }
+    let n_parameters = asked.iter().map(|model| model.n_parameters()).max().unwrap_or(0);
+    Ok(StagePlan { id: id.to_owned(), kind: "collect", n_parameters, steps: None, tokens_per_step: None, peak_bytes })
+}
+
+/// Responses are sampled from one policy after the other, with the weights of the model to be trained at hand; then it is trained.
+fn plan_reward_model(
+    plan: &mut StagePlan,
+    reward: &RewardModelConfig,
+    model: &ModelConfig,
+    models: &[(String, ModelConfig)],
+    device: &Device,
+) -> Result<()> {
+    plan.n_parameters += model.hidden;
+    let weights = weights_bytes(device, model);
+    let mut sequence = ruminate_model::context(model);
+    if let RewardSource::Made(made) = &reward.source {
+        let longest = longest_question(&made.prompts)? + TEMPLATE_TOKENS;
+        let mut peak = 0;
+        for id in &made.responses_from {
+            let policy = &model_of(models, id)?;
+            let of_policy = (longest + made.max_new_tokens).min(ruminate_model::context(policy));
+            let max_batch = made.max_batch.min(made.n_prompts * made.samples as usize);
+            peak = peak.max(2 * weights_bytes(device, policy) + decoder_bytes(device, policy, max_batch, of_policy));
+        }
+        plan.peak_bytes.insert("rollout", (weights + peak) as u64);
+        sequence = sequence.min(longest + made.max_new_tokens);
+        // Some pairs will have no clear preference: these are the most steps that there can be.
+        let n_responses = made.n_prompts * made.samples as usize * made.responses_from.len();
+        let n_entries = if reward.loss.n_sequences() == 2 { made.n_prompts * made.pairs_per_prompt } else { n_responses };
+        plan.steps = Some(reward.epochs * (n_entries * reward.loss.n_sequences()).div_ceil(reward.n_sequences()) as u64);
+    }
+    plan.tokens_per_step = Some((reward.n_sequences() * sequence) as u64);
+    // The two responses of a pair are in one forward pass.
+    let together = reward.microbatch_tokens.max(reward.loss.n_sequences() * sequence);
+    plan.peak_bytes.insert("train", (weights + Trainer::bytes(device, model, together)) as u64);
+    Ok(())
+}
+
+/// Bytes of the longest of some questions.
+fn longest_question(prompts: &[PromptSource]) -> Result<usize> {
+    let mut stream = ProblemStream::open(prompts, ruminate_core::Seed::new(0), 0)?;
+    let questions = (0..N_QUESTIONS).map(|_| Ok(stream.draw()?.question.len())).collect::<Result<Vec<_>>>()?;
+    Ok(questions.into_iter().max().unwrap_or(0))
+}
+
+fn plan_grpo(
+    plan: &mut StagePlan,
+    grpo: &GrpoConfig,
+    model: &ModelConfig,
+    models: &[(String, ModelConfig)],
+    device: &Device,
+) -> Result<()> {
     let settings = &grpo.settings;
     let budget = settings.max_completion_tokens as usize;
-    let mut stream = ProblemStream::open(&grpo.prompts, ruminate_core::Seed::new(0), 0)?;
-    let questions = (0..N_QUESTIONS).map(|_| Ok(stream.draw()?.question.len())).collect::<Result<Vec<_>>>()?;
-    let longest = questions.into_iter().max().unwrap_or(0) + TEMPLATE_TOKENS;
+    let longest = longest_question(&grpo.prompts)? + TEMPLATE_TOKENS;
     let sequence = (longest + budget).min(ruminate_model::context(model));
-    plan.steps = Some(grpo.steps);
+    // With `compute_of` alone, how many steps there are depends on how long completions become.
+    plan.steps = grpo.steps;
     plan.tokens_per_step = Some(u64::from(settings.prompts_per_step) * u64::from(settings.group_size) * sequence as u64);
     let max_batch = grpo.max_batch.min((settings.prompts_per_rollout() * u64::from(settings.group_size)) as usize);
     let weights = weights_bytes(device, model);
     let reference = if settings.kl == KlEstimator::None { 0 } else { weights };
-    let held = weights + reference + Trainer::bytes(device, model, 0) + decoder_bytes(device, model, max_batch, sequence);
+    // Reward models stay loaded, each with activations of its own.
+    let mut scorers = 0;
+    for (_, id) in grpo.reward_models.each() {
+        let scorer = &model_of(models, id)?;
+        let longest = grpo.microbatch_tokens.max(sequence.min(ruminate_model::context(scorer)));
+        scorers += weights_bytes(device, scorer) + Activations::bytes(device, scorer, longest);
+    }
+    let held = weights + reference + scorers + Trainer::bytes(device, model, 0) + decoder_bytes(device, model, max_batch, sequence);
     // While it samples, the CPU keeps a second copy of the weights in the layout that it reads fastest.
     // The activations of the step before are kept for the next.
     let activations = Trainer::bytes(device, model, grpo.microbatch_tokens.max(sequence)) - Trainer::bytes(device, model, 0);
     plan.peak_bytes.insert("rollout", (held + activations + weights) as u64);
     plan.peak_bytes.insert("train", (held + activations) as u64);
+    Ok(())
+}
+
+/// Examples of earlier stages are not there yet, so steps are known only where all come from files.
+fn plan_sft(plan: &mut StagePlan, sft: &SftConfig, models: &[(String, ModelConfig)], device: &Device) -> Result<()> {
+    if sft.example_stages().next().is_none() {
+        let counts =
+            sft.example_files().map(|data| Ok(crate::stages::collect::read_examples(data, None)?.len())).collect::<Result<Vec<_>>>()?;
+        // Held-out examples only take steps away.
+        let steps = counts.iter().sum::<usize>().div_ceil(sft.batch_examples) as u64 * u64::from(sft.epochs);
+        plan.steps = Some(steps * sft.variants().len() as u64);
+    }
+    let mut peak = 0;
+    for policy in &sft.policies {
+        let model = model_of(models, policy)?;
+        // A conversation is not cut: one as long as the context has a forward pass of its own.
+        let longest = sft.microbatch_tokens.max(ruminate_model::context(&model));
+        let tokens = sft.batch_examples as u64 * ruminate_model::context(&model) as u64;
+        plan.tokens_per_step = plan.tokens_per_step.max(Some(tokens));
+        peak = peak.max(weights_bytes(device, &model) + Trainer::bytes(device, &model, longest));
+    }
+    plan.peak_bytes.insert("train", peak as u64);
     Ok(())
 }
 

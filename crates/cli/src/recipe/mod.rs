@@ -20,7 +20,11 @@ use std::path::Path;
 
 pub(crate) use config::{DataSplit, EvaluationConfig, PromptSource, RunConfig, StageConfig, StageEvaluation, Template};
 pub(crate) use error::RecipeError;
-pub(crate) use stages::{Control, GrpoConfig, LoadConfig, PretrainConfig, StageKind};
+pub(crate) use stages::{
+    Ask, BestBy, CollectConfig, CollectSource, CompareConfig, Control, ExampleSource, GrpoConfig, JudgeKind, LoadConfig, MadeSource,
+    Method, PretrainConfig, RewardLoss, RewardModelConfig, RewardSource, Rewriter, SftConfig, SftVariant, StageKind, StopOnHacking,
+    TeacherConfig, TooLong, Who,
+};
 
 /// What the command line adds to a recipe.
 #[derive(Clone, Debug, Default)]

@@ -10,7 +10,7 @@ use super::fields::field_names;
 use super::file::{EvaluationFile, RecipeFile, StageHead};
 use super::prompts::{resolve_prompts, resolve_system};
 use super::source::{Part, Source};
-use super::stages::{GrpoConfig, StageKind};
+use super::stages::{BestBy, GrpoConfig, StageKind};
 use crate::endpoint::EndpointConfig;
 use crate::graders::JudgeConfig;
 use crate::sandbox::SandboxSettings;
@@ -45,6 +45,7 @@ pub(super) fn resolve(source: &Source) -> Result<RunConfig, RecipeError> {
         Some(table) => Some(resolve_evaluation(source, table, first_grpo)?),
         None => None,
     };
+    check_evaluated(source, &stages, evaluation.is_some())?;
     let sandbox = match &file.sandbox {
         Some(table) => source.read_table(table, &Part::root().below("sandbox", "sandbox"))?,
         None => SandboxSettings::default(),
@@ -66,6 +67,26 @@ fn resolve_stage(source: &Source, table: &Table, at: &Part) -> Result<StageConfi
     let of_kind = kind.evaluation();
     let evaluation = StageEvaluation { form: head.form.unwrap_or(of_kind.form), ..of_kind };
     Ok(StageConfig { id: head.id, evaluate: head.evaluate.unwrap_or(true).then_some(evaluation), kind })
+}
+
+/// Stages that need figures of an evaluation have one.
+fn check_evaluated(source: &Source, stages: &[StageConfig], has_evaluation: bool) -> Result<(), RecipeError> {
+    let is_evaluated = |id: &str| has_evaluation && stages.iter().any(|stage| stage.id == id && stage.evaluate.is_some());
+    for stage in stages {
+        let (key, message) = match &stage.kind {
+            StageKind::Sft(config) if config.best_by == BestBy::PassAt1 && !is_evaluated(&stage.id) => {
+                ("best_by", "expected a recipe with an [evaluation] of this stage for 'pass@1', found none".to_owned())
+            }
+            StageKind::Compare(config) => match config.stages.iter().find(|id| !is_evaluated(id)) {
+                Some(id) => ("stages", format!("expected stages that are evaluated, found '{id}', which is not")),
+                None => continue,
+            },
+            _ => continue,
+        };
+        let part = Part::root().below("stage", "").below(&source.stage_position(&stage.id), format!("stage '{}'", stage.id));
+        return Err(source.error(&part, Some(key), Problem::value(key, message)));
+    }
+    Ok(())
 }
 
 /// `[judge]` holds the keys of the endpoint and those of the judge side by side.
@@ -140,6 +161,16 @@ fn in_order(source: &Source, mut waiting: Vec<(StageConfig, Part)>) -> Result<Ve
     for (stage, part) in &waiting {
         if let Some((key, unknown)) = stage.kind.needs().into_iter().find(|(_, id)| !ids.iter().any(|other| other == id)) {
             return Err(source.error(part, Some(key), Problem::unknown_name("stage", unknown, ids.clone())));
+        }
+        let needed = |id: &str| waiting.iter().find(|(other, _)| other.id == id).map(|(other, _)| &other.kind);
+        if let Some((key, id, why)) = stage.kind.needs().into_iter().find_map(|(key, id)| Some((key, id, needed(id)?.misfit(key)?))) {
+            return Err(source.error(part, Some(key), Problem::value(key, format!("stage '{id}': {why}"))));
+        }
+        let collects_none = |id: &str| waiting.iter().find(|(other, _)| other.id == id && !matches!(other.kind, StageKind::Collect(_)));
+        let mut examples = stage.kind.needs().into_iter().filter(|(key, _)| *key == "examples");
+        if let Some((other, _)) = examples.find_map(|(_, id)| collects_none(id)) {
+            let message = format!("expected a stage that collects examples, found '{}', whose kind is {}", other.id, other.kind.name());
+            return Err(source.error(part, Some("examples"), Problem::value("examples", message)));
         }
     }
     let mut done: Vec<StageConfig> = Vec::new();

@@ -201,6 +201,12 @@ impl Source {
         Ok(())
     }
 
+    /// The place of a stage in the file, from 0, as paths write it.
+    pub(super) fn stage_position(&self, id: &str) -> String {
+        let is_it = |stage: &Table| stage.get("id").and_then(Value::as_str) == Some(id);
+        self.stages().position(is_it).map_or_else(String::new, |idx| idx.to_string())
+    }
+
     fn stages(&self) -> impl Iterator<Item = &Table> {
         self.root.get("stage").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_table)
     }

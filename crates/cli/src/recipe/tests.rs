@@ -58,7 +58,7 @@ fn everything_is_filled_in() {
     assert_eq!(config.stages.iter().map(|stage| stage.id.as_str()).collect::<Vec<_>>(), ["base", "zero"]);
     let zero = grpo(&config);
     assert_eq!((zero.settings.learning_rate, zero.settings.clip_eps_high, zero.settings.reference_refresh_steps), (1e-4, 0.2, None));
-    assert_eq!((zero.settings.max_completion_tokens, zero.settings.group_size, zero.steps), (100, 16, 60));
+    assert_eq!((zero.settings.max_completion_tokens, zero.settings.group_size, zero.steps), (100, 16, Some(60)));
     assert_eq!((zero.rewards.weights.accuracy, zero.rewards.weights.format, zero.rewards.weights.language), (1.0, 0.0, 0.0));
     let PromptSource::File { data, split: DataSplit::Train, weight: 2.0, .. } = &zero.prompts[1] else { panic!("{:?}", zero.prompts) };
     assert_eq!(data.to_str(), Some("train.jsonl"));
@@ -84,7 +84,7 @@ fn the_resolved_form_is_toml_with_short_numbers_and_its_hash_tells_recipes_apart
 fn set_changes_one_value() {
     let config = read(GOOD, &["zero.steps=5", "seed=3", "evaluation.samples=2", "data=x y.jsonl", "zero.rewards.format=0.5"]).unwrap();
     let zero = grpo(&config);
-    assert_eq!((zero.steps, config.seed, config.evaluation.as_ref().unwrap().samples, zero.rewards.weights.format), (5, 3, 2, 0.5));
+    assert_eq!((zero.steps, config.seed, config.evaluation.as_ref().unwrap().samples, zero.rewards.weights.format), (Some(5), 3, 2, 0.5));
     assert!(matches!(&zero.prompts[1], PromptSource::File { data, .. } if data.to_str() == Some("x y.jsonl")));
     let control = read(GOOD, &["zero.control=zero-advantage", "zero.prompts=[\"logic\"]"]).unwrap();
     assert_eq!((grpo(&control).control, grpo(&control).prompts.len()), (Some(Control::ZeroAdvantage), 1));

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use ruminate_tasks::statistics::Interval;
+use ruminate_tasks::statistics::{CalibrationBin, Interval};
 use serde::Serialize;
 
 use super::charts::{BarChart, Dot, DotChart, Line, LineChart, N_COLORS, Node, Pen, Unit, graph};
 use super::curves;
 use super::ladder::{Estimate, RUNGS, Rung};
-use super::model::{CalibrationBin, Comparison, Reflection, Report, RewardModel, RunReport, StageReport, Yield};
+use super::model::{Comparison, Reflection, Report, RewardModel, RunReport, StageReport, Yield};
 use super::seeds::stage_ids;
 use crate::summary::mebibytes;
 
@@ -318,11 +318,11 @@ pub(super) fn reward_model(name: &str, model: &RewardModel) -> Result<(Vec<Figur
         row("held-out accuracy", held_out.accuracy.map(|it| shown(Unit::Share, &it.into())));
         row("held-out loss, nats", held_out.loss.map(|loss| format!("{loss:.3}")));
         let calibration = held_out.calibration.as_ref();
-        row("expected calibration error", calibration.and_then(|it| it.ece).map(|error| format!("{error:.3}")));
+        row("expected calibration error", calibration.map(|it| format!("{:.3}", it.ece)));
         row("length bias", held_out.length.as_ref().map(plain));
         figures.extend(calibration_figure(name, calibration.map_or(&[][..], |it| &it.bins))?);
     }
-    table.rows.extend(model.more.iter().map(|(name, value)| vec![name.replace('_', " "), plain(value)]));
+    table.rows.extend(model.more.iter().map(|(name, value)| vec![words(name), plain(value)]));
     Ok((figures, table))
 }
 
@@ -348,6 +348,12 @@ fn calibration_figure(name: &str, bins: &[CalibrationBin]) -> Result<Option<Figu
     Ok(chart.svg()?.map(|svg| Figure { title: "Calibration".to_owned(), svg, legend }))
 }
 
+/// A key in words: `n_train` is the number of what is in train.
+fn words(key: &str) -> String {
+    let number = key.strip_prefix("n_").map(|rest| format!("number, {rest}"));
+    number.unwrap_or_else(|| key.to_owned()).replace('_', " ")
+}
+
 /// A JSON value for people.
 pub(super) fn plain(value: &serde_json::Value) -> String {
     if let Ok(interval) = serde_json::from_value::<Interval>(value.clone()) {
@@ -360,7 +366,7 @@ pub(super) fn plain(value: &serde_json::Value) -> String {
             _ => number.to_string(),
         },
         serde_json::Value::Object(fields) => {
-            fields.iter().map(|(name, value)| format!("{} {}", name.replace('_', " "), plain(value))).collect::<Vec<_>>().join("; ")
+            fields.iter().map(|(name, value)| format!("{} {}", words(name), plain(value))).collect::<Vec<_>>().join("; ")
         }
         serde_json::Value::Null => "none".to_owned(),
         other => other.to_string(),

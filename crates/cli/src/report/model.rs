@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ruminate_tasks::statistics::{Interval, SeedInterval, StratifiedDifference};
+use ruminate_tasks::statistics::{Calibration, Interval, SeedInterval, StratifiedDifference};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -272,28 +272,6 @@ pub(crate) struct HeldOut {
     pub(crate) length: Option<Value>,
     /// Mean loss, nats.
     pub(crate) loss: Option<f64>,
-}
-
-/// Predicted probabilities against what happened.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Calibration {
-    /// Bins that hold predictions.
-    #[serde(default)]
-    pub(crate) bins: Vec<CalibrationBin>,
-    /// Expected calibration error.
-    pub(crate) ece: Option<f64>,
-}
-
-/// One bin of a calibration curve.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct CalibrationBin {
-    /// Mean predicted probability.
-    pub(crate) predicted: f64,
-    /// Observed share.
-    pub(crate) observed: f64,
-    /// Pairs or labels in it.
-    #[serde(default)]
-    pub(crate) n: u64,
 }
 
 /// `comparison.json`.

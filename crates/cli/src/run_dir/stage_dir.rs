@@ -36,6 +36,15 @@ pub(crate) struct StageManifest {
     pub(crate) policy: Option<String>,
     /// Time spent, over all sittings, seconds.
     pub(crate) seconds: f64,
+    /// Floating-point operations of training and of sampling for it; evaluations and the making of its data are not counted.
+    #[serde(default)]
+    pub(crate) flops: f64,
+    /// The part of `flops` that sampling took.
+    #[serde(default)]
+    pub(crate) sampling_flops: f64,
+    /// Largest memory of the process while the stage ran, bytes; `None` where the system does not tell.
+    #[serde(default)]
+    pub(crate) peak_bytes: Option<u64>,
 }
 
 /// The directory of a stage.
@@ -69,6 +78,11 @@ impl StageDir {
         self.path.join("metrics.jsonl")
     }
 
+    /// The directory of one of several variants that a stage trains, laid out like a stage's.
+    pub(crate) fn variant(&self, name: &str) -> Self {
+        Self { path: self.path.join("variants").join(name) }
+    }
+
     /// Figures of the evaluation.
     pub(crate) fn evaluation(&self) -> PathBuf {
         self.path.join("evaluation.json")
@@ -77,6 +91,11 @@ impl StageDir {
     /// The rollouts of the evaluation.
     pub(crate) fn evaluation_rollouts(&self) -> PathBuf {
         self.path.join("evaluation.jsonl")
+    }
+
+    /// Figures of a reward model.
+    pub(crate) fn reward_report(&self) -> PathBuf {
+        self.path.join("reward_model.json")
     }
 
     /// The stage's record, if it was ever started.

@@ -3,13 +3,16 @@
 //! Each round: draw problems, sample a group of completions for each, grade them, turn rewards into group-relative advantages, and
 //! make one or more optimizer steps on the clipped, importance-weighted objective. Formulas and names: `docs/concepts/grpo.md`.
 
+mod goal;
+
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use ruminate_core::{FinishReason, PolicyVersion, Rollout, RolloutGroup, Seed};
-use ruminate_model::{Policy, SaveDtype};
+use ruminate_core::{FinishReason, PolicyVersion, Problem, ProblemId, Rollout, RolloutGroup, Seed};
+use ruminate_model::{Policy, SaveDtype, flops};
 use ruminate_rewards::{Component, language_share, reflection_words};
+use ruminate_tasks::difficulty::{DifficultyMemory, Standing};
 use ruminate_train::advantages::{advantages, is_informative};
 use ruminate_train::losses::{BatchTotals, GrpoLossConfig, KlEstimator, LossInputs, LossMetrics, grpo_loss};
 use ruminate_train::overlong::is_complete;
@@ -18,21 +21,27 @@ use ruminate_train::presets::GrpoPreset;
 use ruminate_train::schedule::learning_rate;
 use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, TrainError, Trainer};
 
-use super::evaluate::evaluate_policy;
-use super::hacking::{HackingWatch, reward_key};
+use self::goal::Goal;
+use super::evaluate::{evaluate_policy, tally};
+use super::hacking::{HackingWatch, Stopped, WayBack, reward_key};
 use super::rollouts::{PolicyText, SampleSettings, SampleStats, Sampler};
+use super::scoring::Scorers;
 use super::state;
-use super::{StageContext, StageResult, own_checkpoint};
+use super::{COMPUTE_KEY, SAMPLING_KEY, StageContext, StageResult, own_checkpoint};
 use crate::models;
-use crate::problems::ProblemStream;
+use crate::problems::{Difficulty, ProblemStream};
 use crate::recipe::{Control, GrpoConfig};
-use crate::run_dir::{MetricsFile, StageDir};
+use crate::run_dir::{MetricsFile, StageDir, write_json};
 
 /// Rounds of sampling at most for one batch under dynamic sampling.
 const MAX_RESAMPLING: usize = 10;
 
 /// Trains, or goes on training, and writes the checkpoint.
 pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config: &GrpoConfig) -> Result<StageResult> {
+    if let Some(stopped) = Stopped::read(dir)? {
+        ctx.ui.say(&format!("{stage_id}: {}", stopped.message()));
+        return Ok(own_checkpoint(stage_id, dir));
+    }
     let settings = &config.settings;
     let seed = ctx.seed(stage_id);
     let start = models::open(&ctx.policy_path(&config.policy)?.display().to_string())?.checkpoint;
@@ -40,19 +49,31 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
     let mut policy = Policy::load(ctx.device, &start)?;
     let mut reference = if settings.kl == KlEstimator::None { None } else { Some(Policy::load(ctx.device, &start)?) };
     let mut trainer = Trainer::new(&policy, optimizer_config(settings))?;
-    let mut counters = state::restore(dir, &mut policy, &mut trainer, reference.as_mut())?;
+    let (mut counters, mut memory): (state::Counters, DifficultyMemory) =
+        state::restore_with(dir, &mut policy, &mut trainer, reference.as_mut())?;
     let mut stream = ProblemStream::open(&config.prompts, seed.with("problems"), counters.position)?;
     let mut sampler = Sampler::new(SampleSettings::of_grpo(config), ctx.graders);
     let mut metrics = MetricsFile::open(&dir.metrics(), counters.step)?;
-    let mut watch = HackingWatch::new(dir)?;
-    let mut progress = ctx.ui.progress(stage_id, config.steps);
-    progress.start_at(counters.step);
+    let mut goal = Goal::of(ctx, config, dir, counters.step)?;
+    let mut watch = HackingWatch::new(dir, config.stop_on_hacking)?;
+    let way_back = config.stop_on_hacking.map(|stop| WayBack::new(dir, stop));
+    let mut scorers = Scorers::open(ctx, config)?;
+    let mut progress = ctx.ui.progress(stage_id, goal.n_units());
+    progress.start_at(goal.units());
 
-    while counters.step < config.steps {
+    while !goal.is_reached() {
         // Sample and grade.
         let version = PolicyVersion(counters.step);
-        let round = Round { config, stream: &mut stream, sampler: &mut sampler, seed: seed.with_index(counters.step) };
-        let Sampled { groups, n_trained, stats } = round.sample(&policy, version, text)?;
+        if let Some(way_back) = &way_back {
+            way_back.keep(watch.n_rounds(), &policy, text)?;
+        }
+        let mix = if goal.preference_counts() { config.rewards.clone() } else { config.rewards.without_preference() };
+        sampler.set_rewards(mix.clone());
+        let difficulty = config.difficulty_memory.as_ref().map(|settings| Difficulty { settings, memory: &memory });
+        let seed = seed.with_index(counters.step);
+        let round = Round { config, stream: &mut stream, sampler: &mut sampler, seed, difficulty };
+        let Sampled { mut groups, n_trained, mut stats, keys } = round.sample(&policy, version, text)?;
+        stats.reward_secs += scorers.score(&mix, text, &mut groups)?;
         dir.write_rollouts(counters.step, &groups)?;
 
         // Group-relative advantages.
@@ -69,10 +90,10 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
             None => None,
         };
         let mut learned = Learned::default();
-        for minibatch in minibatches(n_trained, settings).into_iter().take((config.steps - counters.step) as usize) {
+        for minibatch in minibatches(n_trained, settings).into_iter().take(goal.steps_left()) {
             let trained = trained_rollouts(minibatch, &groups, settings.overlong_filter);
             let batch = Minibatch { groups: &groups, advantages: &advantages, trained: &trained, old_logprobs: old_logprobs.as_ref() };
-            let learning_rate = learning_rate(&settings.schedule(), counters.step + learned.n_steps, config.steps);
+            let learning_rate = learning_rate(&settings.schedule(), counters.step + learned.n_steps, goal.n_steps());
             batch
                 .train(config, &mut policy, reference.as_ref(), &mut trainer, learning_rate, &mut learned)
                 .with_context(|| format!("step {}, policy version {}", counters.step + learned.n_steps, version.0))?;
@@ -85,26 +106,54 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
 
         // Records.
         let mut figures = figures(&groups, &rewards, &stats, &learned, train_secs);
-        watch.watch(ctx.ui, counters.step, &mut figures);
         let before = counters.step;
         counters.step += learned.n_steps;
         counters.position = stream.position();
-        progress.set(counters.step, &message(&figures));
+        figures.extend(goal.spend(policy.config(), &groups, &learned, counters.step));
+        if let Some(settings) = &config.difficulty_memory {
+            memory.observe(settings, groups.iter().map(|group| (keys[&group.problem.id].clone(), tally(group).share())));
+            figures.push(("rl/solved_share", memory.share(settings, Standing::Solved)));
+            figures.push(("rl/hopeless_share", memory.share(settings, Standing::Hopeless)));
+        }
+        let alarms = watch.watch(ctx.ui, before, &mut figures);
+        progress.set(goal.units(), &message(&figures));
         // Rounds can make several steps: things are due when a multiple of their period was passed.
-        let is_due = |every: u64| counters.step / every > before / every && counters.step < config.steps;
+        let is_due = |every: u64| counters.step / every > before / every && !goal.is_reached();
         if let (Some(settings), true) = (ctx.evaluation_settings(stage_id), config.evaluate_every.is_some_and(is_due)) {
             figures.extend(held_out_figures(ctx, &policy, text, settings)?);
         }
         metrics.append(before, &figures)?;
+        if let (Some(way_back), Some(alarm)) = (&way_back, alarms.first()) {
+            let stopped = way_back.stop(ctx, alarm, counters.step, watch.n_rounds())?;
+            progress.finish(&stopped.message());
+            return Ok(own_checkpoint(stage_id, dir));
+        }
         if is_due(config.save_every) {
-            state::save(dir, &policy, &trainer, reference.as_ref(), counters)?;
+            save_state(dir, config, &policy, &trainer, reference.as_ref(), counters, &memory)?;
         }
     }
     progress.finish(&format!("{} steps", counters.step));
     // A kill from here on, during the evaluation too, trains nothing again.
-    state::save(dir, &policy, &trainer, reference.as_ref(), counters)?;
+    save_state(dir, config, &policy, &trainer, reference.as_ref(), counters, &memory)?;
     policy.save(&dir.checkpoint(), &start.tokenizer, start.chat_template.as_ref(), SaveDtype::F32)?;
     Ok(own_checkpoint(stage_id, dir))
+}
+
+/// Saves everything that the next step depends on in one file; what is known of the problems also in a file for people.
+fn save_state(
+    dir: &StageDir,
+    config: &GrpoConfig,
+    policy: &Policy,
+    trainer: &Trainer,
+    reference: Option<&Policy>,
+    counters: state::Counters,
+    memory: &DifficultyMemory,
+) -> Result<()> {
+    state::save_with(dir, policy, trainer, reference, counters, memory)?;
+    if config.difficulty_memory.is_some() {
+        write_json(&dir.state().join("difficulty.json"), memory)?;
+    }
+    Ok(())
 }
 
 fn optimizer_config(settings: &GrpoPreset) -> OptimizerConfig {
@@ -123,6 +172,7 @@ struct Round<'a, 's> {
     stream: &'a mut ProblemStream,
     sampler: &'a mut Sampler<'s>,
     seed: Seed,
+    difficulty: Option<Difficulty<'a>>,
 }
 
 /// What a round of sampling gave.
@@ -131,6 +181,8 @@ struct Sampled {
     groups: Vec<RolloutGroup>,
     n_trained: usize,
     stats: SampleStats,
+    /// What each problem is remembered by.
+    keys: BTreeMap<ProblemId, String>,
 }
 
 impl Round<'_, '_> {
@@ -140,8 +192,11 @@ impl Round<'_, '_> {
         let wanted = self.config.settings.prompts_per_rollout() as usize;
         let (mut trained, mut passed_over) = (Vec::with_capacity(wanted), Vec::new());
         let mut total = SampleStats::default();
+        let mut keys = BTreeMap::new();
         for attempt in 0..MAX_RESAMPLING {
-            let problems = (trained.len()..wanted).map(|_| self.stream.draw()).collect::<Result<Vec<_>>>()?;
+            let drawn = (trained.len()..wanted).map(|_| self.stream.draw_by(self.difficulty)).collect::<Result<Vec<_>>>()?;
+            keys.extend(drawn.iter().map(|drawn| (drawn.problem.id.clone(), drawn.key.clone())));
+            let problems: Vec<Problem> = drawn.into_iter().map(|drawn| drawn.problem).collect();
             let seed = self.seed.with_index(attempt as u64);
             let (sampled, stats) = self.sampler.sample(policy, version, text, &problems, seed, &mut |_, _| {})?;
             total.rollout_secs += stats.rollout_secs;
@@ -164,7 +219,7 @@ impl Round<'_, '_> {
         }
         let n_trained = trained.len();
         trained.append(&mut passed_over);
-        Ok(Sampled { groups: trained, n_trained, stats: total })
+        Ok(Sampled { groups: trained, n_trained, stats: total, keys })
     }
 }
 
@@ -224,6 +279,8 @@ struct Learned {
     grad_norm: f64,
     entropy_sum: f64,
     n_tokens: usize,
+    /// Floating-point operations of training, the reference's forward included.
+    flops: f64,
     learning_rate: f32,
     /// Largest |log-probability in training − at sampling| before the first update.
     mismatch_max: f64,
@@ -261,6 +318,9 @@ impl Minibatch<'_> {
         };
         let sequences: Vec<Sequence<'_>> = self.trained.iter().map(sequence).collect();
         let totals = BatchTotals::of_lengths(sequences.iter().map(|sequence| sequence.completion_ids.len()));
+        let lengths = || sequences.iter().map(Sequence::n_tokens);
+        let n_forwards = f64::from(u8::from(reference.is_some()) + u8::from(self.old_logprobs.is_some()));
+        learned.flops += flops::training(policy.config(), lengths()) + n_forwards * flops::forward(policy.config(), lengths());
         for packed in pack(&sequences, config.microbatch_tokens)? {
             let ref_logprobs = match reference {
                 Some(reference) => Some(trainer.score(reference, &packed, temperature)?.logprobs),

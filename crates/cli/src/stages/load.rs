@@ -6,14 +6,14 @@ use anyhow::{Context, Result};
 use ruminate_model::Checkpoint;
 
 use super::{StageContext, StageResult, own_checkpoint_path};
-use crate::models::{BUILTIN_TINY, locate, write_builtin_tiny};
+use crate::models::{builtin, locate};
 use crate::recipe::LoadConfig;
 use crate::run_dir::{StageDir, io_context};
 
-/// Checks that the policy can be read. It stays where it is; only the built-in one is written into the stage.
+/// Checks that the policy can be read. It stays where it is; only a built-in one is written into the stage.
 pub(super) fn run(ctx: &StageContext<'_>, dir: &StageDir, config: &LoadConfig) -> Result<StageResult> {
-    let policy = if config.path == BUILTIN_TINY {
-        write_builtin_tiny(&dir.checkpoint())?;
+    let policy = if let Some(builtin) = builtin(&config.path)? {
+        builtin.write(&dir.checkpoint())?;
         let stage_id = dir.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
         own_checkpoint_path(&stage_id, dir)
     } else {

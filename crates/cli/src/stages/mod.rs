@@ -1,11 +1,16 @@
 //! The stages of a run, in order; those that are done are skipped. Stages meet only through files in the run directory.
 
+pub(crate) mod collect;
+pub(crate) mod compare;
 pub(crate) mod evaluate;
 mod grpo;
 mod hacking;
 mod load;
 mod pretrain;
+pub(crate) mod reward_model;
 pub(crate) mod rollouts;
+mod scoring;
+pub(crate) mod sft;
 mod state;
 
 use std::collections::BTreeMap;
@@ -19,10 +24,18 @@ use ruminate_core::Seed;
 use self::rollouts::SampleSettings;
 use crate::graders::{Graders, Needs};
 use crate::models;
+use crate::preference_file;
 use crate::problems::{ProblemStream, evaluation_set};
-use crate::recipe::{PromptSource, RunConfig, StageConfig, StageKind};
-use crate::run_dir::{RunDir, StageDir, StageManifest, StageState};
+use crate::recipe::{PromptSource, RewardSource, RunConfig, StageConfig, StageKind};
+use crate::run_dir::{MetricsFile, RunDir, StageDir, StageManifest, StageState};
+use crate::summary::{peak_bytes, reset_peak_bytes};
 use crate::ui::Ui;
+
+/// The metric of a step's floating-point operations: all that the stage's own policies cost, its evaluations excepted.
+pub(crate) const COMPUTE_KEY: &str = "compute/flops";
+
+/// The part of [`COMPUTE_KEY`] that sampling took.
+pub(crate) const SAMPLING_KEY: &str = "compute/sampling_flops";
 
 /// What every stage is given.
 #[derive(Debug)]
@@ -63,6 +76,25 @@ impl StageContext<'_> {
     }
 }
 
+/// Floating-point operations that a stage has spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Spent {
+    /// All of them.
+    pub(crate) total: f64,
+    /// Those of sampling.
+    pub(crate) sampling: f64,
+}
+
+/// What the steps of a stage have spent, as its metrics say.
+///
+/// # Errors
+/// Metrics that are damaged.
+pub(crate) fn spent(metrics: &Path) -> Result<Spent> {
+    let lines = MetricsFile::read(metrics)?;
+    let sum = |key: &str| lines.iter().filter_map(|line| line.get(key)?.as_f64()).sum();
+    Ok(Spent { total: sum(COMPUTE_KEY), sampling: sum(SAMPLING_KEY) })
+}
+
 /// What a stage leaves behind. Everything else is in its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StageResult {
@@ -92,8 +124,24 @@ pub(crate) fn check_inputs(config: &RunConfig) -> Result<Needs> {
     let mut needs = Needs::default();
     for stage in &config.stages {
         let in_stage = || format!("stage '{}'", stage.id);
-        if let StageKind::Load(load) = &stage.kind {
-            models::open(&load.path).with_context(in_stage)?;
+        match &stage.kind {
+            StageKind::Load(load) => drop(models::open(&load.path).with_context(in_stage)?),
+            StageKind::Collect(collect) => {
+                let of_data_sets = collect::check_inputs(collect).with_context(in_stage)?;
+                needs.add(&of_data_sets).with_context(in_stage)?;
+            }
+            StageKind::RewardModel(config) => {
+                if let RewardSource::File { data } = &config.source {
+                    preference_file::read(data, config.loss).with_context(in_stage)?;
+                }
+                if config.asks_judge() {
+                    needs.add_judge(format!("stage '{}' asks a judge", stage.id));
+                }
+            }
+            StageKind::Sft(sft) => {
+                sft.example_files().try_for_each(|data| collect::read_examples(data, None).map(drop)).with_context(in_stage)?;
+            }
+            StageKind::Pretrain(_) | StageKind::Grpo(_) | StageKind::Compare(_) => {}
         }
         ProblemStream::open(stage.kind.prompts(), Seed::new(0), 0)
             .and_then(|stream| needs.add(stream.file_problems()))
@@ -106,18 +154,18 @@ pub(crate) fn check_inputs(config: &RunConfig) -> Result<Needs> {
     Ok(needs)
 }
 
-/// Runs one stage unless it is done, and gives back the hash of its inputs.
+/// Runs one stage unless it is done, and gives back the hash of what it leaves.
 fn run_stage(ctx: &StageContext<'_>, stage: &StageConfig, hashes: &BTreeMap<String, String>) -> Result<String> {
     let dir = ctx.run_dir.stage(&stage.id);
     let lineage = lineage(ctx.config, stage, hashes)?;
     let inputs_hash = inputs_hash(ctx.config, stage, &lineage)?;
-    let mut seconds_before = 0.0;
+    let mut before = (0.0, None);
     match dir.manifest()? {
         Some(manifest) if manifest.inputs_hash == inputs_hash && manifest.state == StageState::Done => {
             ctx.ui.say(&format!("{}: done before, skipped", stage.id));
-            return Ok(inputs_hash);
+            return output_hash(ctx, stage, &dir, inputs_hash);
         }
-        Some(manifest) if manifest.inputs_hash == inputs_hash => seconds_before = manifest.seconds,
+        Some(manifest) if manifest.inputs_hash == inputs_hash => before = (manifest.seconds, manifest.peak_bytes),
         Some(_) => {
             let aside = dir.set_aside()?;
             ctx.ui.say(&format!(
@@ -134,36 +182,71 @@ fn run_stage(ctx: &StageContext<'_>, stage: &StageConfig, hashes: &BTreeMap<Stri
         lineage,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         policy: None,
-        seconds: seconds_before,
+        seconds: before.0,
+        flops: 0.0,
+        sampling_flops: 0.0,
+        peak_bytes: before.1,
     };
     dir.write_manifest(&manifest)?;
     let started = Instant::now();
+    reset_peak_bytes();
     let result = match &stage.kind {
         StageKind::Load(config) => load::run(ctx, &dir, config)?,
         StageKind::Pretrain(config) => pretrain::run(ctx, &stage.id, &dir, config)?,
+        StageKind::Collect(config) => collect::run(ctx, &stage.id, &dir, config)?,
         StageKind::Grpo(config) => grpo::run(ctx, &stage.id, &dir, config)?,
+        StageKind::RewardModel(config) => reward_model::run(ctx, &stage.id, &dir, config)?,
+        StageKind::Sft(config) => sft::run(ctx, &stage.id, &dir, config)?,
+        StageKind::Compare(config) => compare::run(ctx, &dir, config)?,
     };
     manifest.policy = result.policy.as_ref().map(|policy| policy.display().to_string());
     if let (Some(settings), Some(policy)) = (ctx.evaluation_settings(&stage.id), &result.policy) {
         evaluate::evaluate_stage(ctx, &stage.id, &dir, &ctx.run_dir.path().join(policy), settings)?;
     }
+    let spent = spent(&dir.metrics())?;
+    (manifest.flops, manifest.sampling_flops) = (spent.total, spent.sampling);
+    manifest.peak_bytes = manifest.peak_bytes.max(peak_bytes());
     manifest.seconds += started.elapsed().as_secs_f64();
     manifest.state = StageState::Done;
     dir.write_manifest(&manifest)?;
-    Ok(inputs_hash)
+    output_hash(ctx, stage, &dir, inputs_hash)
+}
+
+/// Hash of what the stage leaves to others: that of its inputs, and of what people did with it since.
+fn output_hash(ctx: &StageContext<'_>, stage: &StageConfig, dir: &StageDir, inputs_hash: String) -> Result<String> {
+    match &stage.kind {
+        StageKind::Collect(config) => collect::hash_with_review(ctx, &stage.id, dir, config, inputs_hash),
+        _ => Ok(inputs_hash),
+    }
 }
 
 /// Hashes of what the stage reads: earlier stages by id, files by path.
 fn lineage(config: &RunConfig, stage: &StageConfig, hashes: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
     let mut lineage = BTreeMap::new();
     match &stage.kind {
-        StageKind::Load(load) if load.path == models::BUILTIN_TINY => {
-            lineage.insert(load.path.clone(), models::hash_builtin_tiny());
-        }
         StageKind::Load(load) => {
-            lineage.insert(load.path.clone(), models::hash_files(&models::locate(Path::new(&load.path))?)?);
+            let hash = match models::builtin(&load.path)? {
+                Some(builtin) => builtin.hash(),
+                None => models::hash_files(&models::locate(Path::new(&load.path))?)?,
+            };
+            lineage.insert(load.path.clone(), hash);
         }
-        StageKind::Pretrain(_) | StageKind::Grpo(_) => {}
+        StageKind::Collect(collect) => {
+            for path in collect.files() {
+                lineage.insert(path.display().to_string(), models::hash_files(path)?);
+            }
+        }
+        StageKind::RewardModel(config) => {
+            if let RewardSource::File { data } = &config.source {
+                lineage.insert(data.display().to_string(), models::hash_files(data)?);
+            }
+        }
+        StageKind::Sft(sft) => {
+            for path in sft.example_files() {
+                lineage.insert(path.display().to_string(), models::hash_files(path)?);
+            }
+        }
+        StageKind::Pretrain(_) | StageKind::Grpo(_) | StageKind::Compare(_) => {}
     }
     let of_evaluation = config.evaluation.iter().flat_map(|evaluation| &evaluation.prompts);
     for prompts in of_evaluation.chain(stage.kind.prompts()) {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use ruminate_core::TokenId;
-use ruminate_model::{ModelConfig, Policy, SaveDtype, Tokenizer, tiny_tokenizer};
+use ruminate_model::{ModelConfig, Policy, SaveDtype, Tokenizer, flops, tiny_tokenizer};
 use ruminate_tasks::synthetic::corpus::document;
 use ruminate_tasks::synthetic::pieces;
 use ruminate_train::losses::{BatchTotals, Normalisation, SftOutputs, sft_loss};
@@ -13,7 +13,7 @@ use ruminate_train::schedule::learning_rate;
 use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, Trainer};
 
 use super::state::{self, Counters};
-use super::{StageContext, StageResult, own_checkpoint};
+use super::{COMPUTE_KEY, StageContext, StageResult, own_checkpoint};
 use crate::recipe::PretrainConfig;
 use crate::run_dir::{MetricsFile, StageDir};
 use crate::shapes::shape;
@@ -70,6 +70,7 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
             ("pretrain/grad_norm", stats.grad_norm),
             ("pretrain/learning_rate", f64::from(learning_rate)),
             ("pretrain/tokens", n_tokens as f64),
+            (COMPUTE_KEY, flops::training(policy.config(), documents.iter().map(Vec::len))),
             ("seconds/train", seconds),
         ];
         metrics.append(counters.step, &figures)?;

@@ -119,6 +119,11 @@ impl<'a> Sampler<'a> {
         self.settings.n_samples as usize
     }
 
+    /// Changes the weights of the rewards.
+    pub(crate) fn set_rewards(&mut self, rewards: RewardMix) {
+        self.settings.rewards = rewards;
+    }
+
     /// Graded rollouts of each problem, in the order of the problems. `seed` is the key of the step; a completion depends on it, the
     /// problem's id and the sample's index only. `on_finished` hears how many completions and tokens there are.
     ///
@@ -185,6 +190,35 @@ impl<'a> Sampler<'a> {
         let reward_secs = started.elapsed().as_secs_f64() - rollout_secs;
         let stats = SampleStats { rollout_secs, reward_secs, n_sampled: n_tokens };
         Ok((groups, stats))
+    }
+
+    /// Completions of prompts of one's own, ungraded: as many for each prompt as the settings say, by sample. `problems` names them; a
+    /// completion depends on `seed`, the problem's id and the sample's index only.
+    ///
+    /// # Errors
+    /// As [`Sampler::sample`].
+    pub(crate) fn complete(
+        &mut self,
+        policy: &Policy,
+        version: PolicyVersion,
+        tokenizer: &Tokenizer,
+        (problems, prompts): (&[Problem], &[Prompt]),
+        seed: Seed,
+    ) -> Result<Vec<Vec<Completion>>> {
+        let requests = self.requests(policy, tokenizer, problems, prompts, seed)?;
+        let limits = self.limits(policy, &requests);
+        let mut finished: Vec<Vec<(u32, Completion)>> = problems.iter().map(|_| Vec::new()).collect();
+        let mut on_event = |event| {
+            if let Event::Finished { request_idx, sample_idx, completion } = event {
+                finished[request_idx].push((sample_idx, completion));
+            }
+        };
+        let sampled = self.engine(policy, limits)?.generate(policy, version, tokenizer, &requests, &mut on_event);
+        sampled.map_err(|error| name_problem(error, version, problems))?;
+        for of_prompt in &mut finished {
+            of_prompt.sort_by_key(|(sample_idx, _)| *sample_idx);
+        }
+        Ok(finished.into_iter().map(|of_prompt| of_prompt.into_iter().map(|(_, completion)| completion).collect()).collect())
     }
 
     fn requests(

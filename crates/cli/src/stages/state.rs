@@ -11,6 +11,7 @@ use ruminate_compute::{View, ViewMut};
 use ruminate_model::Policy;
 use ruminate_train::trainer::Trainer;
 use safetensors::tensor::{Dtype, Metadata};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::run_dir::{StageDir, io_context, replace_file};
@@ -24,8 +25,17 @@ pub(crate) struct Counters {
     pub(crate) position: u64,
 }
 
-/// Most bytes of a header; a larger one is damage.
-const MAX_HEADER: u64 = 1 << 20;
+/// The counters, and what else a stage must remember from step to step.
+#[derive(Serialize, Deserialize)]
+struct Saved<T> {
+    #[serde(flatten)]
+    counters: Counters,
+    #[serde(default)]
+    memory: T,
+}
+
+/// Most bytes of a header; a larger one is damage. What a stage remembers of each of a hundred thousand problems fits.
+const MAX_HEADER: u64 = 1 << 26;
 
 /// Where a stage's state lies.
 fn state_file(dir: &StageDir) -> PathBuf {
@@ -37,6 +47,21 @@ fn state_file(dir: &StageDir) -> PathBuf {
 /// # Errors
 /// The file system's; the state before stays as it was.
 pub(crate) fn save(dir: &StageDir, policy: &Policy, trainer: &Trainer, reference: Option<&Policy>, counters: Counters) -> Result<()> {
+    save_with(dir, policy, trainer, reference, counters, &())
+}
+
+/// As [`save`], together with what the stage remembers: they belong to the same step, whenever the stage is killed.
+///
+/// # Errors
+/// As [`save`].
+pub(crate) fn save_with<T: Serialize>(
+    dir: &StageDir,
+    policy: &Policy,
+    trainer: &Trainer,
+    reference: Option<&Policy>,
+    counters: Counters,
+    memory: &T,
+) -> Result<()> {
     let path = state_file(dir);
     policy.device().synchronize()?;
     let (m, v) = trainer.moments();
@@ -44,7 +69,7 @@ pub(crate) fn save(dir: &StageDir, policy: &Policy, trainer: &Trainer, reference
     if let Some(reference) = reference {
         tensors.push(("reference", Flat::of(reference.flat())));
     }
-    let metadata = HashMap::from([("counters".to_owned(), serde_json::to_string(&counters)?)]);
+    let metadata = HashMap::from([("counters".to_owned(), serde_json::to_string(&Saved { counters, memory })?)]);
     replace_file(&path, |partial| {
         safetensors::serialize_to_file(tensors.iter().map(|(name, flat)| (*name, flat)), Some(metadata), partial)
             .with_context(io_context("write", partial))
@@ -56,10 +81,23 @@ pub(crate) fn save(dir: &StageDir, policy: &Policy, trainer: &Trainer, reference
 /// # Errors
 /// A file that cannot be read or belongs to another model.
 pub(crate) fn restore(dir: &StageDir, policy: &mut Policy, trainer: &mut Trainer, reference: Option<&mut Policy>) -> Result<Counters> {
+    restore_with::<()>(dir, policy, trainer, reference).map(|(counters, ())| counters)
+}
+
+/// As [`restore`], with what the stage remembered.
+///
+/// # Errors
+/// As [`restore`].
+pub(crate) fn restore_with<T: DeserializeOwned + Default>(
+    dir: &StageDir,
+    policy: &mut Policy,
+    trainer: &mut Trainer,
+    reference: Option<&mut Policy>,
+) -> Result<(Counters, T)> {
     let path = state_file(dir);
     let file = match File::open(&path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Counters::default()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((Counters::default(), T::default())),
         Err(error) => return Err(error).with_context(io_context("open", &path)),
     };
     read_state(file, policy, trainer, reference).with_context(|| {
@@ -67,7 +105,12 @@ pub(crate) fn restore(dir: &StageDir, policy: &mut Policy, trainer: &mut Trainer
     })
 }
 
-fn read_state(mut file: File, policy: &mut Policy, trainer: &mut Trainer, reference: Option<&mut Policy>) -> Result<Counters> {
+fn read_state<T: DeserializeOwned + Default>(
+    mut file: File,
+    policy: &mut Policy,
+    trainer: &mut Trainer,
+    reference: Option<&mut Policy>,
+) -> Result<(Counters, T)> {
     let mut size = [0; 8];
     file.read_exact(&mut size)?;
     let n_header = u64::from_le_bytes(size);
@@ -75,7 +118,7 @@ fn read_state(mut file: File, policy: &mut Policy, trainer: &mut Trainer, refere
     file.by_ref().take(n_header.min(MAX_HEADER)).read_to_end(&mut header)?;
     let metadata: Metadata = serde_json::from_slice(&header).context("its header is damaged")?;
     let counters = metadata.metadata().as_ref().and_then(|metadata| metadata.get("counters")).context("it holds no counters")?;
-    let counters: Counters = serde_json::from_str(counters).context("its counters are damaged")?;
+    let Saved { counters, memory } = serde_json::from_str(counters).context("its counters are damaged")?;
     let n = policy.n_parameters();
     let mut read = |name: &str, to: ViewMut<'_>| -> Result<()> {
         let tensor = metadata.info(name).with_context(|| format!("it holds no {name}"))?;
@@ -92,7 +135,7 @@ fn read_state(mut file: File, policy: &mut Policy, trainer: &mut Trainer, refere
     if let Some(reference) = reference {
         read("reference", reference.flat_mut())?;
     }
-    Ok(counters)
+    Ok((counters, memory))
 }
 
 /// Fills a flat buffer from little-endian f32, a piece at a time: the whole file in memory would double what a run needs.

@@ -117,7 +117,7 @@ fn write_run(folder: &Folder, run: &str, seed: u64, pass: f64) {
         [{ "role": "user", "content": "2+5?" }, { "role": "assistant", "content": HOSTILE }] });
     write("cold/examples.jsonl", lines(std::slice::from_ref(&example)));
     write("cold/dropped.jsonl", lines(&[json!({ "example": example, "filter": "wrong", "reason": HOSTILE })]));
-    let bins = json!([{ "predicted": 0.2, "observed": 0.25, "n": 40 }, { "predicted": 0.8, "observed": 0.7, "n": 30 }]);
+    let bins = json!([{ "lo": 0.2, "hi": 0.3, "predicted": 0.2, "observed": 0.25, "n": 40 }, { "lo": 0.8, "hi": 0.9, "predicted": 0.8, "observed": 0.7, "n": 30 }]);
     write(
         "helpful/reward_model.json",
         json!({ "reads": "summary", "n_train": 70, "held_out": { "accuracy": interval(0.8), "loss": 0.5, "calibration": { "bins": bins, "ece": 0.07 }, "length": { "correlation": 0.12, "longer_is_better": interval(0.9), "shorter_is_better": null } } }).to_string(),

@@ -55,18 +55,18 @@ pub(crate) fn metrics(folder: &Folder, name: &str) -> Vec<serde_json::Map<String
 }
 
 /// All figures but times.
-fn learned(folder: &Folder, name: &str) -> Vec<serde_json::Map<String, Value>> {
+pub(crate) fn learned(folder: &Folder, name: &str) -> Vec<serde_json::Map<String, Value>> {
     let mut lines = metrics(folder, name);
     lines.iter_mut().for_each(|line| line.retain(|key, _| !key.starts_with("seconds/")));
     lines
 }
 
-fn bytes(folder: &Folder, name: &str) -> Vec<u8> {
+pub(crate) fn bytes(folder: &Folder, name: &str) -> Vec<u8> {
     std::fs::read(folder.path().join(name)).unwrap()
 }
 
 /// Starts the program, kills it without warning once `metrics` has `n_lines` lines, and says how many it had in the end.
-fn kill_after(folder: &Folder, args: &[&str], metrics: &str, n_lines: usize) -> usize {
+pub(crate) fn kill_after(folder: &Folder, args: &[&str], metrics: &str, n_lines: usize) -> usize {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ruminate"));
     let mut child = command.args(args).current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(120);

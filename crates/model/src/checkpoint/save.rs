@@ -10,8 +10,9 @@ use half::bf16;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use serde_json::{Map, Value, json};
 
-use crate::config::eos_to_json;
-use crate::{ChatTemplate, ModelConfig, ModelError, TensorSpec, Tokenizer};
+use crate::config::{eos_to_json, write_reward_head};
+use crate::reward::score_spec;
+use crate::{ChatTemplate, ModelConfig, ModelError, RewardHead, TensorSpec, Tokenizer};
 
 /// Element type of saved weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,33 @@ pub fn save_checkpoint<'w>(
     dtype: SaveDtype,
     tensors: &mut TensorSource<'_, 'w>,
 ) -> Result<(), ModelError> {
+    save_folder(dir, &Contents { config, head: None, tokenizer, chat_template, dtype }, tensors)
+}
+
+/// As [`save_checkpoint`], with a score head: a sequence classifier with one label. `tensors` gives `score.weight` last.
+pub(crate) fn save_reward_checkpoint<'w>(
+    dir: &Path,
+    config: &ModelConfig,
+    head: &RewardHead,
+    tokenizer: &Tokenizer,
+    chat_template: Option<&ChatTemplate>,
+    dtype: SaveDtype,
+    tensors: &mut TensorSource<'_, 'w>,
+) -> Result<(), ModelError> {
+    save_folder(dir, &Contents { config, head: Some(head), tokenizer, chat_template, dtype }, tensors)
+}
+
+/// What a folder is made of, beside the weights.
+struct Contents<'a> {
+    config: &'a ModelConfig,
+    head: Option<&'a RewardHead>,
+    tokenizer: &'a Tokenizer,
+    chat_template: Option<&'a ChatTemplate>,
+    dtype: SaveDtype,
+}
+
+fn save_folder<'w>(dir: &Path, contents: &Contents<'_>, tensors: &mut TensorSource<'_, 'w>) -> Result<(), ModelError> {
+    let Contents { config, tokenizer, .. } = contents;
     config.validate()?;
     tokenizer.check_vocab(config.vocab)?;
     refuse_other_contents(dir)?;
@@ -56,7 +84,7 @@ pub fn save_checkpoint<'w>(
     // A fixed name: what an interrupted run left there is written anew.
     let partial = beside(dir, "partial")?;
     remove_folder(&partial)?;
-    let written = write_folder(&partial, config, tokenizer, chat_template, dtype, tensors).and_then(|()| take_place(&partial, dir));
+    let written = write_folder(&partial, contents, tensors).and_then(|()| take_place(&partial, dir));
     if written.is_err() {
         // The first error is the one to report.
         let _ = remove_folder(&partial);
@@ -65,18 +93,17 @@ pub fn save_checkpoint<'w>(
     sync_folder(parent)
 }
 
-fn write_folder<'w>(
-    folder: &Path,
-    config: &ModelConfig,
-    tokenizer: &Tokenizer,
-    chat_template: Option<&ChatTemplate>,
-    dtype: SaveDtype,
-    tensors: &mut TensorSource<'_, 'w>,
-) -> Result<(), ModelError> {
+fn write_folder<'w>(folder: &Path, contents: &Contents<'_>, tensors: &mut TensorSource<'_, 'w>) -> Result<(), ModelError> {
+    let Contents { config, head, tokenizer, chat_template, dtype } = *contents;
     fs::create_dir(folder).map_err(ModelError::io("create", folder))?;
     let mut config_json = config.to_hf_json();
     config_json["dtype"] = dtype.torch_name().into();
     config_json["torch_dtype"] = dtype.torch_name().into();
+    let mut specs = config.tensors();
+    if let Some(head) = head {
+        write_reward_head(&mut config_json, config.architecture, head);
+        specs.push(score_spec(config));
+    }
     let generation = json!({ "bos_token_id": config.bos, "eos_token_id": eos_to_json(&config.eos) });
     let tokenizer_json = tokenizer.to_json()?;
     let settings = tokenizer_settings(config, tokenizer, chat_template);
@@ -84,7 +111,7 @@ fn write_folder<'w>(
     for (name, text) in FILES.iter().zip(texts) {
         write_file(&folder.join(name), |file| Ok(file.write_all(text.as_bytes())?))?;
     }
-    write_file(&folder.join(FILES[4]), |file| write_safetensors(file, &config.tensors(), dtype, tensors))?;
+    write_file(&folder.join(FILES[4]), |file| write_safetensors(file, &specs, dtype, tensors))?;
     sync_folder(folder)
 }
 

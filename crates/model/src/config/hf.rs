@@ -6,7 +6,10 @@
 use serde_json::{Map, Value, json};
 
 use super::{Architecture, ModelConfig, RopeScaling};
-use crate::ModelError;
+use crate::{ModelError, RewardHead, RewardInfo};
+
+/// Key of a `config.json` that holds what scores mean.
+const REWARD_INFO: &str = "ruminate_reward";
 
 impl Architecture {
     /// Name in `model_type` of a `config.json` and, but for Mistral, in `general.architecture` of a GGUF file.
@@ -26,13 +29,50 @@ impl Architecture {
             .ok_or_else(|| ModelError::unsupported("model_type", "llama, mistral, qwen2 or qwen3", name))
     }
 
-    fn class(self) -> &'static str {
-        match self {
-            Architecture::Llama => "LlamaForCausalLM",
-            Architecture::Mistral => "MistralForCausalLM",
-            Architecture::Qwen2 => "Qwen2ForCausalLM",
-            Architecture::Qwen3 => "Qwen3ForCausalLM",
+    /// Name of the class of transformers that has this head: `LlamaForCausalLM`.
+    fn class(self, head: &str) -> String {
+        let family = match self {
+            Architecture::Llama => "Llama",
+            Architecture::Mistral => "Mistral",
+            Architecture::Qwen2 => "Qwen2",
+            Architecture::Qwen3 => "Qwen3",
+        };
+        format!("{family}For{head}")
+    }
+}
+
+/// Whether a `config.json` is that of a sequence classifier.
+fn is_classifier(json: &Value) -> bool {
+    let classes = json.get("architectures").and_then(Value::as_array);
+    classes.is_some_and(|classes| classes.iter().filter_map(Value::as_str).any(|class| class.ends_with("ForSequenceClassification")))
+}
+
+/// The score head that a `config.json` tells of; none in language models.
+pub(crate) fn reward_head(json: &Value) -> Result<Option<RewardHead>, ModelError> {
+    if !is_classifier(json) {
+        return Ok(None);
+    }
+    let file = Object::root(json)?;
+    let info = file.value(REWARD_INFO).map(|value| {
+        let info: RewardInfo = serde_json::from_value(value.clone()).map_err(|error| file.unfit(REWARD_INFO, &error.to_string(), value))?;
+        if !(info.mean.is_finite() && info.std.is_finite() && info.std > 0.0) {
+            return Err(file.unfit(REWARD_INFO, "a finite mean and a finite std above 0", value));
         }
+        Ok(info)
+    });
+    Ok(Some(RewardHead { pad: file.token_ids("pad_token_id")?.first().copied(), info: info.transpose()? }))
+}
+
+/// Makes the `config.json` of a language model that of a sequence classifier with one label.
+pub(crate) fn write_reward_head(json: &mut Value, architecture: Architecture, head: &RewardHead) {
+    json["architectures"] = json!([architecture.class("SequenceClassification")]);
+    json["tie_word_embeddings"] = false.into();
+    json["num_labels"] = 1.into();
+    json["id2label"] = json!({ "0": "score" });
+    json["label2id"] = json!({ "score": 0 });
+    json["pad_token_id"] = json!(head.pad);
+    if let Some(info) = &head.info {
+        json[REWARD_INFO] = json!(info);
     }
 }
 
@@ -74,7 +114,8 @@ impl ModelConfig {
             rope_theta,
             rope_scaling,
             rms_norm_eps: file.f32("rms_norm_eps")?.unwrap_or(1e-6),
-            tied: file.bool("tie_word_embeddings")?.unwrap_or(false),
+            // A classifier has no head for tokens.
+            tied: is_classifier(json) || file.bool("tie_word_embeddings")?.unwrap_or(false),
             qkv_bias: architecture == Architecture::Qwen2,
             qk_norm: architecture == Architecture::Qwen3,
             sliding_window: sliding_window(&file, architecture)?,
@@ -88,7 +129,7 @@ impl ModelConfig {
     /// The contents of a `config.json` that transformers 4 and 5 read; the inverse of [`ModelConfig::from_hf_json`].
     pub fn to_hf_json(&self) -> Value {
         let mut json = json!({
-            "architectures": [self.architecture.class()],
+            "architectures": [self.architecture.class("CausalLM")],
             "model_type": self.architecture.model_type(),
             "hidden_size": self.hidden,
             "num_hidden_layers": self.n_layers,

@@ -249,3 +249,18 @@ fn token_lists_that_do_not_fit_are_refused() {
     );
     assert!(matches!(from_file(&tokens(&["a"]).texts("tokenizer.ggml.merges", &["a b"])), Err(ModelError::Tokenizer { .. })));
 }
+
+#[test]
+fn unknown_text_is_named_with_and_without_a_token_for_it() {
+    let exact = tiny_tokenizer(&["ab".to_owned(), "c".to_owned(), "\n".to_owned()]).unwrap();
+    assert_eq!(exact.encode_known("abc", false).unwrap(), exact.encode("abc", false).unwrap());
+    let named = |tokenizer: &Tokenizer, text: &str| tokenizer.encode_known(text, false).unwrap_err().to_string();
+    assert!(named(&exact, "c\nabxc").contains("found \"x\", which it has no token for"), "{}", named(&exact, "c\nabxc"));
+    assert!(named(&exact, "aab").contains("found \"a\""), "{}", named(&exact, "aab"));
+    // A tokenizer that would put one token for whatever it does not know.
+    let mut json: Value = serde_json::from_str(&exact.to_json().unwrap()).unwrap();
+    json["model"]["unk_token"] = "c".into();
+    let lossy = Tokenizer::from_bytes(json.to_string().as_bytes()).unwrap();
+    assert_eq!(lossy.encode("x", false).unwrap(), lossy.encode("c", false).unwrap());
+    assert!(named(&lossy, "abx").contains("found \"x\""), "{}", named(&lossy, "abx"));
+}

@@ -1,6 +1,6 @@
 //! Small random models of every family: logits, log-probabilities, loss and every gradient.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ruminate_compute::Device;
 use ruminate_core::Seed;
@@ -12,18 +12,24 @@ use safetensors::SafeTensors;
 pub(crate) const TOLERANCE: f64 = 1e-4;
 
 /// One file of golden numbers.
-struct Golden<'a> {
+pub(crate) struct Golden<'a> {
     tensors: SafeTensors<'a>,
-    config: ModelConfig,
+    pub(crate) config: ModelConfig,
     temperature: f32,
 }
 
 impl<'a> Golden<'a> {
-    fn parse(bytes: &'a [u8]) -> Self {
+    /// The file of a model in a folder of golden numbers.
+    pub(crate) fn path(folder: &str, name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(folder).join(name).with_extension("safetensors")
+    }
+
+    pub(crate) fn parse(bytes: &'a [u8]) -> Self {
         let (_, header) = SafeTensors::read_metadata(bytes).unwrap();
         let metadata = header.metadata().as_ref().unwrap();
         let config = ModelConfig::from_hf_json(&serde_json::from_str(&metadata["config"]).unwrap()).unwrap();
-        Self { tensors: SafeTensors::deserialize(bytes).unwrap(), config, temperature: metadata["temperature"].parse().unwrap() }
+        let temperature = metadata.get("temperature").map_or(1.0, |text| text.parse().unwrap());
+        Self { tensors: SafeTensors::deserialize(bytes).unwrap(), config, temperature }
     }
 
     fn words(&self, name: &str) -> impl Iterator<Item = [u8; 4]> {
@@ -31,15 +37,15 @@ impl<'a> Golden<'a> {
         data.as_chunks::<4>().0.iter().copied()
     }
 
-    fn floats(&self, name: &str) -> Vec<f32> {
+    pub(crate) fn floats(&self, name: &str) -> Vec<f32> {
         self.words(name).map(f32::from_le_bytes).collect()
     }
 
-    fn ids(&self, name: &str) -> Vec<u32> {
+    pub(crate) fn ids(&self, name: &str) -> Vec<u32> {
         self.words(name).map(u32::from_le_bytes).collect()
     }
 
-    fn indices(&self, name: &str) -> Vec<usize> {
+    pub(crate) fn indices(&self, name: &str) -> Vec<usize> {
         self.ids(name).into_iter().map(|i| i as usize).collect()
     }
 
@@ -53,14 +59,14 @@ impl<'a> Golden<'a> {
 
 /// The largest relative error so far.
 #[derive(Default)]
-struct Errors {
+pub(crate) struct Errors {
     worst: f64,
 }
 
 impl Errors {
     /// Holds `‖actual − expected‖` against [`TOLERANCE`] times `‖expected‖`.
     #[track_caller]
-    fn compare(&mut self, what: &str, actual: &[f32], expected: &[f32]) {
+    pub(crate) fn compare(&mut self, what: &str, actual: &[f32], expected: &[f32]) {
         assert_eq!(actual.len(), expected.len(), "{what}: length");
         let norm = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
         let size = norm(&mut expected.iter().map(|&x| f64::from(x)));
@@ -72,8 +78,7 @@ impl Errors {
 }
 
 fn check(name: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/models").join(name).with_extension("safetensors");
-    let bytes = std::fs::read(path).unwrap();
+    let bytes = std::fs::read(Golden::path("models", name)).unwrap();
     let golden = Golden::parse(&bytes);
     let policy = golden.policy();
     let (tokens, targets) = (golden.ids("tokens"), golden.ids("targets"));

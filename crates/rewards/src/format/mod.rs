@@ -12,6 +12,7 @@ use ruminate_core::{Outcome, Verdict};
 use serde::{Deserialize, Serialize};
 
 pub use r1::{SPECIAL_TOKEN, grade_special_token};
+pub use summary::behind_reasoning;
 pub use think_answer::grade_format;
 
 /// A shape that completions can be asked for.

@@ -37,7 +37,9 @@ pub(super) fn grade_think_summary(text: &str, prompt_opens_think: bool) -> Verdi
 }
 
 /// What stands behind the last mark that ends the reasoning; the whole text if no mark opens any; `None` if the reasoning never ends.
-fn behind_reasoning(text: &str, prompt_opens_think: bool) -> Option<&str> {
+///
+/// `prompt_opens_think`: as in [`FormatForm::grade`](super::FormatForm::grade).
+pub fn behind_reasoning(text: &str, prompt_opens_think: bool) -> Option<&str> {
     if let Some(at) = text.rfind("</think>") {
         return Some(&text[at + "</think>".len()..]);
     }

@@ -8,11 +8,15 @@ mod pairwise;
 mod pointwise;
 mod quote;
 mod reply;
+mod rules;
+mod safety;
 
 pub use chat::{Chat, ChatError, ChatParams, ChatReply, ChatRequest, Choice, JsonSchema, content_key};
 pub use pairwise::{Compared, Order, Preference, Scores, combine, compare, pairwise_messages, read_scores};
 pub use pointwise::{Graded, Judgement, Ruling, judge_answer, pointwise_messages, read_judgement};
 pub use reply::Unreadable;
+pub use rules::{RuleError, compare_by_rules, safe_by_rules};
+pub use safety::{Safety, judge_safety, read_safety, safety_messages};
 
 use ruminate_core::Message;
 use serde::{Deserialize, Serialize};

@@ -90,3 +90,24 @@ proptest! {
         prop_assert!((forth.mean + back.mean).abs() < 1e-12 && (forth.lo + back.hi).abs() < 1e-12);
     }
 }
+
+#[test]
+fn sign_test_by_hand() {
+    let of = |rights: &[usize]| rights.iter().map(|&right| Tally { right, samples: 4 }).collect::<Vec<_>>();
+    // 5 better, 1 worse, 1 equal: p = 2 (1 + 6) / 64.
+    let test = sign_test(&of(&[0, 1, 2, 0, 0, 4, 3]), &of(&[1, 2, 3, 1, 4, 3, 3])).unwrap();
+    assert_eq!((test.n_better, test.n_worse), (5, 1));
+    assert!((test.p_value - 14.0 / 64.0).abs() < 1e-12, "{test:?}");
+    // Nothing differs: nothing is shown.
+    assert_eq!(sign_test(&of(&[2, 3]), &of(&[2, 3])).unwrap().p_value, 1.0);
+    // Shares, not counts, are compared.
+    let one = [Tally { right: 1, samples: 2 }];
+    assert_eq!(sign_test(&one, &of(&[2])).unwrap().n_better, 0);
+    // 60 against 40 of 100: binomial tables give 0.0569.
+    let (before, after): (Vec<usize>, Vec<usize>) = (0..100).map(|i| if i < 60 { (0, 1) } else { (1, 0) }).unzip();
+    assert!((sign_test(&of(&before), &of(&after)).unwrap().p_value - 0.056_887_933_6).abs() < 1e-9);
+    let many = sign_test(&of(&vec![0; 5000]), &of(&vec![1; 5000])).unwrap();
+    assert!(many.p_value >= 0.0 && many.p_value < 1e-300);
+    assert_eq!(sign_test(&of(&[1]), &of(&[1, 2])), None);
+    assert_eq!(sign_test(&[], &[]), None);
+}

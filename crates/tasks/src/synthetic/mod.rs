@@ -1,4 +1,5 @@
-//! The built-in world: three kinds of problems with graded difficulty in two languages, and a pretraining corpus about them.
+//! The built-in world: three kinds of problems with graded difficulty and six kinds of general requests, in two languages, and a
+//! pretraining corpus about them.
 //!
 //! Everything is a pure function of its arguments. A problem belongs to the training or the held-out split by a hash of its content,
 //! which is the same in every language, under every renaming of people and every order of the numbers; so no problem is ever in both
@@ -7,6 +8,8 @@
 mod arithmetic;
 pub mod corpus;
 mod countdown;
+mod examples;
+mod general;
 mod logic;
 mod pieces;
 
@@ -16,12 +19,14 @@ use rand_chacha::ChaCha8Rng;
 use ruminate_core::{Gold, Language, Problem, ProblemId, Seed};
 use serde::{Deserialize, Serialize};
 
-pub use pieces::pieces;
+pub use examples::{few_shot_prompt, general_example, instruction, long_example, summary};
+pub use pieces::{n_pieces, pieces};
 
 use crate::TaskError;
 
-/// One in this many contents is held out.
+/// One in this many contents of problems is held out, and of general requests, which have few contents.
 const HELD_OUT_EVERY: u64 = 10;
+const HELD_OUT_EVERY_GENERAL: u64 = 5;
 
 /// A language of the built-in world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -41,6 +46,15 @@ impl SyntheticLanguage {
     pub fn as_str(self) -> &'static str {
         Language::from(self).as_str()
     }
+
+    /// The one that it is not.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::En => Self::Zh,
+            Self::Zh => Self::En,
+        }
+    }
 }
 
 impl From<SyntheticLanguage> for Language {
@@ -52,7 +66,7 @@ impl From<SyntheticLanguage> for Language {
     }
 }
 
-/// A kind of synthetic problem.
+/// A kind of synthetic problem: three with a checkable answer, and six of general requests, whose gold is [`Gold::Open`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SyntheticKind {
@@ -64,11 +78,39 @@ pub enum SyntheticKind {
     ///
     /// Up to renaming there are few puzzles of 2 people: about 33 in training and 5 held out.
     Logic,
+    /// Hello. 28 contents; no reasoning is wanted.
+    Greeting,
+    /// Who the model is. 27 contents; no reasoning is wanted.
+    Identity,
+    /// One of 40 facts, asked for in 3 ways. A way of asking is held out, not the fact.
+    Fact,
+    /// An adjective and a noun into the other language: 160 contents; reasoning word by word is wanted.
+    Translation,
+    /// A sentence about an adjective and a noun: 160 contents; reasoning is wanted.
+    Writing,
+    /// How to do harm: 30 contents, asked for in 3 ways; to be refused.
+    Harmful,
 }
 
 impl SyntheticKind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Arithmetic, Self::Countdown, Self::Logic];
+    pub const ALL: [Self; 9] = [
+        Self::Arithmetic,
+        Self::Countdown,
+        Self::Logic,
+        Self::Greeting,
+        Self::Identity,
+        Self::Fact,
+        Self::Translation,
+        Self::Writing,
+        Self::Harmful,
+    ];
+
+    /// The kinds with a checkable answer.
+    pub const REASONING: [Self; 3] = [Self::Arithmetic, Self::Countdown, Self::Logic];
+
+    /// The kinds of general requests.
+    pub const GENERAL: [Self; 6] = [Self::Greeting, Self::Identity, Self::Fact, Self::Translation, Self::Writing, Self::Harmful];
 
     /// The kind's name in problem ids and reports.
     pub fn as_str(self) -> &'static str {
@@ -76,14 +118,26 @@ impl SyntheticKind {
             Self::Arithmetic => "arithmetic",
             Self::Countdown => "countdown",
             Self::Logic => "logic",
+            Self::Greeting => "greeting",
+            Self::Identity => "identity",
+            Self::Fact => "fact",
+            Self::Translation => "translation",
+            Self::Writing => "writing",
+            Self::Harmful => "harmful",
         }
     }
 
-    /// The hardest difficulty; the easiest is 1.
+    /// Whether its problems are general requests, which have no single right answer.
+    pub fn is_general(self) -> bool {
+        Self::GENERAL.contains(&self)
+    }
+
+    /// The hardest difficulty; the easiest is 1. General requests have one difficulty.
     pub fn max_difficulty(self) -> u32 {
         match self {
             Self::Arithmetic => 6,
             Self::Countdown | Self::Logic => 4,
+            _ => 1,
         }
     }
 }
@@ -146,6 +200,7 @@ enum Content {
     Arithmetic(arithmetic::Chain),
     Countdown(countdown::Puzzle),
     Logic(logic::Puzzle),
+    General(general::Request),
 }
 
 impl Content {
@@ -156,6 +211,12 @@ impl Content {
                 SyntheticKind::Arithmetic => Self::Arithmetic(arithmetic::Chain::sample(difficulty, rng)),
                 SyntheticKind::Countdown => Self::Countdown(countdown::Puzzle::sample(difficulty, rng)),
                 SyntheticKind::Logic => Self::Logic(logic::Puzzle::sample(difficulty, rng)),
+                SyntheticKind::Greeting
+                | SyntheticKind::Identity
+                | SyntheticKind::Fact
+                | SyntheticKind::Translation
+                | SyntheticKind::Writing
+                | SyntheticKind::Harmful => Self::General(general::Request::sample(kind, rng)),
             };
             if content.split() == split {
                 return content;
@@ -169,13 +230,15 @@ impl Content {
             Self::Arithmetic(chain) => chain.canonical(),
             Self::Countdown(puzzle) => puzzle.canonical(),
             Self::Logic(puzzle) => puzzle.canonical(),
+            Self::General(request) => request.canonical(),
         }
     }
 
     fn split(&self) -> Split {
         // The root is a constant of the world: every run, whatever its seed, holds out the same problems.
         let hash = Seed::new(0).with("split").with(&self.canonical()).value();
-        if hash.is_multiple_of(HELD_OUT_EVERY) { Split::HeldOut } else { Split::Train }
+        let every = if matches!(self, Self::General(_)) { HELD_OUT_EVERY_GENERAL } else { HELD_OUT_EVERY };
+        if hash.is_multiple_of(every) { Split::HeldOut } else { Split::Train }
     }
 
     fn problem(&self, id: ProblemId, difficulty: u32, language: SyntheticLanguage) -> Problem {
@@ -185,6 +248,7 @@ impl Content {
             }
             Self::Countdown(puzzle) => (SyntheticKind::Countdown, puzzle.question(language), puzzle.gold()),
             Self::Logic(puzzle) => (SyntheticKind::Logic, puzzle.question(language), puzzle.gold()),
+            Self::General(request) => (request.kind(), request.question(language), request.gold(language)),
         };
         Problem { id, kind: kind.as_str().to_owned(), question, gold, language: language.into(), difficulty: Some(difficulty) }
     }

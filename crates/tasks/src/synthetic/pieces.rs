@@ -1,8 +1,12 @@
 //! The vocabulary of the tiny world.
 
-use super::SyntheticLanguage;
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
 use super::corpus::Words;
+use super::examples::{ANSWER_MARKS, INSTRUCTIONS, SUMMARY_INSTRUCTION};
 use super::logic::NAMES;
+use super::{SyntheticLanguage, general};
 
 /// The vocabulary of the tiny world: single characters and whole words; cutting a document from left to right into the longest pieces
 /// always succeeds. No piece stands for an end of sequence: that one and padding are the tokenizer's.
@@ -20,5 +24,27 @@ pub fn pieces() -> Vec<String> {
     for language in [SyntheticLanguage::En, SyntheticLanguage::Zh] {
         pieces.extend(Words::of(language).all().into_iter().map(String::from));
     }
+    let asked = INSTRUCTIONS.into_iter().chain([SUMMARY_INSTRUCTION, ANSWER_MARKS]);
+    pieces.extend(asked.flat_map(|(en, zh)| [en.to_owned(), zh.to_owned()]));
+    pieces.extend(general::pieces());
+    let mut seen = BTreeSet::new();
+    pieces.retain(|piece| seen.insert(piece.clone()));
     pieces
+}
+
+/// How many pieces a text is cut into, the longest first; `None` if it holds something that is no piece.
+pub fn n_pieces(text: &str) -> Option<usize> {
+    static PIECES: OnceLock<(BTreeSet<String>, usize)> = OnceLock::new();
+    let (pieces, longest) = PIECES.get_or_init(|| {
+        let pieces: BTreeSet<String> = pieces().into_iter().collect();
+        let longest = pieces.iter().map(String::len).max().unwrap_or(0);
+        (pieces, longest)
+    });
+    let (mut rest, mut n) = (text, 0);
+    while !rest.is_empty() {
+        let len = (1..=rest.len().min(*longest)).rev().find(|&len| rest.is_char_boundary(len) && pieces.contains(&rest[..len]))?;
+        rest = &rest[len..];
+        n += 1;
+    }
+    Some(n)
 }

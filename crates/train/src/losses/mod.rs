@@ -1,12 +1,14 @@
 //! Losses as pure functions of log-probabilities: values and their gradients in, nothing else touched.
 
 mod grpo;
+mod reward;
 mod sft;
 
 use serde::{Deserialize, Serialize};
 
 pub use grpo::{GrpoLossConfig, KlEstimator, LossConfigError, LossInputs, LossMetrics, LossOutputs, Objective, RatioLevel, grpo_loss};
-pub use sft::{SftOutputs, sft_loss};
+pub use reward::{PairwiseOutputs, PointwiseOutputs, pairwise_loss, pointwise_loss, sigmoid};
+pub use sft::{SftOutputs, sft_loss, weighted_sft_loss};
 
 /// How per-token losses become one number. N sequences, |y_i| tokens in sequence i, both of the whole optimizer batch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -39,9 +39,44 @@ pub fn sft_loss(policy_logprobs: &[f32], cu_seqlens: &[usize], normalisation: No
     outputs
 }
 
+/// Weighted cross-entropy of a microbatch and its gradient: −Σ_t w_t log π(y_t) / W, with W = `total_weight` the sum of the weights of
+/// the whole optimizer batch. With equal weights it is [`sft_loss`] under [`Normalisation::Token`].
+///
+/// `policy_logprobs` and `weights` hold one value for each trained token.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn weighted_sft_loss(policy_logprobs: &[f32], weights: &[f32], total_weight: f64) -> SftOutputs {
+    assert_eq!(policy_logprobs.len(), weights.len(), "one weight for each trained token");
+    let nll = || policy_logprobs.iter().map(|&logprob| -f64::from(logprob));
+    SftOutputs {
+        loss: nll().zip(weights).map(|(nll, &weight)| f64::from(weight) * nll).sum::<f64>() / total_weight,
+        dlogprobs: weights.iter().map(|&weight| (-f64::from(weight) / total_weight) as f32).collect(),
+        nll_sum: nll().sum(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn weights_of_tokens_by_hand() {
+        let outputs = weighted_sft_loss(&LOGPROBS, &[1.0, 1.0, 1.0, 3.0], 6.0);
+        assert!((outputs.loss - (1.0 + 2.0 + 3.0 + 1.5) / 6.0).abs() < 1e-12);
+        assert_eq!(outputs.dlogprobs, [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0, -0.5]);
+        assert!((outputs.nll_sum - 6.5).abs() < 1e-12);
+        let plain = sft_loss(&LOGPROBS, &CU, Normalisation::Token, BatchTotals::of_cu_seqlens(&CU));
+        for weight in [1.0, 2.5] {
+            let equal = weighted_sft_loss(&LOGPROBS, &[weight; 4], 4.0 * f64::from(weight));
+            assert!((equal.loss - plain.loss).abs() < 1e-12);
+            assert_eq!(equal.dlogprobs, plain.dlogprobs);
+        }
+        // Microbatches add up.
+        let parts = [weighted_sft_loss(&LOGPROBS[..1], &[1.0], 6.0), weighted_sft_loss(&LOGPROBS[1..], &[1.0, 1.0, 3.0], 6.0)];
+        assert!((parts[0].loss + parts[1].loss - outputs.loss).abs() < 1e-12);
+        assert!(!weighted_sft_loss(&[f32::NAN], &[1.0], 1.0).loss.is_finite());
+    }
 
     const LOGPROBS: [f32; 4] = [-1.0, -2.0, -3.0, -0.5];
     const CU: [usize; 4] = [0, 3, 3, 4];

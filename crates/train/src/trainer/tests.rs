@@ -3,8 +3,8 @@ use ruminate_core::Seed;
 use ruminate_model::{Architecture, ModelConfig, Policy, RopeScaling};
 
 use super::*;
-use crate::losses::{BatchTotals, Normalisation, sft_loss};
-use crate::packing::{Sequence, pack};
+use crate::losses::{BatchTotals, Normalisation, SftOutputs, sft_loss, weighted_sft_loss};
+use crate::packing::{MaskedSequence, Sequence, pack, pack_masked};
 
 const CONFIG: OptimizerConfig = OptimizerConfig { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, max_grad_norm: 1.0 };
 
@@ -128,4 +128,80 @@ fn a_loss_or_gradient_that_is_not_finite_touches_no_weight() {
     assert!(matches!(error, TrainError::NonFiniteGradient { .. }), "{error}");
     assert_eq!(policy.flat().to_vec().unwrap(), before);
     assert_eq!(trainer.n_steps(), 0);
+}
+
+/// A conversation of the golden file.
+#[derive(serde::Deserialize)]
+struct Conversation {
+    token_ids: Vec<u32>,
+    is_trained: Vec<bool>,
+    weight: f32,
+}
+
+/// `tests/golden/sft_losses.json`.
+#[derive(serde::Deserialize)]
+struct Golden {
+    conversations: Vec<Conversation>,
+    loss: f64,
+    grads: std::collections::BTreeMap<String, GoldenGradient>,
+}
+
+#[derive(serde::Deserialize)]
+struct GoldenGradient {
+    norm: f64,
+    product: f64,
+}
+
+/// The small Llama of the golden numbers.
+fn golden_policy() -> Policy {
+    let bytes = include_bytes!("../../../../tests/golden/models/llama.safetensors");
+    let (_, header) = safetensors::SafeTensors::read_metadata(bytes).unwrap();
+    let config = ModelConfig::from_hf_json(&serde_json::from_str(&header.metadata().as_ref().unwrap()["config"]).unwrap()).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(bytes).unwrap();
+    let mut weights: Vec<f32> = Vec::new();
+    for spec in config.tensors() {
+        let tensor = tensors.tensor(&format!("weight.{}", spec.name)).unwrap();
+        weights.extend(tensor.data().chunks_exact(4).map(|word| f32::from_le_bytes(word.try_into().unwrap())));
+    }
+    let mut policy = Policy::random(&Device::Cpu, config, Seed::new(0)).unwrap();
+    policy.flat_mut().copy_from_host(&weights);
+    policy
+}
+
+#[test]
+fn masked_loss_agrees_with_pytorch() {
+    let golden: Golden = serde_json::from_str(include_str!("../../../../tests/golden/sft_losses.json")).unwrap();
+    let policy = golden_policy();
+    let sequences: Vec<MaskedSequence<'_>> =
+        golden.conversations.iter().map(|c| MaskedSequence { token_ids: &c.token_ids, is_trained: &c.is_trained }).collect();
+    let n_trained = |c: &Conversation| c.is_trained.iter().filter(|&&trained| trained).count();
+    let total_weight: f64 = golden.conversations.iter().map(|c| f64::from(c.weight) * n_trained(c) as f64).sum();
+    // All in one batch, two in one, each alone.
+    for max_tokens in [100, 30, 1] {
+        let mut trainer = Trainer::new(&policy, CONFIG).unwrap();
+        let mut batch_loss = 0.0;
+        for packed in pack_masked(&sequences, max_tokens).unwrap() {
+            let weight = |s: usize| std::iter::repeat_n(golden.conversations[packed.sequence_idx[s]].weight, packed.rows(s).len());
+            let weights: Vec<f32> = (0..packed.n_sequences()).flat_map(weight).collect();
+            let loss = |scores: &TokenScores| {
+                let SftOutputs { loss, dlogprobs, .. } = weighted_sft_loss(&scores.logprobs, &weights, total_weight);
+                MicrobatchLoss { loss, dlogprobs, metrics: () }
+            };
+            batch_loss += trainer.accumulate(&policy, &packed, 1.0, loss).unwrap().1.loss;
+        }
+        assert!((batch_loss - golden.loss).abs() < 1e-5 * golden.loss, "{batch_loss} and {}", golden.loss);
+        let grads = trainer.grads().to_vec().unwrap();
+        let mut start = 0;
+        for spec in policy.config().tensors() {
+            let grad = &grads[start..start + spec.n_elements()];
+            start += spec.n_elements();
+            let expected = &golden.grads[&spec.name];
+            let direction = |i: usize| (i * 37 % 101) as f64 / 101.0 - 0.5;
+            let norm = grad.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
+            let product: f64 = grad.iter().enumerate().map(|(i, &g)| f64::from(g) * direction(i)).sum();
+            let room = 1e-4 * expected.norm * (spec.n_elements() as f64).sqrt();
+            assert!((norm - expected.norm).abs() < 1e-4 * expected.norm, "{}: {norm} and {}", spec.name, expected.norm);
+            assert!((product - expected.product).abs() < room, "{}: {product} and {}", spec.name, expected.product);
+        }
+    }
 }

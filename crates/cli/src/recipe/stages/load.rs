@@ -3,25 +3,29 @@
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::recipe::error::RecipeError;
+use crate::models;
+use crate::recipe::error::{Problem, RecipeError};
 use crate::recipe::source::{Part, Source};
 
 /// A policy from a file.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct LoadConfig {
-    /// Hugging Face folder, GGUF file, or `builtin:tiny`.
+    /// Hugging Face folder, GGUF file, or the name of a built-in model such as `builtin:tiny`.
     pub(crate) path: String,
 }
 
 /// `kind = "load"`.
 #[derive(Debug, Deserialize)]
 struct LoadFile {
-    /// Hugging Face folder, GGUF file, or `builtin:tiny`.
+    /// Hugging Face folder, GGUF file, or the name of a built-in model such as `builtin:tiny`.
     path: String,
 }
 
 /// Reads the stage's table.
 pub(in crate::recipe) fn resolve(source: &Source, body: &Table, part: &Part) -> Result<LoadConfig, RecipeError> {
     let LoadFile { path } = source.read_table(body, part)?;
+    if models::builtin(&path).is_err() {
+        return Err(source.error(part, Some("path"), Problem::unknown_name("built-in model", &path, models::builtin_names())));
+    }
     Ok(LoadConfig { path })
 }

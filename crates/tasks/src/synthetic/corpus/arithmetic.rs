@@ -7,10 +7,8 @@ use rand_chacha::ChaCha8Rng;
 use super::{Pen, Plan, Style, plausible_error};
 use crate::synthetic::arithmetic::{Chain, MAX_VALUE, Op};
 
-/// Checks cost as much as steps: more would not fit a short context.
-fn max_checks(step_count: usize) -> usize {
-    if step_count <= 4 { step_count } else { 3 }
-}
+/// Checks cost as much as steps.
+const MAX_CHECKS: usize = 2;
 
 /// Probability that a checked response leaves just its wrong step unchecked.
 const OVERLOOKED: f64 = 0.03;
@@ -58,10 +56,10 @@ fn check(value: i64, op: Op, right: i64, claimed: i64) -> String {
 fn steps_to_check(step_count: usize, slip: Option<usize>, rng: &mut ChaCha8Rng) -> Vec<usize> {
     let mut checks: Vec<usize> = (0..step_count).collect();
     checks.shuffle(rng);
-    checks.truncate(max_checks(step_count));
+    checks.truncate(MAX_CHECKS);
     if let Some(slip) = slip {
         checks.retain(|&step| step != slip);
-        checks.truncate(max_checks(step_count) - 1);
+        checks.truncate(MAX_CHECKS - 1);
         if !rng.random_bool(OVERLOOKED) {
             checks.push(slip);
         }

@@ -1,4 +1,7 @@
-//! Working on a knights-and-knaves puzzle: a role is supposed, its consequences are drawn, a contradiction turns the role round.
+//! Working on a knights-and-knaves puzzle: a role is supposed and its consequences are drawn.
+//!
+//! A worked response stops there and does not notice when they contradict each other. A checked one does: "wait", and the role is turned
+//! round. So checking pays wherever the first guess is wrong.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -9,6 +12,9 @@ use crate::synthetic::logic::{Puzzle, Statement, claim_text};
 
 type Roles = Vec<Option<bool>>;
 
+/// Probability that a checked response without a slip looks at all statements once more.
+const CHECKS_ALL: f64 = 0.5;
+
 /// Writes the reasoning and returns the answer.
 pub(super) fn reason(puzzle: &Puzzle, plan: Plan, pen: &mut Pen, rng: &mut ChaCha8Rng) -> String {
     if plan.style == Style::Direct {
@@ -18,20 +24,30 @@ pub(super) fn reason(puzzle: &Puzzle, plan: Plan, pen: &mut Pen, rng: &mut ChaCh
         return answer;
     }
     let (log, _) = deduce(&puzzle.statements);
-    let careless = if plan.slips { careless_log(puzzle, &log, rng) } else { None };
-    let mut roles = puzzle.roles.clone();
-    match careless {
-        Some((log, wrong)) => {
-            write_log(puzzle, &log, pen, rng);
-            roles = wrong;
-        }
-        None => write_log(puzzle, &log, pen, rng),
+    let (mut written, mut roles) =
+        if plan.style == Style::Worked { first_guess(puzzle, &log) } else { (log.clone(), puzzle.roles.clone()) };
+    let careless = if plan.slips { careless_log(puzzle, &written, rng) } else { None };
+    let is_careless = careless.is_some();
+    if let Some(careless) = careless {
+        (written, roles) = careless;
     }
-    if plan.style == Style::Checked && !write_check(puzzle, &roles, pen, rng) {
+    write_log(puzzle, &written, pen, rng);
+    let checks = plan.style == Style::Checked && (is_careless || rng.random_bool(CHECKS_ALL));
+    if checks && !write_check(puzzle, &roles, pen, rng) {
         write_log(puzzle, &log, pen, rng);
         roles.clone_from(&puzzle.roles);
     }
     answer(puzzle, &roles, pen.language)
+}
+
+/// The deduction up to its first contradiction, which is not noticed; what is not known by then is drawn from one statement after the
+/// other.
+fn first_guess(puzzle: &Puzzle, log: &[Line]) -> (Vec<Line>, Vec<bool>) {
+    let end = log.iter().position(|line| matches!(line.says, Says::Contradiction(_))).unwrap_or(log.len());
+    let mut guess = log[..end].to_vec();
+    let roles = guess.last().map_or_else(|| vec![None; puzzle.roles.len()], |line| line.roles.clone());
+    let roles = complete(puzzle, roles, &mut guess);
+    (guess, roles)
 }
 
 fn answer(puzzle: &Puzzle, roles: &[bool], language: SyntheticLanguage) -> String {
@@ -151,16 +167,21 @@ fn careless_log(puzzle: &Puzzle, log: &[Line], rng: &mut ChaCha8Rng) -> Option<(
     let mut roles = log[at].roles.clone();
     roles[person] = Some(!role);
     careless.push(Line { says: Says::So(person, !role, because), roles: roles.clone() });
+    let roles = complete(puzzle, roles, &mut careless);
+    (roles != puzzle.roles).then_some((careless, roles))
+}
+
+/// Finds the roles that are not known yet without noticing contradictions, and adds the lines of it.
+fn complete(puzzle: &Puzzle, mut roles: Roles, log: &mut Vec<Line>) -> Vec<bool> {
     while let Some(unknown) = roles.iter().position(Option::is_none) {
         let (person, role, because) = match consequence(&puzzle.statements, &roles) {
             Consequence::Role(person, role, speaker) => (person, role, Some(speaker)),
             _ => (unknown, true, None),
         };
         roles[person] = Some(role);
-        careless.push(Line { says: Says::So(person, role, because), roles: roles.clone() });
+        log.push(Line { says: Says::So(person, role, because), roles: roles.clone() });
     }
-    let roles: Vec<bool> = roles.into_iter().flatten().collect();
-    (roles != puzzle.roles).then_some((careless, roles))
+    roles.into_iter().flatten().collect()
 }
 
 /// Each conclusion quotes the statement it comes from and says whether that is true: a small model can copy a statement and look at
@@ -178,6 +199,7 @@ fn write_log(puzzle: &Puzzle, log: &[Line], pen: &mut Pen, rng: &mut ChaCha8Rng)
             Says::Contradiction(speaker) => {
                 quote(speaker);
                 pen.text.push_str(words.no);
+                pen.wait(rng);
             }
             Says::Suppose(person, role) => {
                 pen.text.push_str(words.suppose);

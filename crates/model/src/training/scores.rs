@@ -1,0 +1,53 @@
+//! Scores of whole sequences: one number from the last token's hidden state, forward and backward.
+//!
+//! s = w · norm(x_T), with x_T the residual stream after the last block at the sequence's last token and w the score head `[1, D]`.
+
+use ruminate_compute::Buffer;
+use ruminate_compute::ops::linear::{self, Weight, Write};
+
+use super::{Activations, Batch, backward_blocks, forward_blocks};
+use crate::parameters::Parameters;
+use crate::{ModelError, RewardModel};
+
+/// The score of each sequence of a batch made by [`Batch::of_ends`], in its order; keeps what [`backward_scores`] needs.
+///
+/// # Errors
+/// Out of memory, or a device error.
+pub fn forward_scores(model: &RewardModel, acts: &mut Activations, batch: &Batch) -> Result<Vec<f32>, ModelError> {
+    let policy = model.policy();
+    acts.reserve(policy, batch.n_tokens)?;
+    let weights = policy.weights();
+    let r = batch.n_rows;
+    policy.device().run(|| {
+        forward_blocks(policy, &weights, acts, batch);
+        let head = Weight::new(model.score_head());
+        linear::forward(policy.device(), acts.logprobs.head_mut(r), acts.normed_rows.head(r), &head, None, Write::Replace);
+    });
+    Ok(acts.logprobs.head(r).to_vec()?)
+}
+
+/// Adds the gradient of all weights, score head included, to `grads` `[1, n]`, given `dscores` = ∂loss/∂score of each sequence. Must
+/// follow the [`forward_scores`] of the same batch; its activations are used up.
+///
+/// # Errors
+/// A device error.
+pub fn backward_scores(
+    model: &RewardModel,
+    acts: &mut Activations,
+    batch: &Batch,
+    dscores: &[f32],
+    grads: &mut Buffer,
+) -> Result<(), ModelError> {
+    let policy = model.policy();
+    let (device, r) = (policy.device(), batch.n_rows);
+    device.run(|| {
+        let (of_config, of_head) = policy.split(grads.view_mut());
+        let mut grads = Parameters::of_mut(policy.config(), of_config);
+        acts.logprobs.head_mut(r).copy_from_host(dscores);
+        let (dscores, normed) = (acts.logprobs.head(r), acts.normed_rows.head(r));
+        linear::backward_weight(device, of_head, dscores, normed);
+        linear::backward_input(device, acts.d_normed.head_mut(r), dscores, model.score_head(), Write::Replace);
+        backward_blocks(policy, &policy.weights(), acts, batch, &mut grads);
+    });
+    Ok(device.synchronize()?)
+}
