@@ -132,9 +132,10 @@ impl LineChart {
         let lo = ends().map(|point| point.1).fold(y0, f64::min).max(y0 - room);
         let hi = ends().map(|point| point.2).fold(y1, f64::max).min(y1 + room);
         let pad = 0.06 * (hi - lo);
-        // Where nothing is below 0, the axis is not either.
-        let bottom = if lo >= 0.0 { (lo - pad).max(0.0) } else { lo - pad };
-        picture(&self.title, 220, |root| self.draw(root, x, (bottom, hi + pad))).map(Some)
+        // Where no value is below 0 or, of shares, above 1, the axis is not either.
+        let bottom = if y0 >= 0.0 { (lo - pad).max(0.0) } else { lo - pad };
+        let top = if self.unit == Unit::Share && points().all(|point| point.1 <= 1.0) { (hi + pad).min(1.0) } else { hi + pad };
+        picture(&self.title, 220, |root| self.draw(root, x, (bottom, top))).map(Some)
     }
 
     fn draw(&self, root: &Area<'_>, x: (f64, f64), y: (f64, f64)) -> Result<()> {
@@ -369,7 +370,7 @@ pub(super) fn graph(title: &str, nodes: &[Node], edges: &[(usize, usize)]) -> Re
     let height = n_rows as i32 * (BOX.1 + GAP.1) + GAP.1 / 2;
     let corner = |node: &Node| {
         let row_width = in_row(node.row) * (BOX.0 + GAP.0) - GAP.0;
-        let shift = if node.row % 2 == 0 { -SHIFT } else { SHIFT };
+        let shift = if node.row.is_multiple_of(2) { -SHIFT } else { SHIFT };
         ((width - row_width) / 2 + shift + node.column as i32 * (BOX.0 + GAP.0), GAP.1 / 2 + node.row as i32 * (BOX.1 + GAP.1))
     };
     sized_picture(title, (width as u32, height as u32), |root| {
