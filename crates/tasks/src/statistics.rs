@@ -9,7 +9,7 @@ mod strata;
 
 use std::collections::BTreeMap;
 
-pub use scores::{Calibration, CalibrationBin, calibration, correlation};
+pub use self::scores::{Calibration, CalibrationBin, calibration, correlation};
 use serde::{Deserialize, Serialize};
 
 pub use self::seeds::{SeedInterval, mean_over_seeds};

@@ -32,15 +32,19 @@ pub(super) const N_COLORS: usize = SERIES.len();
 const INK: RGBColor = RGBColor(17, 17, 17);
 const GRID: RGBColor = RGBColor(221, 221, 221);
 const AXIS: RGBColor = RGBColor(136, 136, 136);
+/// What is behind the pictures.
+const PANEL: RGBColor = RGBColor(255, 255, 255);
 
 const WIDTH: u32 = 360;
-const TEXT: (&str, i32) = ("sans-serif", 11);
+const TEXT: (&str, i32) = ("sans-serif", 12);
 
 /// What the numbers of an axis are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     /// Shares, shown as percentages.
     Share,
+    /// Differences of shares, shown in points.
+    Points,
     /// Anything else.
     Number,
 }
@@ -50,14 +54,18 @@ impl Unit {
     fn tick(self, value: f64, step: f64) -> String {
         match self {
             Self::Share => format!("{}%", decimals(100.0 * value, 100.0 * step)),
+            Self::Points => decimals(100.0 * value, 100.0 * step),
             Self::Number => decimals(value, step),
         }
     }
 }
 
 fn decimals(value: f64, step: f64) -> String {
-    let value = if value.abs() < step / 1000.0 { 0.0 } else { value };
-    if value != 0.0 && (value.abs() < 1e-3 || value.abs() >= 1e5) {
+    // Ticks are sums of steps: that at 0 is not exactly 0.
+    if value.abs() < step / 1000.0 {
+        return "0".to_owned();
+    }
+    if value.abs() < 1e-3 || value.abs() >= 1e5 {
         return format!("{value:.1e}");
     }
     let places = (-step.max(1e-9).log10()).ceil().clamp(0.0, 5.0) as usize;
@@ -124,7 +132,10 @@ impl LineChart {
         let lo = ends().map(|point| point.1).fold(y0, f64::min).max(y0 - room);
         let hi = ends().map(|point| point.2).fold(y1, f64::max).min(y1 + room);
         let pad = 0.06 * (hi - lo);
-        picture(&self.title, 220, |root| self.draw(root, x, (lo - pad, hi + pad))).map(Some)
+        // Where no value is below 0 or, of shares, above 1, the axis is not either.
+        let bottom = if y0 >= 0.0 { (lo - pad).max(0.0) } else { lo - pad };
+        let top = if self.unit == Unit::Share && points().all(|point| point.1 <= 1.0) { (hi + pad).min(1.0) } else { hi + pad };
+        picture(&self.title, 220, |root| self.draw(root, x, (bottom, top))).map(Some)
     }
 
     fn draw(&self, root: &Area<'_>, x: (f64, f64), y: (f64, f64)) -> Result<()> {
@@ -147,7 +158,8 @@ impl LineChart {
             .y_labels(5)
             .x_desc(&self.x_label)
             .y_desc(&self.y_label)
-            .x_label_formatter(&|value| decimals(*value, x_step.max(1.0)))
+            // Steps are whole numbers, probabilities are not.
+            .x_label_formatter(&|value| decimals(*value, if x.1 - x.0 > 2.0 { x_step.max(1.0) } else { x_step }))
             .y_label_formatter(&|value| self.unit.tick(*value, y_step))
             .draw()
             .map_err(drawing)?;
@@ -286,7 +298,7 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     const ROW: u32 = 24;
-    const LONGEST: usize = 22;
+    const LONGEST: usize = 26;
 
     /// Middle of a row; the first one is at the top.
     fn y(&self, row: usize) -> f64 {
@@ -295,7 +307,7 @@ impl Rows<'_> {
 
     fn svg(&self, fill: impl FnOnce(&mut Chart<'_, '_>) -> Result<()>) -> Result<String> {
         let longest = self.labels.iter().map(|label| label.chars().count().min(Self::LONGEST)).max().unwrap_or(0);
-        let left = 14 + 6 * longest as u32;
+        let left = 14 + 13 * longest as u32 / 2;
         picture(self.title, 54 + Self::ROW * self.labels.len() as u32, |root| {
             let mut chart = ChartBuilder::on(root)
                 .margin(6)
@@ -347,16 +359,19 @@ pub(super) struct Node {
 
 /// What is made from what: boxes in rows, with lines from above to below.
 pub(super) fn graph(title: &str, nodes: &[Node], edges: &[(usize, usize)]) -> Result<Option<String>> {
-    const BOX: (i32, i32) = (112, 34);
+    const BOX: (i32, i32) = (112, 36);
     const GAP: (i32, i32) = (10, 26);
+    // Rows are shifted in turns, so that a line past a row does not run along a column of boxes.
+    const SHIFT: i32 = 30;
     let in_row = |row: usize| nodes.iter().filter(|node| node.row == row).count() as i32;
     let Some(n_rows) = nodes.iter().map(|node| node.row + 1).max() else { return Ok(None) };
     let widest = (0..n_rows).map(in_row).max().unwrap_or(1);
-    let width = (widest * (BOX.0 + GAP.0) + GAP.0).max(WIDTH as i32);
+    let width = (widest * (BOX.0 + GAP.0) + GAP.0 + 2 * SHIFT).max(WIDTH as i32);
     let height = n_rows as i32 * (BOX.1 + GAP.1) + GAP.1 / 2;
     let corner = |node: &Node| {
         let row_width = in_row(node.row) * (BOX.0 + GAP.0) - GAP.0;
-        ((width - row_width) / 2 + node.column as i32 * (BOX.0 + GAP.0), GAP.1 / 2 + node.row as i32 * (BOX.1 + GAP.1))
+        let shift = if node.row.is_multiple_of(2) { -SHIFT } else { SHIFT };
+        ((width - row_width) / 2 + shift + node.column as i32 * (BOX.0 + GAP.0), GAP.1 / 2 + node.row as i32 * (BOX.1 + GAP.1))
     };
     sized_picture(title, (width as u32, height as u32), |root| {
         for &(from, to) in edges {
@@ -369,9 +384,10 @@ pub(super) fn graph(title: &str, nodes: &[Node], edges: &[(usize, usize)]) -> Re
         for node in nodes {
             let (x, y) = corner(node);
             let frame = [(x, y), (x + BOX.0, y + BOX.1)];
+            root.draw(&Rectangle::new(frame, PANEL.filled())).map_err(drawing)?;
             root.draw(&Rectangle::new(frame, SERIES[node.color % N_COLORS].mix(0.18).filled())).map_err(drawing)?;
             root.draw(&Rectangle::new(frame, SERIES[node.color % N_COLORS].stroke_width(1))).map_err(drawing)?;
-            for (text, dy) in [(&node.name, 11), (&node.detail, 24)] {
+            for (text, dy) in [(&node.name, 11), (&node.detail, 25)] {
                 root.draw(&Text::new(shortened(text, 18), (x + BOX.0 / 2, y + dy), style.clone())).map_err(drawing)?;
             }
         }
@@ -410,7 +426,10 @@ fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     if hi - lo >= least {
         return Some((lo, hi));
     }
-    let half = if lo == 0.0 { 0.5 } else { 0.1 * lo.abs() };
+    if lo == 0.0 {
+        return Some((0.0, 1.0));
+    }
+    let half = 0.1 * lo.abs();
     Some((lo - half, hi + half))
 }
 
@@ -430,7 +449,7 @@ mod tests {
     #[test]
     fn ranges_are_never_empty() {
         assert_eq!(range([1.0, 3.0, f64::NAN].into_iter()), Some((1.0, 3.0)));
-        assert_eq!(range([0.0, 0.0].into_iter()), Some((-0.5, 0.5)));
+        assert_eq!(range([0.0, 0.0].into_iter()), Some((0.0, 1.0)));
         assert_eq!(range([2.0].into_iter()), Some((1.8, 2.2)));
         assert_eq!(range([f64::INFINITY].into_iter()), None);
         assert_eq!(range([].into_iter()), None);
@@ -441,7 +460,7 @@ mod tests {
         let shown = |value, step| Unit::Number.tick(value, step);
         assert_eq!(
             (shown(20.0, 5.0), shown(0.25, 0.05), shown(3e-4, 1e-4), shown(1e-12, 0.1)),
-            ("20".into(), "0.25".into(), "3.0e-4".into(), "0.0".into())
+            ("20".into(), "0.25".into(), "3.0e-4".into(), "0".into())
         );
         assert_eq!(Unit::Share.tick(0.655, 0.05), "66%");
         assert_eq!(Unit::Share.tick(0.655, 0.005), "65.5%");

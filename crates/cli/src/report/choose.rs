@@ -23,6 +23,9 @@ const STEP_PARTS: u64 = 12;
 /// A candidate and the source it comes from.
 type Choice<'a> = (usize, &'a Candidate);
 
+/// The candidates of a stage that are alike: from the same kind of file, part of the steps and stratum.
+type Strata<'a> = BTreeMap<(Origin, u64, &'a Stratum), Vec<Choice<'a>>>;
+
 /// Chooses and reads completions: the same ones from the same files.
 pub(super) fn choose(run: &Path, stages: &[StageReport], sources: &[Source], digests: &mut Digests, notes: &mut Notes) -> Vec<Sample> {
     let chosen = ordered(sources);
@@ -84,7 +87,7 @@ fn sample(source: &Source, candidate: &Candidate, line: &str, tokenizer: Option<
 
 /// All candidates, those that should be shown first at the front: stages take turns, and within a stage the strata do.
 fn ordered(sources: &[Source]) -> Vec<Choice<'_>> {
-    let mut by_stage: BTreeMap<&str, BTreeMap<(Origin, u64, &Stratum), Vec<Choice<'_>>>> = BTreeMap::new();
+    let mut by_stage: BTreeMap<&str, Strata<'_>> = BTreeMap::new();
     let mut last_step: BTreeMap<&str, u64> = BTreeMap::new();
     for source in sources {
         let last = last_step.entry(&source.stage).or_default();
@@ -100,8 +103,8 @@ fn ordered(sources: &[Source]) -> Vec<Choice<'_>> {
     round_robin(by_stage.into_values().map(within_stage).collect())
 }
 
-fn within_stage<'a>(strata: BTreeMap<(Origin, u64, &Stratum), Vec<Choice<'a>>>) -> Vec<Choice<'a>> {
-    let mut strata: Vec<Vec<Choice<'a>>> = strata.into_values().collect();
+fn within_stage(strata: Strata<'_>) -> Vec<Choice<'_>> {
+    let mut strata: Vec<Vec<Choice<'_>>> = strata.into_values().collect();
     for stratum in &mut strata {
         stratum.sort_by_key(|&(source, candidate)| (candidate.rank, source));
     }

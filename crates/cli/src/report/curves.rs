@@ -43,12 +43,7 @@ const GROUPS: &[Group] = &[
     group("Groups that teach", "groups with mixed rewards, %", Unit::Share, &[("rl/informative_share", "informative")]),
     group("Cut off by the budget", "completions, %", Unit::Share, &[("rl/truncated_share", "training")]),
     group("Sampling against training", "nats, largest difference", Unit::Number, &[("rl/mismatch_max", "log-probability")]),
-    group(
-        "Difficulty memory",
-        "problems, %",
-        Unit::Share,
-        &[("rl/difficulty_solved", "solved"), ("rl/difficulty_hopeless", "hopeless"), ("rl/difficulty_open", "in between")],
-    ),
+    group("Difficulty memory", "problems, %", Unit::Share, &[("rl/solved_share", "solved"), ("rl/hopeless_share", "hopeless")]),
     group("Loss", "nats per token", Unit::Number, &[("sft/loss", "training"), ("sft/held_out_loss", "held out")]),
     group("Gradient norm", "norm before clipping", Unit::Number, &[("sft/grad_norm", "gradient")]),
     group("Learning rate", "learning rate", Unit::Number, &[("sft/learning_rate", "learning rate")]),
@@ -134,6 +129,10 @@ pub(super) fn figure(title: &str, y_label: &str, unit: Unit, series: &[(&str, Ve
         bands,
         lines,
     };
+    // One series is named by the title.
+    if legend.len() < 2 {
+        legend.clear();
+    }
     Ok(chart.svg()?.map(|svg| Figure { title: title.to_owned(), svg, legend }))
 }
 

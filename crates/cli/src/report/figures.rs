@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use ruminate_tasks::statistics::{CalibrationBin, Interval};
 use serde::Serialize;
 
 use super::charts::{BarChart, Dot, DotChart, Line, LineChart, N_COLORS, Node, Pen, Unit, graph};
@@ -48,6 +49,16 @@ impl Table {
     pub(super) fn new(caption: &str, head: &[&str]) -> Self {
         Self { caption: caption.to_owned(), head: head.iter().map(|&name| name.to_owned()).collect(), rows: Vec::new() }
     }
+
+    /// Takes out columns that no row fills.
+    fn drop_empty_columns(&mut self) {
+        for column in (0..self.head.len()).rev() {
+            if self.rows.iter().all(|row| row[column].is_empty()) {
+                self.head.remove(column);
+                self.rows.iter_mut().for_each(|row| drop(row.remove(column)));
+            }
+        }
+    }
 }
 
 /// One figure of the ladder for each rung that any stage has.
@@ -76,7 +87,7 @@ pub(super) fn ladder(report: &Report) -> Result<(Vec<Figure>, Vec<Table>)> {
         tables.push(table);
     }
     for run in &report.runs {
-        let mut table = ladder_table(&format!("{}: 95% intervals over problems", run_name(report, run)));
+        let mut table = ladder_table(&format!("{}95% intervals over problems", prefix(report, run)));
         for stage in run.stages.iter().filter(|stage| stage.evaluation.is_some()) {
             let cell = |rung: &Rung| rung.of(stage).map_or_else(String::new, |estimate| shown(rung.unit, &estimate));
             table.rows.push(std::iter::once(stage.id.clone()).chain(RUNGS.iter().map(cell)).collect());
@@ -84,6 +95,7 @@ pub(super) fn ladder(report: &Report) -> Result<(Vec<Figure>, Vec<Table>)> {
         tables.push(table);
     }
     tables.retain(|table| !table.rows.is_empty());
+    tables.iter_mut().for_each(Table::drop_empty_columns);
     tables.extend(report.runs.iter().filter_map(|run| kinds_table(report, run)));
     Ok((figures, tables))
 }
@@ -120,7 +132,7 @@ fn kinds_table(report: &Report, run: &RunReport) -> Option<Table> {
         return None;
     }
     let head: Vec<&str> = std::iter::once("stage").chain(kinds.iter().map(|kind| kind.as_str())).collect();
-    let mut table = Table::new(&format!("{}: pass@1 by kind of problem", run_name(report, run)), &head);
+    let mut table = Table::new(&format!("{}pass@1 by kind of problem", prefix(report, run)), &head);
     for (stage, evaluation) in evaluations() {
         let cell = |kind: &&String| {
             evaluation.pass_at_1_by_kind.get(*kind).map_or_else(String::new, |it| shown(Unit::Share, &Estimate::from(*it)))
@@ -137,6 +149,11 @@ pub(super) fn run_name(report: &Report, run: &RunReport) -> String {
         Some(seed) if seeds.len() == report.runs.len() => format!("seed {seed}"),
         _ => run.path.clone(),
     }
+}
+
+/// The run's name before a caption, where there are several runs.
+pub(super) fn prefix(report: &Report, run: &RunReport) -> String {
+    if report.runs.len() > 1 { format!("{}: ", run_name(report, run)) } else { String::new() }
 }
 
 /// `42.0% [37.5, 46.5]`.
@@ -177,7 +194,7 @@ pub(super) fn reflection(stages: &[(String, &StageReport)]) -> Result<(Vec<Figur
             &["kind", "with", "accuracy with", "without", "accuracy without", "difference within kind and tenth of training"],
         );
         for row in reflection.kinds.iter().chain([&reflection.all]) {
-            let share = |it: Option<ruminate_tasks::statistics::Interval>| it.map_or_else(String::new, |it| shown(Unit::Share, &it.into()));
+            let share = |it: Option<Interval>| it.map_or_else(String::new, |it| shown(Unit::Share, &it.into()));
             let difference = row.difference.as_ref().map_or_else(
                 || "too few on one side".to_owned(),
                 |it| {
@@ -218,11 +235,11 @@ fn points(mean: f64, lo: f64, hi: f64) -> String {
 ///
 /// # Errors
 /// The plotting library's.
-pub(super) fn yields(stage: &StageReport, yields: &Yield) -> Result<(Vec<Figure>, Table)> {
+pub(super) fn yields(name: &str, yields: &Yield) -> Result<(Vec<Figure>, Table)> {
     let filters: std::collections::BTreeSet<&String> = yields.sources.iter().flat_map(|source| source.dropped.keys()).collect();
     let head: Vec<&str> = ["source", "sampled", "kept", "yield"].into_iter().chain(filters.iter().map(|name| name.as_str())).collect();
     let prompts = yields.n_prompts.map_or_else(String::new, |n| format!(", {n} prompts"));
-    let mut table = Table::new(&format!("{}: completions kept and dropped by filter{prompts}", stage.id), &head);
+    let mut table = Table::new(&format!("{name}: completions kept and dropped by filter{prompts}"), &head);
     for source in &yields.sources {
         let share = if source.sampled > 0 { format!("{:.1}%", 100.0 * source.kept as f64 / source.sampled as f64) } else { String::new() };
         let mut row = vec![source.source.clone(), source.sampled.to_string(), source.kept.to_string(), share];
@@ -240,11 +257,11 @@ pub(super) fn yields(stage: &StageReport, yields: &Yield) -> Result<(Vec<Figure>
         (source.source.clone(), parts.map(|(idx, n)| (idx % N_COLORS, n as f64)).collect())
     };
     let chart = BarChart {
-        title: format!("{}: what became of the completions", stage.id),
+        title: format!("{name}: what became of the completions"),
         x_label: "completions".to_owned(),
         bars: yields.sources.iter().map(bar).collect(),
     };
-    let figure = chart.svg()?.map(|svg| Figure { title: format!("{}: kept and dropped", stage.id), svg, legend: colors });
+    let figure = chart.svg()?.map(|svg| Figure { title: format!("{name}: kept and dropped"), svg, legend: colors });
     Ok((figure.into_iter().collect(), table))
 }
 
@@ -262,7 +279,7 @@ pub(super) fn comparison(stage: &str, comparison: &Comparison) -> Result<(Vec<Fi
     let chart = DotChart {
         title: format!("{stage}: paired differences in pass@1"),
         x_label: "difference in pass@1, points".to_owned(),
-        unit: Unit::Share,
+        unit: Unit::Points,
         mark: Some(0.0),
         dots: dots.collect(),
     };
@@ -293,38 +310,55 @@ pub(super) fn comparison(stage: &str, comparison: &Comparison) -> Result<(Vec<Fi
 ///
 /// # Errors
 /// The plotting library's.
-pub(super) fn reward_model(stage: &StageReport, model: &RewardModel) -> Result<(Vec<Figure>, Table)> {
-    let observed = model.calibration.iter().map(|bin| (bin.predicted, bin.observed)).collect();
+pub(super) fn reward_model(name: &str, model: &RewardModel) -> Result<(Vec<Figure>, Table)> {
+    let mut table = Table::new(&format!("{name}: the reward model"), &["figure", "value"]);
+    let mut figures = Vec::new();
+    if let Some(held_out) = &model.held_out {
+        let mut row = |figure: &str, value: Option<String>| table.rows.extend(value.map(|value| vec![figure.to_owned(), value]));
+        row("held-out accuracy", held_out.accuracy.map(|it| shown(Unit::Share, &it.into())));
+        row("held-out loss, nats", held_out.loss.map(|loss| format!("{loss:.3}")));
+        let calibration = held_out.calibration.as_ref();
+        row("expected calibration error", calibration.map(|it| format!("{:.3}", it.ece)));
+        row("length bias", held_out.length.as_ref().map(plain));
+        figures.extend(calibration_figure(name, calibration.map_or(&[][..], |it| &it.bins))?);
+    }
+    table.rows.extend(model.more.iter().map(|(name, value)| vec![words(name), plain(value)]));
+    Ok((figures, table))
+}
+
+fn calibration_figure(name: &str, bins: &[CalibrationBin]) -> Result<Option<Figure>> {
+    if bins.is_empty() {
+        return Ok(None);
+    }
     let chart = LineChart {
-        title: format!("{}: calibration", stage.id),
+        title: format!("{name}: calibration"),
         x_label: "predicted probability".to_owned(),
         y_label: "observed, %".to_owned(),
         unit: Unit::Share,
         bands: Vec::new(),
         lines: vec![
             Line { color: N_COLORS - 1, pen: Pen::Thin, points: vec![(0.0, 0.0), (1.0, 1.0)] },
-            Line { color: 0, pen: Pen::Dots, points: observed },
+            Line { color: 0, pen: Pen::Dots, points: bins.iter().map(|bin| (bin.predicted, bin.observed)).collect() },
         ],
     };
     let legend = vec![
         Legend { color: 0, label: "held-out pairs or labels".to_owned() },
         Legend { color: N_COLORS - 1, label: "perfectly calibrated".to_owned() },
     ];
-    let svg = if model.calibration.is_empty() { None } else { chart.svg()? };
-    let figures = svg.map(|svg| Figure { title: "Calibration".to_owned(), svg, legend }).into_iter().collect();
-    let mut table = Table::new(&format!("{}: the reward model", stage.id), &["figure", "value"]);
-    if let Some(accuracy) = model.accuracy {
-        table.rows.push(vec!["held-out accuracy".to_owned(), shown(Unit::Share, &accuracy.into())]);
-    }
-    if let Some(bias) = &model.length_bias {
-        table.rows.push(vec!["length bias".to_owned(), plain(bias)]);
-    }
-    table.rows.extend(model.more.iter().map(|(name, value)| vec![name.replace('_', " "), plain(value)]));
-    Ok((figures, table))
+    Ok(chart.svg()?.map(|svg| Figure { title: "Calibration".to_owned(), svg, legend }))
+}
+
+/// A key in words: `n_train` is the number of what is in train.
+fn words(key: &str) -> String {
+    let number = key.strip_prefix("n_").map(|rest| format!("number, {rest}"));
+    number.unwrap_or_else(|| key.to_owned()).replace('_', " ")
 }
 
 /// A JSON value for people.
 pub(super) fn plain(value: &serde_json::Value) -> String {
+    if let Ok(interval) = serde_json::from_value::<Interval>(value.clone()) {
+        return shown(Unit::Share, &interval.into());
+    }
     match value {
         serde_json::Value::String(text) => text.clone(),
         serde_json::Value::Number(number) => match number.as_f64() {
@@ -332,8 +366,9 @@ pub(super) fn plain(value: &serde_json::Value) -> String {
             _ => number.to_string(),
         },
         serde_json::Value::Object(fields) => {
-            fields.iter().map(|(name, value)| format!("{} {}", name.replace('_', " "), plain(value))).collect::<Vec<_>>().join(", ")
+            fields.iter().map(|(name, value)| format!("{} {}", words(name), plain(value))).collect::<Vec<_>>().join("; ")
         }
+        serde_json::Value::Null => "none".to_owned(),
         other => other.to_string(),
     }
 }
@@ -349,7 +384,7 @@ pub(super) fn time(report: &Report, run: &RunReport) -> Result<(Vec<Figure>, Tab
         .chain(phases.iter().map(|name| name.as_str()))
         .chain(["peak memory", "floating-point operations"])
         .collect();
-    let name = if report.runs.len() > 1 { format!("{}: ", run_name(report, run)) } else { String::new() };
+    let name = prefix(report, run);
     let mut table = Table::new(&format!("{name}seconds by phase"), &head);
     for stage in run.stages.iter().filter(|stage| stage.seconds > 0.0) {
         let mut row = vec![stage.id.clone(), format!("{:.1}", stage.seconds)];
@@ -368,7 +403,7 @@ pub(super) fn time(report: &Report, run: &RunReport) -> Result<(Vec<Figure>, Tab
         bars: run.stages.iter().filter(|stage| stage.seconds > 0.0).map(bar).collect(),
     };
     let legend = phases.iter().enumerate().map(|(idx, phase)| Legend { color: idx % N_COLORS, label: (*phase).clone() }).collect();
-    let figures = chart.svg()?.map(|svg| Figure { title: format!("{name}time by stage"), svg, legend }).into_iter().collect();
+    let figures = chart.svg()?.map(|svg| Figure { title: format!("{name}seconds by stage"), svg, legend }).into_iter().collect();
     Ok((figures, table))
 }
 

@@ -78,22 +78,23 @@ impl Live {
 type Shared = Arc<Mutex<Page>>;
 
 async fn page(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    answer(shared, headers, |page| {
+    answer(shared, &headers, |page| {
+        let Some(html) = page.html() else { return (StatusCode::INTERNAL_SERVER_ERROR, page.state.clone()).into_response() };
         let headers = [(CONTENT_TYPE, "text/html; charset=utf-8"), (CACHE_CONTROL, "no-store")];
-        (headers, page.html().to_owned()).into_response()
+        (headers, html.to_owned()).into_response()
     })
     .await
 }
 
 async fn version(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    answer(shared, headers, |page| {
+    answer(shared, &headers, |page| {
         let (version, state) = page.version();
         ([(CACHE_CONTROL, "no-store")], Json(json!({ "version": version, "state": state }))).into_response()
     })
     .await
 }
 
-async fn answer(shared: Shared, headers: HeaderMap, make: fn(&mut Page) -> Response) -> Response {
+async fn answer(shared: Shared, headers: &HeaderMap, make: fn(&mut Page) -> Response) -> Response {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if !is_own_host(host) {
         return (StatusCode::FORBIDDEN, "expected an address or localhost as Host\n").into_response();
@@ -122,7 +123,7 @@ fn is_own_host(host: &str) -> bool {
 struct Page {
     path: PathBuf,
     digests: Digests,
-    html: String,
+    html: Option<String>,
     state: String,
     /// Hash of names, sizes and times of the files that the page was made from.
     stamp: String,
@@ -132,19 +133,12 @@ struct Page {
 
 impl Page {
     fn new(path: PathBuf) -> Self {
-        Self {
-            path,
-            digests: Digests::default(),
-            html: String::new(),
-            state: String::new(),
-            stamp: String::new(),
-            made: None,
-            pause: LEAST_PAUSE,
-        }
+        Self { path, digests: Digests::default(), html: None, state: String::new(), stamp: String::new(), made: None, pause: LEAST_PAUSE }
     }
 
-    fn html(&self) -> &str {
-        &self.html
+    /// The page; `None` if none could be made yet.
+    fn html(&self) -> Option<&str> {
+        self.html.as_deref()
     }
 
     fn version(&self) -> (&str, &str) {
@@ -173,7 +167,7 @@ impl Page {
             Ok((render(&report, Mode::Live)?, state))
         });
         match made {
-            Ok((html, state)) => (self.html, self.state) = (html, state),
+            Ok((html, state)) => (self.html, self.state) = (Some(html), state),
             Err(error) => self.state = format!("the page could not be made: {error:#}"),
         }
         self.pause = (started.elapsed() * PAUSE_FACTOR).max(LEAST_PAUSE);

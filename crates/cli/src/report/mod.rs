@@ -1,6 +1,6 @@
 //! The report of a run: one HTML page that needs nothing else, from the files of the run directory.
 //!
-//! [`read`] takes what is there, whatever a killed run left, into [`model`]; [`figures`] makes pictures and tables of it; [`page`] makes
+//! [`mod@read`] takes what is there, whatever a killed run left, into [`model`]; [`figures`] makes pictures and tables of it; [`page`] makes
 //! the page. [`live`] serves the same page for a run in progress.
 
 mod charts;

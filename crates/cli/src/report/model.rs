@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ruminate_tasks::statistics::{Interval, SeedInterval, StratifiedDifference};
+use ruminate_tasks::statistics::{Calibration, Interval, SeedInterval, StratifiedDifference};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -254,29 +254,24 @@ pub(crate) struct SourceYield {
 /// `reward_model.json`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct RewardModel {
-    /// Accuracy on held-out pairs or labels.
-    #[serde(alias = "held_out_accuracy")]
-    pub(crate) accuracy: Option<Interval>,
-    /// Calibration: predicted against observed.
-    #[serde(default)]
-    pub(crate) calibration: Vec<CalibrationBin>,
-    /// Correlation of reward and length.
-    pub(crate) length_bias: Option<Value>,
+    /// Figures on prompts that were held out.
+    pub(crate) held_out: Option<HeldOut>,
     /// Everything else that it says.
     #[serde(flatten)]
     pub(crate) more: BTreeMap<String, Value>,
 }
 
-/// One bin of a calibration curve.
+/// Figures of a reward model on prompts that it has not seen.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct CalibrationBin {
-    /// Mean predicted probability.
-    pub(crate) predicted: f64,
-    /// Observed share.
-    pub(crate) observed: f64,
-    /// Pairs or labels in it.
-    #[serde(default)]
-    pub(crate) n: u64,
+pub(crate) struct HeldOut {
+    /// Share of right preferences or labels.
+    pub(crate) accuracy: Option<Interval>,
+    /// Predicted against observed.
+    pub(crate) calibration: Option<Calibration>,
+    /// How far scores follow the length of the response.
+    pub(crate) length: Option<Value>,
+    /// Mean loss, nats.
+    pub(crate) loss: Option<f64>,
 }
 
 /// `comparison.json`.

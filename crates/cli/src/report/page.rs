@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::choose::{MAX_BYTES, MAX_SAMPLES};
 use super::curves;
-use super::figures::{self, Figure, Table, run_name};
+use super::figures::{self, Figure, Table, prefix, run_name};
 use super::model::{Report, RunReport, StageReport};
 use super::seeds::stage_ids;
 use crate::summary::mebibytes;
@@ -126,7 +126,7 @@ fn title(report: &Report) -> String {
 fn notes(report: &Report) -> Vec<String> {
     let mut notes = Vec::new();
     for run in &report.runs {
-        let of = if report.runs.len() > 1 { format!("{}: ", run_name(report, run)) } else { String::new() };
+        let of = prefix(report, run);
         notes.extend(run.notes.iter().map(|note| format!("{of}{note}")));
     }
     let without_seed = |run: &RunReport| run.resolved.lines().filter(|line| !line.starts_with("seed = ")).collect::<Vec<_>>().join("\n");
@@ -181,13 +181,12 @@ fn stage_sections(report: &Report) -> Result<Vec<StageSection>> {
             report.runs.iter().filter_map(|run| Some((run, run.stages.iter().find(|stage| stage.id == id)?))).collect();
         let stages: Vec<&StageReport> = found.iter().map(|(_, stage)| *stage).collect();
         let (charts, others) = curves::charts(&stages)?;
-        let prefix = |run: &RunReport| if report.runs.len() > 1 { format!("{}: ", run_name(report, run)) } else { String::new() };
-        let named: Vec<(String, &StageReport)> = found.iter().map(|(run, stage)| (prefix(run), *stage)).collect();
+        let named: Vec<(String, &StageReport)> = found.iter().map(|(run, stage)| (prefix(report, run), *stage)).collect();
         let (reflection, mut tables) = figures::reflection(&named)?;
         let mut charts = charts;
-        for stage in &stages {
+        for (run, stage) in &named {
             if let Some(model) = &stage.reward_model {
-                let (of_model, table) = figures::reward_model(stage, model)?;
+                let (of_model, table) = figures::reward_model(&format!("{run}{}", stage.id), model)?;
                 charts.extend(of_model);
                 tables.push(table);
             }
@@ -221,15 +220,16 @@ fn variants_table(stage: &StageReport, variants: &serde_json::Value) -> Option<T
 
 fn yields(report: &Report) -> Result<Section> {
     let mut section = Section::default();
-    for stage in report.runs.iter().flat_map(|run| &run.stages) {
+    for (run, stage) in report.runs.iter().flat_map(|run| run.stages.iter().map(move |stage| (run, stage))) {
+        let name = format!("{}{}", prefix(report, run), stage.id);
         if let Some(yields) = &stage.yields {
-            let (of_stage, table) = figures::yields(stage, yields)?;
+            let (of_stage, table) = figures::yields(&name, yields)?;
             section.figures.extend(of_stage);
             section.tables.push(table);
         }
         let reviewed = stage.yields.as_ref().and_then(|yields| yields.reviewed.as_ref()).or(stage.review.as_ref());
         if let Some(reviewed) = reviewed {
-            let mut table = Table::new(&format!("{}: what reviewers decided", stage.id), &["decision", "examples"]);
+            let mut table = Table::new(&format!("{name}: what reviewers decided"), &["decision", "examples"]);
             table.rows = reviewed.iter().map(|(decision, n)| vec![decision.clone(), n.to_string()]).collect();
             section.tables.push(table);
         }
@@ -242,7 +242,7 @@ fn comparisons(report: &Report) -> Result<Section> {
     for run in &report.runs {
         for stage in &run.stages {
             let Some(comparison) = &stage.comparison else { continue };
-            let name = if report.runs.len() > 1 { format!("{}, {}", run_name(report, run), stage.id) } else { stage.id.clone() };
+            let name = format!("{}{}", prefix(report, run), stage.id);
             let (of_stage, tables) = figures::comparison(&name, comparison)?;
             section.figures.extend(of_stage);
             section.tables.extend(tables);

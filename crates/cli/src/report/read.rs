@@ -20,6 +20,9 @@ use crate::summary::Summary;
 /// Metrics of a phase's time start with this.
 const SECONDS: &str = "seconds/";
 
+/// Figures of an evaluation on the way start with this.
+const EVALUATION: &str = "eval/";
+
 /// `manifest.json` of a stage, as far as it is there.
 #[derive(Debug, Default, Deserialize)]
 struct StageRecord {
@@ -155,7 +158,7 @@ fn read_stage(
     StageReport {
         steps: steps(&metrics),
         planned_steps: table.get("steps").and_then(Value::as_integer).and_then(|steps| u64::try_from(steps).ok()),
-        curves: curves(&metrics),
+        curves: curves(&metrics, evaluation.as_ref()),
         kind: text("kind"),
         state,
         seconds: record.seconds.max(phases.values().sum()),
@@ -213,13 +216,30 @@ fn steps(metrics: &[MetricsLine]) -> Option<u64> {
     Some(step + last.get("rl/optimizer_steps").and_then(Json::as_f64).map_or(1, |steps| steps as u64))
 }
 
-fn curves(metrics: &[MetricsLine]) -> BTreeMap<String, Points> {
+/// Figures by step. A line is a round, and its evaluation is that of the policy after it; the last one is the stage's own.
+fn curves(metrics: &[MetricsLine], evaluation: Option<&EvaluationFigures>) -> BTreeMap<String, Points> {
     let mut curves: BTreeMap<String, Points> = BTreeMap::new();
     for line in metrics {
         let Some(step) = line.get("step").and_then(Json::as_f64) else { continue };
+        let after = step + line.get("rl/optimizer_steps").and_then(Json::as_f64).unwrap_or(1.0);
         for (key, value) in line.iter().filter(|(key, _)| *key != "step" && !key.starts_with(SECONDS)) {
             if let Some(value) = value.as_f64().filter(|value| value.is_finite()) {
-                curves.entry(key.clone()).or_default().push((step, value));
+                let at = if key.starts_with(EVALUATION) { after } else { step };
+                curves.entry(key.clone()).or_default().push((at, value));
+            }
+        }
+    }
+    if let (Some(steps), Some(last)) = (steps(metrics), evaluation) {
+        let figures = [
+            ("eval/pass@1", last.pass_at_1.map(|it| it.mean)),
+            ("eval/format_share", last.format_share),
+            ("eval/response_length_mean", last.response_length),
+            ("eval/language_share", last.language_share),
+        ];
+        for (key, value) in figures {
+            // Only where there are others: one point is no curve, and the ladder has it.
+            if let (Some(points), Some(value)) = (curves.get_mut(key), value) {
+                points.push((steps as f64, value));
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ruminate_tasks::statistics::mean_over_seeds;
 
+use super::charts::Unit;
 use super::ladder;
 use super::model::{RunReport, SeedStage, StageReport};
 
@@ -19,7 +20,12 @@ pub(super) fn over_seeds(runs: &[RunReport]) -> Option<Vec<SeedStage>> {
         for rung in ladder::RUNGS {
             let values: Vec<f64> = stages.iter().filter_map(|stage| Some(rung.of(stage)?.mean)).collect();
             if values.len() == runs.len() {
-                figures.extend(mean_over_seeds(&values).map(|interval| (rung.name, interval)));
+                let mut interval = mean_over_seeds(&values);
+                // Student's interval knows nothing of the bounds of a share.
+                if let (Unit::Share, Some(it)) = (rung.unit, &mut interval) {
+                    (it.lo, it.hi) = (it.lo.max(0.0), it.hi.min(1.0));
+                }
+                figures.extend(interval.map(|interval| (rung.name, interval)));
             }
         }
         SeedStage { id: id.clone(), figures }

@@ -1,12 +1,14 @@
 //! The built program as a user runs it.
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+mod browser;
 mod collect;
 mod commands;
 mod grade;
 mod graders;
 mod interrupted;
 mod report;
+mod report_page;
 mod rl;
 mod run;
 mod sft;

@@ -67,7 +67,7 @@ fn lines(values: &[Value]) -> String {
 }
 
 /// A run that was killed in its second stage, with files of later stages put beside it.
-fn folder(run: &str, seed: u64) -> Folder {
+pub(crate) fn folder(run: &str, seed: u64) -> Folder {
     let folder = Folder::new();
     write_run(&folder, run, seed, 0.5);
     folder
@@ -117,10 +117,10 @@ fn write_run(folder: &Folder, run: &str, seed: u64, pass: f64) {
         [{ "role": "user", "content": "2+5?" }, { "role": "assistant", "content": HOSTILE }] });
     write("cold/examples.jsonl", lines(std::slice::from_ref(&example)));
     write("cold/dropped.jsonl", lines(&[json!({ "example": example, "filter": "wrong", "reason": HOSTILE })]));
-    let bins = json!([{ "predicted": 0.2, "observed": 0.25, "n": 40 }, { "predicted": 0.8, "observed": 0.7, "n": 30 }]);
+    let bins = json!([{ "lo": 0.2, "hi": 0.3, "predicted": 0.2, "observed": 0.25, "n": 40 }, { "lo": 0.8, "hi": 0.9, "predicted": 0.8, "observed": 0.7, "n": 30 }]);
     write(
         "helpful/reward_model.json",
-        json!({ "accuracy": interval(0.8), "calibration": bins, "length_bias": 0.12, "n_pairs": 70 }).to_string(),
+        json!({ "reads": "summary", "n_train": 70, "held_out": { "accuracy": interval(0.8), "loss": 0.5, "calibration": { "bins": bins, "ece": 0.07 }, "length": { "correlation": 0.12, "longer_is_better": interval(0.9), "shorter_is_better": null } } }).to_string(),
     );
     let difference = json!({ "mean": 0.2, "lo": 0.1, "hi": 0.3, "n_problems": 400, "k": 4 });
     let pair = json!({ "before": "small-rl", "after": "distilled", "difference": difference, "significant": true });
@@ -318,7 +318,8 @@ fn what_is_no_run_is_an_error_with_advice() {
     folder.ruminate(&["report", "run", "--out", "model/config.json/x.html"]).failed(1, "model/config.json");
 }
 
-const LIVE: &str = r#"
+/// A run of a random model in a second.
+pub(crate) const LIVE: &str = r#"
 name = "t"
 [[stage]]
 id = "base"
@@ -339,7 +340,7 @@ max_new_tokens = 8
 "#;
 
 /// Starts a run with a live page and waits for its address.
-fn start_live(folder: &Folder, sets: &[&str]) -> (Child, String) {
+pub(crate) fn start_live(folder: &Folder, sets: &[&str]) -> (Child, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ruminate"));
     command.args(["run", "t.toml", "--live", "127.0.0.1:0"]).args(sets).current_dir(folder.path());
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -22,7 +22,9 @@ async function news() {
 async function renew() {
   const answer = await fetch("./", { cache: "no-store" });
   if (!answer.ok) throw new Error(String(answer.status));
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  // Only the body: the policy of this page stays, and the fresh page's style would break it.
+  const text = await answer.text();
+  const fresh = new DOMParser().parseFromString(text.slice(text.indexOf("<body>")), "text/html");
   const open = new Set([...document.querySelectorAll("details[open][id]")].map((details) => details.id));
   const focus = document.activeElement?.id;
   document.querySelector("nav").replaceWith(document.adoptNode(fresh.querySelector("nav")));

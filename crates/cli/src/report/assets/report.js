@@ -93,8 +93,8 @@ function row(sample) {
   const reward = sample.reward === null ? "" : " · reward " + number(sample.reward);
   const mark = element("span", { className: sample.right === null ? "" : outcome(sample) }, outcome(sample));
   const first = sample.text.replace(/\s+/g, " ").slice(0, 160);
-  const name = [sample.stage, step, sample.kind].join(" · ") + reward + " · ";
-  const details = element("details", { className: "sample" }, element("summary", {}, name, mark, " · " + first));
+  const name = " · " + [sample.stage, step, sample.kind].join(" · ") + reward + " · ";
+  const details = element("details", { className: "sample" }, element("summary", {}, mark, name, element("span", { className: "first" }, first)));
   // A body is made when it is first looked at.
   details.addEventListener("toggle", () => { if (details.open && details.children.length === 1) details.append(body(sample)); });
   return details;
