@@ -104,6 +104,12 @@ impl StagePlan {
     }
 }
 
+/// The model that an earlier stage makes.
+fn model_of(models: &[(String, ModelConfig)], id: &str) -> Result<ModelConfig> {
+    let (_, model) = models.iter().find(|(other, _)| other == id).context("stages come after those that they need")?;
+    Ok(model.clone())
+}
+
 fn plan(config: &RunConfig, device: &Device) -> Result<Vec<StagePlan>> {
     let mut models: Vec<(String, ModelConfig)> = Vec::new();
     let mut plans = Vec::new();

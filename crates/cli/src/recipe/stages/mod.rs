@@ -120,11 +120,6 @@ impl StageKind {
                 let responses_from = config.responses_from().iter().map(|id| ("responses_from", id.as_str()));
                 std::iter::once(("policy", config.policy.as_str())).chain(responses_from).collect()
             }
-            Self::Sft(config) => {
-                let policies = config.policies.iter().map(|id| ("policy", id.as_str()));
-                policies.chain(config.example_stages().map(|id| ("examples", id))).collect()
-            }
-            Self::Compare(config) => config.stages.iter().map(|id| ("stages", id.as_str())).collect(),
         }
     }
 
