@@ -50,7 +50,9 @@ fn pair(object: &Map<String, Value>, idx: usize) -> Result<Record> {
     let prompt = match (given, of_chosen, of_rejected) {
         (Some(prompt), _, _) => prompt,
         (None, Some(a), Some(b)) if a == b => a,
-        (None, Some(_), Some(_)) => bail!("expected 'chosen' and 'rejected' to differ in their last turn only, found other turns before it"),
+        (None, Some(_), Some(_)) => {
+            bail!("expected 'chosen' and 'rejected' to differ in their last turn only, found other turns before it")
+        }
         _ => bail!("expected a key 'prompt' or 'messages', or conversations in 'chosen' and 'rejected', found neither"),
     };
     let margin = match object.get("margin") {
@@ -100,7 +102,9 @@ fn response(object: &Map<String, Value>, key: &str, holds_prompt: bool) -> Resul
         Some(value) => messages(value).with_context(|| key.to_owned())?,
     };
     match turns.split_last() {
-        Some((Message { role: Role::Assistant, content }, before)) => Ok((Some(before.to_vec()).filter(|b| !b.is_empty()), content.clone())),
+        Some((Message { role: Role::Assistant, content }, before)) => {
+            Ok((Some(before.to_vec()).filter(|b| !b.is_empty()), content.clone()))
+        }
         _ => bail!("{key}: expected the assistant to speak last"),
     }
 }

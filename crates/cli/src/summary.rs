@@ -161,7 +161,15 @@ pub(crate) fn peak_bytes() -> Option<u64> {
 pub(crate) fn table(summary: &Summary) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["stage", "pass@1 [95%]", "tokens, first -> last", "well formed", "language", "preferences [95%]", "seconds by phase"]);
+    table.set_header([
+        "stage",
+        "pass@1 [95%]",
+        "tokens, first -> last",
+        "well formed",
+        "language",
+        "preferences [95%]",
+        "seconds by phase",
+    ]);
     for stage in &summary.stages {
         let length = match (stage.response_length, stage.evaluation_length) {
             (Some(length), _) => format!("{:.1} -> {:.1}", length.first, length.last),

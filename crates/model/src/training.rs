@@ -257,13 +257,7 @@ fn backward_in_pool(policy: &Policy, acts: &mut Activations, batch: &Batch, temp
 }
 
 /// `acts.d_normed` holds the gradient of the rows behind the final norm; adds that of everything before.
-fn backward_blocks(
-    policy: &Policy,
-    weights: &Weights<'_>,
-    acts: &mut Activations,
-    batch: &Batch,
-    grads: &mut Parameters<ViewMut<'_>>,
-) {
+fn backward_blocks(policy: &Policy, weights: &Weights<'_>, acts: &mut Activations, batch: &Batch, grads: &mut Parameters<ViewMut<'_>>) {
     let (device, n, r) = (policy.device(), batch.n_tokens, batch.n_rows);
     // `normed_rows` is used up: it takes the gradient of the rows before the norm.
     let (d_rows, x_rows, inv_rms) = (acts.normed_rows.head_mut(r), acts.x_rows.head(r), acts.inv_rms_rows.head(r));

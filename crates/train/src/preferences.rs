@@ -67,7 +67,8 @@ pub fn hold_out(prompts: &[&str], share: f64, seed: Seed) -> Vec<bool> {
     let distinct: BTreeSet<&str> = prompts.iter().copied().collect();
     let mut order: Vec<&str> = distinct.into_iter().collect();
     order.sort_by_key(|prompt| (seed.with(prompt).value(), *prompt));
-    let n_out = if share == 0.0 { 0 } else { ((order.len() as f64 * share).round() as usize).clamp(1, order.len().saturating_sub(1).max(1)) };
+    let n_out =
+        if share == 0.0 { 0 } else { ((order.len() as f64 * share).round() as usize).clamp(1, order.len().saturating_sub(1).max(1)) };
     let out: BTreeSet<&str> = order.into_iter().take(n_out).collect();
     prompts.iter().map(|prompt| out.contains(prompt)).collect()
 }

@@ -106,7 +106,8 @@ impl Scorer {
             for (rollout_idx, rollout) in group.rollouts.iter().enumerate() {
                 let response = whole_response(&rollout.text, opens_think[group_idx]);
                 // Nothing to read earns nothing: a model's word on an empty text could be more than on a poor one.
-                let ids = if text.read(&response).is_empty() { Vec::new() } else { text.ids(&question(&group.problem.question), &response)? };
+                let ids =
+                    if text.read(&response).is_empty() { Vec::new() } else { text.ids(&question(&group.problem.question), &response)? };
                 read.push(((group_idx, rollout_idx), ids));
             }
         }

@@ -5,6 +5,7 @@ mod commands;
 mod grade;
 mod graders;
 mod interrupted;
+mod reward_model;
 mod run;
 mod training;
 mod util;

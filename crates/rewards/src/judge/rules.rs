@@ -3,8 +3,8 @@
 
 use ruminate_core::{Gold, Outcome, Problem, Seed};
 
-use super::pairwise::{Order, Preference, Scores, combine};
 use super::Judge;
+use super::pairwise::{Order, Preference, Scores, combine};
 use crate::format::FormatForm;
 use crate::open::text_flaw;
 use crate::{grade_accuracy, grade_language};

@@ -78,13 +78,7 @@ pub(super) fn make(
 }
 
 /// The responses of all policies, sampled unless an earlier sitting did.
-fn sample(
-    ctx: &StageContext<'_>,
-    stage_id: &str,
-    dir: &StageDir,
-    config: &RewardModelConfig,
-    made: &MadeSource,
-) -> Result<Vec<Prompt>> {
+fn sample(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config: &RewardModelConfig, made: &MadeSource) -> Result<Vec<Prompt>> {
     let seed = ctx.seed(stage_id);
     let mut stream = ProblemStream::open(&made.prompts, seed.with("problems"), 0)?;
     let mut prompts: Vec<Prompt> = Vec::with_capacity(made.n_prompts);
@@ -95,7 +89,8 @@ fn sample(
         let missing = |chunk: &usize| !samples_file(dir, id, *chunk).exists();
         let chunks: Vec<usize> = (0..prompts.len().div_ceil(CHUNK)).filter(missing).collect();
         if !chunks.is_empty() {
-            sample_policy(ctx, stage_id, dir, config, made, (id, &chunks), &prompts).with_context(|| format!("responses of stage '{id}'"))?;
+            sample_policy(ctx, stage_id, dir, config, made, (id, &chunks), &prompts)
+                .with_context(|| format!("responses of stage '{id}'"))?;
         }
         for chunk in 0..prompts.len().div_ceil(CHUNK) {
             let file = samples_file(dir, id, chunk);

@@ -181,8 +181,7 @@ mod tests {
     #[test]
     fn a_model_that_follows_length_is_found_out() {
         let items = [pair("a", 9, 2), pair("a", 8, 3), pair("b", 2, 7), pair("c", 7, 1)];
-        let scores: Vec<Vec<f32>> =
-            items.iter().map(|item| item.entry.texts().iter().map(|ids| ids.len() as f32).collect()).collect();
+        let scores: Vec<Vec<f32>> = items.iter().map(|item| item.entry.texts().iter().map(|ids| ids.len() as f32).collect()).collect();
         let held_out = measure(RewardLoss::Pairwise, &items.iter().collect::<Vec<_>>(), &scores).unwrap();
         assert!((held_out.length.correlation.unwrap() - 1.0).abs() < 1e-9);
         assert_eq!(held_out.length.longer_is_better.unwrap().mean, 1.0);
