@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ruminate_core::RolloutGroup;
+use ruminate_core::{Outcome, RolloutGroup};
 use ruminate_model::{Checkpoint, Reads};
 use serde_json::{Value, json};
 
@@ -27,13 +27,13 @@ reads = "everything"
 loss = "pairwise"
 judge = "rules"
 prompts = [{ data = "p.jsonl", split = "all" }]
-n_prompts = 150
+n_prompts = 300
 samples = 6
 pairs_per_prompt = 6
 max_new_tokens = 8
 held_out = 0.2
 learning_rate = 2e-2
-epochs = 4
+epochs = 2
 batch_pairs = 16
 save_every = 4
 "#;
@@ -63,7 +63,7 @@ fn request(id: usize, kind: &str, question: &str, task: &Value) -> String {
 }
 
 fn requests(task: &Value) -> String {
-    (0..150).map(|id| request(id, "chat", &format!("{id} + {id} = ?"), task)).collect()
+    (0..300).map(|id| request(id, "chat", &format!("{id} + {id} = ?"), task)).collect()
 }
 
 /// About half of random responses of eight tokens hold one of these characters.
@@ -90,7 +90,8 @@ fn a_reward_model_learns_what_the_judge_prefers_and_says_how_well() {
     assert!(number("/held_out/calibration/ece") < 0.25 && number("/std") > 0.0, "{report}");
     assert!(number("/held_out/length/correlation").abs() < 0.5, "{report}");
     // Every pair that was judged is accounted for, and longer responses win about half of the time.
-    let gone = number("/data/no_preference") + number("/data/unbalanced") + number("/data/same_text") + number("/data/too_long");
+    let gone: f64 =
+        ["no_preference", "unbalanced", "same_text", "too_long", "unreadable"].map(|key| number(&format!("/data/{key}"))).iter().sum();
     assert_eq!(number("/data/judged"), number("/data/kept") + gone);
     assert_eq!(number("/data/kept"), number("/n_train") + number("/n_held_out"));
     let (longer, shorter) = (number("/data/lengths_after/longer_wins"), number("/data/lengths_after/shorter_wins"));
@@ -116,7 +117,7 @@ fn a_reward_model_learns_what_the_judge_prefers_and_says_how_well() {
         assert!(lines.iter().all(|line| line[key].is_number()), "{key}");
     }
     let on_held_out: Vec<f64> = lines.iter().filter_map(|line| line.get("rm/held_out_loss")?.as_f64()).collect();
-    assert!(on_held_out.len() == 4 && on_held_out[3] < 0.6, "{on_held_out:?}");
+    assert!(on_held_out.len() == 2 && on_held_out[1] < 0.6, "{on_held_out:?}");
     let stage = &folder.json("r/summary.json")["stages"][1];
     assert_eq!(stage["reward_accuracy"]["mean"], report["held_out"]["accuracy"]["mean"]);
     assert_eq!((&stage["policy"], &stage["steps"]), (&Value::Null, &lines.len().into()));
@@ -145,7 +146,7 @@ fn rollouts_are_scored_and_the_policy_learns_to_please_the_model() {
             if let Some(verdict) = verdict {
                 assert_eq!(rollout.reward, verdict.reward);
                 let is_said = verdict.reason.contains("standard deviations") && verdict.reason.contains("read reasoning and summary");
-                assert!(is_said || verdict.reason.contains("found none"), "{}", verdict.reason);
+                assert!(is_said || verdict.outcome == Outcome::Unparsed, "{}", verdict.reason);
                 scores.push(f64::from(verdict.reward));
             }
         }
@@ -153,7 +154,7 @@ fn rollouts_are_scored_and_the_policy_learns_to_please_the_model() {
     }
     let plan = folder.ruminate(&["plan", "r.toml", "--json"]).well();
     let plan: Value = serde_json::from_str(&plan.out).unwrap();
-    assert!(plan["stages"][1]["peak_bytes"]["rollout"].as_u64() > Some(0) && plan["stages"][1]["steps"] == 4 * 150 * 6 / 16, "{plan}");
+    assert!(plan["stages"][1]["peak_bytes"]["rollout"].as_u64() > Some(0) && plan["stages"][1]["steps"] == 2 * (300_u64 * 6).div_ceil(16), "{plan}");
 }
 
 #[test]
@@ -187,7 +188,7 @@ fn safety(folder: &Folder, judge: &str) {
     let recipe = RECIPE
         .replace("\"pairwise\"", "\"pointwise\"")
         .replace("pairs_per_prompt = 6\n", "")
-        .replace("n_prompts = 150", "n_prompts = 40")
+        .replace("n_prompts = 300", "n_prompts = 40")
         .replace("judge = \"rules\"", judge);
     folder.write("r.toml", &recipe);
 }
