@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use ruminate_core::{Message, Role, TokenId};
-use ruminate_model::{ChatTemplate, Checkpoint, Reads, Tokenizer};
+use ruminate_model::{ChatTemplate, Checkpoint, ModelError, Reads, Tokenizer};
 use ruminate_rewards::behind_reasoning;
 use ruminate_tasks::synthetic::tiny_prompt;
 
@@ -41,17 +41,20 @@ impl<'a> RewardText<'a> {
 
     /// What is read of a response; empty where nothing stands behind reasoning that should be followed by a summary.
     pub(crate) fn read<'t>(&self, response: &'t str) -> &'t str {
-        match self.reads {
-            Reads::Summary => behind_reasoning(response, false).unwrap_or_default().trim(),
-            Reads::Everything => response.trim(),
-        }
+        let read = match self.reads {
+            Reads::Summary => behind_reasoning(response, false).unwrap_or_default(),
+            Reads::Everything => response,
+        };
+        // The pieces of the tiny world hold spaces: a text without those at its ends may be no sequence of pieces.
+        if self.template == Template::Tiny && !read.trim().is_empty() { read } else { read.trim() }
     }
 
-    /// The tokens of a prompt and what is read of the response to it.
+    /// The tokens of a prompt and what is read of the response to it; `None` if the tokenizer has no tokens for that text, as that of the
+    /// tiny world has for its own pieces only.
     ///
     /// # Errors
-    /// A prompt that the template has no form for; text that the tokenizer refuses.
-    pub(crate) fn ids(&self, prompt: &[Message], response: &str) -> Result<Vec<TokenId>> {
+    /// A prompt that the template has no form for.
+    pub(crate) fn ids(&self, prompt: &[Message], response: &str) -> Result<Option<Vec<TokenId>>> {
         let read = self.read(response);
         let text = match (self.template, self.chat) {
             (Template::Chat, Some(chat)) => {
@@ -63,7 +66,11 @@ impl<'a> RewardText<'a> {
             (Template::Chat, None) => unreachable!("checked when this was made"),
         };
         // As the engine does: a chat template writes its own start of sequence, and the tiny world has none.
-        Ok(self.tokenizer.encode(&text, self.template == Template::R1Zero)?)
+        match self.tokenizer.encode(&text, self.template == Template::R1Zero) {
+            Ok(ids) => Ok(Some(ids)),
+            Err(ModelError::Tokenizer { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -81,5 +88,63 @@ fn single_turn(prompt: &[Message]) -> Result<&str> {
     match prompt {
         [Message { role: Role::User, content }] => Ok(content),
         _ => bail!("expected one question, found a conversation of {} messages; only template 'chat' has a form for those", prompt.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ruminate_model::{SaveDtype, save_checkpoint, tiny_tokenizer};
+
+    use super::*;
+    use crate::shapes::shape;
+
+    fn with_text(chat: Option<&str>, check: impl Fn(&Checkpoint)) {
+        let pieces: Vec<String> =
+            "User:|Assistant:|<think>|</think>|0|1|2|3|4|5|6|7|8|9|+|=|?| | so|\n|[|]|u".split('|').map(String::from).collect();
+        let tokenizer = tiny_tokenizer(&pieces).unwrap();
+        let config = ruminate_model::ModelConfig { vocab: tokenizer.vocab_size(), eos: vec![], ..shape("tiny").unwrap() };
+        let template = chat.map(|source| ChatTemplate::new(source, None, None).unwrap());
+        let dir = tempfile::tempdir().unwrap();
+        let mut zeros = |spec: &ruminate_model::TensorSpec| Ok(vec![0.0; spec.n_elements()].into());
+        save_checkpoint(&dir.path().join("m"), &config, &tokenizer, template.as_ref(), SaveDtype::Bf16, &mut zeros).unwrap();
+        check(&Checkpoint::open(&dir.path().join("m")).unwrap());
+    }
+
+    fn text_of(checkpoint: &Checkpoint, reads: Reads, template: Template, prompt: &[Message], response: &str) -> Option<String> {
+        let text = RewardText::new(reads, template, checkpoint).unwrap();
+        let ids = text.ids(prompt, response).unwrap()?;
+        Some(checkpoint.tokenizer.decode(&ids).unwrap())
+    }
+
+    #[test]
+    fn a_helpful_model_reads_the_summary_and_a_safe_one_everything() {
+        with_text(None, |checkpoint| {
+            let text = |reads, response| text_of(checkpoint, reads, Template::Tiny, &question("1+1=?"), response);
+            let some = |text: &str| Some(text.to_owned());
+            let response = "<think>1+1 so 2</think> so 2";
+            assert_eq!(text(Reads::Summary, response), some("User: 1+1=?\nAssistant: so 2"));
+            assert_eq!(text(Reads::Everything, response), some("User: 1+1=?\nAssistant:<think>1+1 so 2</think> so 2"));
+            assert_eq!(text(Reads::Summary, "2"), some("User: 1+1=?\nAssistant:2"));
+            // Reasoning that never ends has no summary.
+            assert_eq!(text(Reads::Summary, "<think>1+1"), some("User: 1+1=?\nAssistant:"));
+            // What the tokenizer has no pieces for.
+            assert_eq!(text(Reads::Everything, "two"), None);
+            assert_eq!(template_of(checkpoint), Template::Tiny);
+            let turns = [question("1"), question("2")].concat();
+            assert!(RewardText::new(Reads::Summary, Template::Tiny, checkpoint).unwrap().ids(&turns, "1").is_err());
+            assert!(RewardText::new(Reads::Summary, Template::Chat, checkpoint).is_err());
+        });
+    }
+
+    #[test]
+    fn a_prompt_that_opens_the_reasoning_is_read_without_the_mark() {
+        let chat = "{% for m in messages %}[u]{{ m.content }}{% endfor %}[]<think>\n";
+        with_text(Some(chat), |checkpoint| {
+            let response = whole_response("1+1</think>\n2 ", true);
+            let text = |reads, turns: &[Message]| text_of(checkpoint, reads, template_of(checkpoint), turns, &response).unwrap();
+            assert_eq!(text(Reads::Summary, &question("1")), "[u]1[]2");
+            assert_eq!(text(Reads::Everything, &question("1")), "[u]1[]<think>1+1</think>\n2");
+            assert_eq!(text(Reads::Summary, &[question("1"), question("3")].concat()), "[u]1[u]3[]2");
+        });
     }
 }

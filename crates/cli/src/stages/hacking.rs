@@ -172,3 +172,33 @@ impl HackingWatch {
         alarms
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::Ui;
+
+    /// The number of alarms after each of so many rounds, accuracy and one reward moving as given.
+    fn alarms_of(key: &'static str, accuracy: impl Fn(f64) -> f64, reward: impl Fn(f64) -> f64) -> Vec<f64> {
+        let mut watch = HackingWatch { rounds: Vec::new(), quiet_until: 0 };
+        let round = |round: u64| {
+            let at = round as f64 / 60.0;
+            // A little noise of its own in each, or a difference of means would have no error.
+            let noise = 0.01 * ((round * 7 % 5) as f64 - 2.0);
+            let mut figures = vec![("reward/accuracy", accuracy(at) + noise), (key, reward(at) - noise)];
+            watch.watch(&Ui::new(), round, &mut figures);
+            figures.last().unwrap().1
+        };
+        (0..60).map(round).collect()
+    }
+
+    #[test]
+    fn a_reward_model_that_rises_while_accuracy_falls_is_an_alarm() {
+        for key in ["reward/helpful", "reward/safe"] {
+            let alarms = alarms_of(key, |at| 0.8 - 0.5 * at, |at| 0.3 + 0.5 * at);
+            assert!(alarms[59] == 1.0 && alarms[10] == 0.0, "{key}: {alarms:?}");
+            assert_eq!(alarms_of(key, |at| 0.3 + 0.5 * at, |at| 0.3 + 0.5 * at)[59], 0.0, "{key} rises with accuracy");
+            assert_eq!(alarms_of(key, |at| 0.8 - 0.5 * at, |at| 0.8 - 0.5 * at)[59], 0.0, "{key} falls with accuracy");
+        }
+    }
+}

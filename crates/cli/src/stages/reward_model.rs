@@ -10,7 +10,7 @@ mod measure;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use ruminate_core::TokenId;
+use ruminate_core::Seed;
 use ruminate_model::{RewardInfo, RewardModel, SaveDtype};
 use ruminate_train::losses::{PairwiseOutputs, PointwiseOutputs, pairwise_loss, pointwise_loss};
 use ruminate_train::packing::{PackedBatch, Sequence, pack_together};
@@ -23,9 +23,10 @@ pub(crate) use self::measure::RewardReport;
 use super::state::{self, Counters};
 use super::{StageContext, StageResult};
 use crate::models;
-use crate::recipe::{RewardLoss, RewardModelConfig};
+use crate::recipe::{RewardLoss, RewardModelConfig, Template};
 use crate::reward_text::{RewardText, template_of};
 use crate::run_dir::{MetricsFile, StageDir, write_json};
+use crate::ui::Progress;
 
 /// Trains, or goes on training, and writes checkpoint and report.
 pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config: &RewardModelConfig) -> Result<StageResult> {
@@ -38,50 +39,9 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
     let (train, held_out): (Vec<&Item>, Vec<&Item>) = prepared.items.iter().partition(|item| !item.is_held_out);
 
     let mut trainer = Trainer::new(model.policy(), optimizer_config(config))?;
-    let mut counters = state::restore(dir, model.policy_mut(), &mut trainer, None)?;
-    let mut metrics = MetricsFile::open(&dir.metrics(), counters.step)?;
-    let batch_size = (config.n_sequences() / config.loss.n_sequences()).min(train.len());
-    let steps_per_epoch = train.len().div_ceil(batch_size) as u64;
-    let n_steps = config.epochs * steps_per_epoch;
-    let mut progress = ctx.ui.progress(stage_id, n_steps);
-    progress.start_at(counters.step);
-    while counters.step < n_steps {
-        let started = Instant::now();
-        let epoch = counters.step / steps_per_epoch;
-        let order = epoch_order(train.len(), epoch, seed);
-        let first = (counters.step % steps_per_epoch) as usize * batch_size;
-        let batch: Vec<&Item> = order[first..(first + batch_size).min(order.len())].iter().map(|&idx| train[idx]).collect();
-        let sums = accumulate(config, &mut trainer, &model, &batch).with_context(|| format!("step {}", counters.step))?;
-        let rate = learning_rate(&config.schedule, counters.step, n_steps);
-        let stats = trainer.step(model.policy_mut(), rate).with_context(|| format!("step {}", counters.step))?;
-
-        let n = batch.len() as f64;
-        let mut figures = vec![
-            ("rm/loss", sums.loss),
-            ("rm/accuracy", sums.n_right as f64 / n),
-            ("rm/learning_rate", f64::from(rate)),
-            ("rm/grad_norm", stats.grad_norm),
-            ("rm/epoch", epoch as f64),
-            ("rm/tokens", sums.n_tokens as f64),
-        ];
-        if config.loss == RewardLoss::Pairwise {
-            figures.push(("rm/score_difference", sums.difference / n));
-        }
-        let is_last_of_epoch = (counters.step + 1).is_multiple_of(steps_per_epoch);
-        if is_last_of_epoch && !held_out.is_empty() {
-            let (loss, accuracy) = measure::loss_and_accuracy(config.loss, &held_out, &scores(config, &mut trainer, &model, &held_out)?);
-            figures.extend([("rm/held_out_loss", loss), ("rm/held_out_accuracy", accuracy)]);
-        }
-        figures.push(("seconds/train", started.elapsed().as_secs_f64()));
-        metrics.append(counters.step, &figures)?;
-        counters = Counters { step: counters.step + 1, position: counters.position + batch.len() as u64 };
-        progress.set(counters.step, &format!("loss {:.3}, right {:.0}%", sums.loss, 100.0 * sums.n_right as f64 / n));
-        if counters.step.is_multiple_of(config.save_every) && counters.step < n_steps {
-            state::save(dir, model.policy(), &trainer, None, counters)?;
-        }
-    }
-    // A kill from here on trains nothing again.
-    state::save(dir, model.policy(), &trainer, None, counters)?;
+    let learner = Learner { config, seed, train: &train, held_out: &held_out };
+    let mut progress = ctx.ui.progress(stage_id, learner.n_steps());
+    learner.learn(dir, &mut model, &mut trainer, &mut progress)?;
 
     let of_train = scores(config, &mut trainer, &model, &train)?;
     let of_held_out = scores(config, &mut trainer, &model, &held_out)?;
@@ -100,7 +60,83 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
     Ok(StageResult { policy: None })
 }
 
-fn template_name(template: crate::recipe::Template) -> Result<String> {
+/// What is learned, and in which order.
+struct Learner<'a> {
+    config: &'a RewardModelConfig,
+    seed: Seed,
+    train: &'a [&'a Item],
+    held_out: &'a [&'a Item],
+}
+
+impl Learner<'_> {
+    /// Entries of a step.
+    fn batch_size(&self) -> usize {
+        (self.config.n_sequences() / self.config.loss.n_sequences()).min(self.train.len())
+    }
+
+    fn steps_per_epoch(&self) -> u64 {
+        self.train.len().div_ceil(self.batch_size()) as u64
+    }
+
+    fn n_steps(&self) -> u64 {
+        self.config.epochs * self.steps_per_epoch()
+    }
+
+    /// Makes the steps that earlier sittings did not.
+    fn learn(&self, dir: &StageDir, model: &mut RewardModel, trainer: &mut Trainer, progress: &mut Progress) -> Result<()> {
+        let mut counters = state::restore(dir, model.policy_mut(), trainer, None)?;
+        let mut metrics = MetricsFile::open(&dir.metrics(), counters.step)?;
+        progress.start_at(counters.step);
+        while counters.step < self.n_steps() {
+            let started = Instant::now();
+            let batch = self.batch(counters.step);
+            let mut figures = self.step(model, trainer, counters.step, &batch).with_context(|| format!("step {}", counters.step))?;
+            progress.set(counters.step + 1, &format!("loss {:.3}, right {:.0}%", figures[0].1, 100.0 * figures[1].1));
+            if (counters.step + 1).is_multiple_of(self.steps_per_epoch()) && !self.held_out.is_empty() {
+                let scores = scores(self.config, trainer, model, self.held_out)?;
+                let (loss, accuracy) = measure::loss_and_accuracy(self.config.loss, self.held_out, &scores);
+                figures.extend([("rm/held_out_loss", loss), ("rm/held_out_accuracy", accuracy)]);
+            }
+            figures.push(("seconds/train", started.elapsed().as_secs_f64()));
+            metrics.append(counters.step, &figures)?;
+            counters = Counters { step: counters.step + 1, position: counters.position + batch.len() as u64 };
+            if counters.step.is_multiple_of(self.config.save_every) && counters.step < self.n_steps() {
+                state::save(dir, model.policy(), trainer, None, counters)?;
+            }
+        }
+        // A kill from here on trains nothing again.
+        state::save(dir, model.policy(), trainer, None, counters)
+    }
+
+    /// The entries of a step: a new order in each epoch.
+    fn batch(&self, step: u64) -> Vec<&Item> {
+        let order = epoch_order(self.train.len(), step / self.steps_per_epoch(), self.seed);
+        let first = (step % self.steps_per_epoch()) as usize * self.batch_size();
+        order.iter().skip(first).take(self.batch_size()).map(|&idx| self.train[idx]).collect()
+    }
+
+    /// One optimizer step; its figures begin with loss and accuracy.
+    fn step(&self, model: &mut RewardModel, trainer: &mut Trainer, step: u64, batch: &[&Item]) -> Result<Vec<(&'static str, f64)>> {
+        let sums = accumulate(self.config, trainer, model, batch)?;
+        let rate = learning_rate(&self.config.schedule, step, self.n_steps());
+        let stats = trainer.step(model.policy_mut(), rate)?;
+        let n = batch.len() as f64;
+        let mut figures = vec![
+            ("rm/loss", sums.loss),
+            ("rm/accuracy", sums.n_right as f64 / n),
+            ("rm/learning_rate", f64::from(rate)),
+            ("rm/grad_norm", stats.grad_norm),
+            ("rm/epoch", (step / self.steps_per_epoch()) as f64),
+            ("rm/tokens", sums.n_tokens as f64),
+        ];
+        if self.config.loss == RewardLoss::Pairwise {
+            figures.push(("rm/score_difference", sums.difference / n));
+        }
+        Ok(figures)
+    }
+}
+
+fn template_name(template: Template) -> Result<String> {
     Ok(serde_json::from_value(serde_json::to_value(template)?)?)
 }
 
@@ -125,9 +161,8 @@ struct Sums {
 
 /// The sequences of some items, those of one item together.
 fn packed(config: &RewardModelConfig, model: &RewardModel, items: &[&Item]) -> Result<Vec<PackedBatch>> {
-    let scored = |ids: &'_ [TokenId]| -> Vec<TokenId> { model.scored(ids).to_vec() };
-    let texts: Vec<Vec<TokenId>> = items.iter().flat_map(|item| item.entry.texts()).map(|ids| scored(ids)).collect();
-    let sequences: Vec<Sequence<'_>> = texts.iter().map(|ids| Sequence { prompt_ids: ids, completion_ids: &[] }).collect();
+    let texts = items.iter().flat_map(|item| item.entry.texts());
+    let sequences: Vec<Sequence<'_>> = texts.map(|ids| Sequence { prompt_ids: model.scored(ids), completion_ids: &[] }).collect();
     Ok(pack_together(&sequences, config.loss.n_sequences(), config.microbatch_tokens)?)
 }
 

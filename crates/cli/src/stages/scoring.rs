@@ -60,7 +60,7 @@ impl Scorers {
     /// seconds.
     ///
     /// # Errors
-    /// Text that a model's tokenizer refuses, by problem; a device error.
+    /// A chat template that refuses a question; a device error.
     pub(super) fn score(&mut self, mix: &RewardMix, text: PolicyText<'_>, groups: &mut [RolloutGroup]) -> Result<f64> {
         let started = Instant::now();
         if self.scorers.is_empty() {
@@ -98,22 +98,27 @@ impl Scorer {
 
     fn score(&mut self, mix: &RewardMix, opens_think: &[bool], max_tokens: usize, groups: &mut [RolloutGroup]) -> Result<()> {
         let text = RewardText::new(self.info.reads, self.template, &self.checkpoint)?;
-        let mut read: Vec<((usize, usize), Vec<TokenId>)> = Vec::new();
-        for (group_idx, group) in groups.iter_mut().enumerate() {
+        let mut read: Vec<((usize, usize), Result<Vec<TokenId>, Verdict>)> = Vec::new();
+        for (group_idx, group) in groups.iter().enumerate() {
             if mix.weights_of(&group.problem.kind).of(self.component) == 0.0 {
                 continue;
             }
             for (rollout_idx, rollout) in group.rollouts.iter().enumerate() {
                 let response = whole_response(&rollout.text, opens_think[group_idx]);
-                // Nothing to read earns nothing: a model's word on an empty text could be more than on a poor one.
-                let ids =
-                    if text.read(&response).is_empty() { Vec::new() } else { text.ids(&question(&group.problem.question), &response)? };
+                let ids = match text.read(&response) {
+                    // Nothing to read earns nothing: a model's word on an empty text could be more than on a poor one.
+                    "" => Err(nothing(self.info.reads)),
+                    _ => text.ids(&question(&group.problem.question), &response)?.ok_or_else(unreadable),
+                };
                 read.push(((group_idx, rollout_idx), ids));
             }
         }
-        let scores = self.scores(&read, max_tokens)?;
-        for ((at, ids), score) in read.iter().zip(scores) {
-            let verdict = score.map_or_else(|| nothing(self.info.reads), |score| self.verdict(score, ids.len()));
+        let mut scores = self.scores(read.iter().filter_map(|(_, ids)| ids.as_deref().ok()), max_tokens)?.into_iter();
+        for (at, ids) in read {
+            let verdict = match ids {
+                Ok(ids) => self.verdict(scores.next().context("expected one score for each text")?, ids.len()),
+                Err(verdict) => verdict,
+            };
             let RolloutGroup { problem, rollouts, .. } = &mut groups[at.0];
             let rollout = &mut rollouts[at.1];
             let mut graded = (std::mem::take(&mut rollout.verdicts), rollout.reward);
@@ -123,18 +128,13 @@ impl Scorer {
         Ok(())
     }
 
-    /// The score of each text; `None` for those without tokens.
-    fn scores(&mut self, texts: &[((usize, usize), Vec<TokenId>)], max_tokens: usize) -> Result<Vec<Option<f32>>> {
+    /// The score of each text.
+    fn scores<'t>(&mut self, texts: impl Iterator<Item = &'t [TokenId]>, max_tokens: usize) -> Result<Vec<f32>> {
         let (model, activations) = (&self.model, &mut self.activations);
-        let full: Vec<usize> = (0..texts.len()).filter(|&idx| !texts[idx].1.is_empty()).collect();
-        let sequence = |&idx: &usize| Sequence { prompt_ids: model.scored(&texts[idx].1), completion_ids: &[] };
-        let sequences: Vec<Sequence<'_>> = full.iter().map(sequence).collect();
-        let mut scores = vec![None; texts.len()];
+        let sequences: Vec<Sequence<'_>> = texts.map(|ids| Sequence { prompt_ids: model.scored(ids), completion_ids: &[] }).collect();
+        let mut scores = Vec::with_capacity(sequences.len());
         for packed in pack(&sequences, max_tokens)? {
-            let found = score_sequences(model, activations, &packed)?;
-            for (&sequence, score) in packed.sequence_idx.iter().zip(found) {
-                scores[full[sequence]] = Some(score);
-            }
+            scores.extend(score_sequences(model, activations, &packed)?);
         }
         Ok(scores)
     }
@@ -157,6 +157,10 @@ fn scaled(info: &RewardInfo, score: f64, cut: &str) -> Verdict {
     let reason = format!("score {score:.3}, {z:+.2} standard deviations from the mean of its training; read {read}{cut}");
     let outcome = if z > 0.0 { Outcome::Right } else { Outcome::Wrong };
     Verdict { reward: (0.5 + z / (2.0 * RANGE)).clamp(0.0, 1.0) as f32, outcome, reason }
+}
+
+fn unreadable() -> Verdict {
+    Verdict::none(Outcome::Unparsed, "expected a text that the reward model's tokenizer has tokens for, found one that it has not")
 }
 
 fn nothing(reads: Reads) -> Verdict {

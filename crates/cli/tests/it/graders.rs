@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -66,19 +67,26 @@ fn programs_are_run_in_the_sandbox_and_its_layers_are_kept_with_the_run() {
     folder.ruminate(&["run", "g.toml", "--out", "other"]).failed(1, "cobol");
 }
 
-/// Serves one request after the other with the same reply.
+/// Serves requests with the same reply.
 fn judge(reply: &'static str) -> String {
+    serve(|_| Some(reply.to_owned()))
+}
+
+/// Serves requests with what `reply` makes of their bodies; where it makes nothing, the connection is closed.
+pub(crate) fn serve(reply: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    let reply = Arc::new(reply);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            std::thread::spawn(move || answer(stream.unwrap(), reply));
+            let reply = Arc::clone(&reply);
+            std::thread::spawn(move || answer(stream.unwrap(), reply.as_ref()));
         }
     });
     format!("http://{address}/v1")
 }
 
-fn answer(mut stream: TcpStream, reply: &str) {
+fn answer(mut stream: TcpStream, reply: &dyn Fn(&str) -> Option<String>) {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
     // The body is whole when its JSON is.
@@ -89,6 +97,7 @@ fn answer(mut stream: TcpStream, reply: &str) {
         assert!(n > 0, "the request ended early");
         request.extend_from_slice(&buffer[..n]);
     }
+    let Some(reply) = reply(std::str::from_utf8(&request).unwrap()) else { return };
     let body = json!({ "choices": [{ "message": { "role": "assistant", "content": reply }, "finish_reason": "stop" }] }).to_string();
     let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
     stream.write_all(format!("{head}{body}").as_bytes()).unwrap();

@@ -9,6 +9,7 @@ mod graders;
 mod interrupted;
 mod report;
 mod report_page;
+mod reward_model;
 mod rl;
 mod run;
 mod sft;

@@ -68,6 +68,8 @@ pub(crate) struct Counts {
     pub(crate) small_margin: usize,
     /// Those with a text longer than the model's context.
     pub(crate) too_long: usize,
+    /// Those with a text that the tokenizer has no tokens for.
+    pub(crate) unreadable: usize,
     /// Pairs whose responses are read as the same text.
     pub(crate) same_text: usize,
     /// Pairs that went so that length says little.
@@ -141,7 +143,11 @@ pub(super) fn prepare(
             (records, counts)
         }
     };
-    let items = records.iter().map(|record| item(record, text)).collect::<Result<Vec<_>>>()?;
+    // None of those that were kept is unreadable, unless somebody changed the file.
+    let read = |record: &Record| {
+        item(record, text)?.with_context(|| format!("{}: expected text that the tokenizer has tokens for in {}", file.display(), record.id))
+    };
+    let items = records.iter().map(read).collect::<Result<Vec<_>>>()?;
     check(config, &items, &counts)?;
     say(ctx, stage_id, config, &counts);
     Ok(Prepared { items, counts })
@@ -153,15 +159,20 @@ fn from_file(data: &Path, config: &RewardModelConfig) -> Result<(Vec<Record>, Co
     Ok((records, counts))
 }
 
-fn item(record: &Record, text: &RewardText<'_>) -> Result<Item> {
+/// The tokens of a record; `None` if the tokenizer has none for one of its texts.
+fn item(record: &Record, text: &RewardText<'_>) -> Result<Option<Item>> {
     let ids = |response: &str| text.ids(&record.prompt, response).with_context(|| format!("entry {}", record.id));
     let entry = match &record.said {
         Said::Pair { chosen, rejected, margin, .. } => {
-            Entry::Pair { chosen: ids(chosen)?, rejected: ids(rejected)?, margin: margin.unwrap_or(0.0) }
+            let (Some(chosen), Some(rejected)) = (ids(chosen)?, ids(rejected)?) else { return Ok(None) };
+            Entry::Pair { chosen, rejected, margin: margin.unwrap_or(0.0) }
         }
-        Said::Label { response, label, .. } => Entry::Labelled { ids: ids(response)?, is_good: *label },
+        Said::Label { response, label, .. } => {
+            let Some(ids) = ids(response)? else { return Ok(None) };
+            Entry::Labelled { ids, is_good: *label }
+        }
     };
-    Ok(Item { id: record.id.clone(), prompt: prompt_key(&record.prompt), is_held_out: record.is_held_out, entry })
+    Ok(Some(Item { id: record.id.clone(), prompt: prompt_key(&record.prompt), is_held_out: record.is_held_out, entry }))
 }
 
 fn prompt_key(prompt: &[Message]) -> String {
@@ -181,7 +192,10 @@ fn choose(
     let mut lengths = Vec::new();
     let mut kept = Vec::new();
     for record in records.drain(..) {
-        let item = item(&record, text)?;
+        let Some(item) = item(&record, text)? else {
+            counts.unreadable += 1;
+            continue;
+        };
         let texts = item.entry.texts();
         let n_tokens: Vec<usize> = texts.iter().map(|ids| ids.len()).collect();
         let is_small = matches!(record.said, Said::Pair { margin: Some(margin), .. } if margin <= config.min_margin);
@@ -221,13 +235,14 @@ fn check(config: &RewardModelConfig, items: &[Item], counts: &Counts) -> Result<
             ensure!(
                 !items.is_empty(),
                 "expected pairs to learn from, none is left of {} that were judged: {} without a preference, {} with a margin of at most {}, \
-                 {} too long, {} of one text, {} dropped because the longer response always wins or always loses; lower min_margin, set \
+                 {} too long, {} that the tokenizer cannot read, {} of one text, {} dropped because the longer response always wins or always loses; lower min_margin, set \
                  balance_lengths = false, or take responses from more policies",
                 counts.judged,
                 counts.no_preference,
                 counts.small_margin,
                 config.min_margin,
                 counts.too_long,
+                counts.unreadable,
                 counts.same_text,
                 counts.unbalanced
             );
@@ -251,8 +266,8 @@ fn check(config: &RewardModelConfig, items: &[Item], counts: &Counts) -> Result<
 }
 
 fn say(ctx: &StageContext<'_>, stage_id: &str, config: &RewardModelConfig, counts: &Counts) {
-    let Counts { judged, no_preference, small_margin, too_long, same_text, unbalanced, lengths_before, lengths_after, kept } = counts;
-    let left_out = no_preference + small_margin + too_long + same_text;
+    let Counts { judged, unbalanced, lengths_before, lengths_after, kept, .. } = counts;
+    let left_out = judged - kept - unbalanced;
     match config.loss {
         RewardLoss::Pairwise => ctx.ui.say(&format!(
             "{stage_id}: {kept} pairs of {judged}; {left_out} without a clear preference or of no use, {unbalanced} dropped to balance lengths \
