@@ -4,11 +4,13 @@ mod commands;
 mod endpoint;
 mod graders;
 mod grading;
+mod hub;
 mod models;
 mod parallel;
 mod problems;
 mod prompts;
 mod recipe;
+mod review;
 mod review_file;
 mod run_dir;
 mod sandbox;
@@ -28,6 +30,7 @@ use crate::commands::completions::CompletionsArgs;
 use crate::commands::eval::EvalArgs;
 use crate::commands::grade::GradeArgs;
 use crate::commands::plan::PlanArgs;
+use crate::commands::review::ReviewArgs;
 use crate::commands::run::RunArgs;
 use crate::commands::sandbox::SandboxCommand;
 use crate::recipe::RecipeError;
@@ -53,6 +56,7 @@ enum Command {
     Eval(EvalArgs),
     Chat(ChatArgs),
     Grade(GradeArgs),
+    Review(ReviewArgs),
     Sandbox(SandboxCommand),
     Bench(BenchArgs),
     Completions(CompletionsArgs),
@@ -101,6 +105,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Eval(args) => args.run(),
         Command::Chat(args) => args.run(),
         Command::Grade(args) => args.run(),
+        Command::Review(args) => args.run(),
         Command::Sandbox(args) => args.run(),
         Command::Bench(args) => args.run(),
         Command::Completions(args) => args.run(&mut Cli::command()),

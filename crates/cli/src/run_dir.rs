@@ -24,7 +24,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-pub(crate) use files::{io_context, read_json, replace_file, write_atomically, write_json, write_jsonl};
+pub(crate) use files::{io_context, read_json, read_jsonl, replace_file, write_atomically, write_json, write_jsonl};
 pub(crate) use stage_dir::{MetricsFile, StageDir, StageManifest, StageState};
 
 use crate::recipe::RunConfig;

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod eval;
 pub(crate) mod grade;
 pub(crate) mod plan;
+pub(crate) mod review;
 pub(crate) mod run;
 pub(crate) mod sandbox;
 

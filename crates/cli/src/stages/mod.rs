@@ -19,7 +19,7 @@ use ruminate_core::Seed;
 use self::rollouts::SampleSettings;
 use crate::graders::{Graders, Needs};
 use crate::models;
-use crate::problems::{ProblemStream, evaluation_set};
+use crate::problems::{ProblemStream, data_file, evaluation_set};
 use crate::recipe::{PromptSource, RunConfig, StageConfig, StageKind};
 use crate::run_dir::{RunDir, StageDir, StageManifest, StageState};
 use crate::ui::Ui;
@@ -161,14 +161,14 @@ fn lineage(config: &RunConfig, stage: &StageConfig, hashes: &BTreeMap<String, St
             lineage.insert(load.path.clone(), models::hash_builtin_tiny());
         }
         StageKind::Load(load) => {
-            lineage.insert(load.path.clone(), models::hash_files(&models::locate(Path::new(&load.path))?)?);
+            lineage.insert(load.path.clone(), models::hash_files(&models::resolve(&load.path)?)?);
         }
         StageKind::Pretrain(_) | StageKind::Grpo(_) => {}
     }
     let of_evaluation = config.evaluation.iter().flat_map(|evaluation| &evaluation.prompts);
     for prompts in of_evaluation.chain(stage.kind.prompts()) {
         if let PromptSource::File { data, .. } = prompts {
-            lineage.insert(data.display().to_string(), models::hash_files(data)?);
+            lineage.insert(data.display().to_string(), models::hash_files(&data_file(data)?)?);
         }
     }
     for (_, id) in stage.kind.needs() {

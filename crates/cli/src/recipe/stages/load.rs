@@ -9,14 +9,14 @@ use crate::recipe::source::{Part, Source};
 /// A policy from a file.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct LoadConfig {
-    /// Hugging Face folder, GGUF file, or `builtin:tiny`.
+    /// Hugging Face folder, GGUF file, model of the hub as `hf:ORG/NAME` or `ORG/NAME@REVISION`, or `builtin:tiny`.
     pub(crate) path: String,
 }
 
 /// `kind = "load"`.
 #[derive(Debug, Deserialize)]
 struct LoadFile {
-    /// Hugging Face folder, GGUF file, or `builtin:tiny`.
+    /// Hugging Face folder, GGUF file, model of the hub as `hf:ORG/NAME` or `ORG/NAME@REVISION`, or `builtin:tiny`.
     path: String,
 }
 
