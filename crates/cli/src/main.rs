@@ -5,6 +5,7 @@ mod dialogue;
 mod endpoint;
 mod graders;
 mod grading;
+mod hub;
 mod models;
 mod parallel;
 mod preference_file;
@@ -12,6 +13,7 @@ mod problems;
 mod prompts;
 mod recipe;
 mod report;
+mod review;
 mod review_file;
 mod reward_text;
 mod run_dir;
@@ -34,6 +36,7 @@ use crate::commands::eval::EvalArgs;
 use crate::commands::grade::GradeArgs;
 use crate::commands::plan::PlanArgs;
 use crate::commands::report::ReportArgs;
+use crate::commands::review::ReviewArgs;
 use crate::commands::run::RunArgs;
 use crate::commands::sandbox::SandboxCommand;
 use crate::recipe::RecipeError;
@@ -61,6 +64,7 @@ enum Command {
     Compare(CompareArgs),
     Chat(ChatArgs),
     Grade(GradeArgs),
+    Review(ReviewArgs),
     Sandbox(SandboxCommand),
     Bench(BenchArgs),
     Completions(CompletionsArgs),
@@ -111,6 +115,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Compare(args) => args.run(),
         Command::Chat(args) => args.run(),
         Command::Grade(args) => args.run(),
+        Command::Review(args) => args.run(),
         Command::Sandbox(args) => args.run(),
         Command::Bench(args) => args.run(),
         Command::Completions(args) => args.run(&mut Cli::command()),

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use ruminate_model::Checkpoint;
+use ruminate_model::{Checkpoint, ModelConfig};
 
-use crate::run_dir::{io_context, write_atomically};
+use crate::hub::{Hub, HubName};
+use crate::run_dir::{io_context, read_json, write_atomically};
+use crate::ui::Ui;
 
 /// What names of built-in models begin with.
 const PREFIX: &str = "builtin:";
@@ -85,7 +87,8 @@ pub(crate) struct OpenModel {
     _files: Option<tempfile::TempDir>,
 }
 
-/// Opens a Hugging Face folder, a GGUF file, the directory of a stage, or a built-in model.
+/// Opens a Hugging Face folder, a GGUF file, the directory of a stage, a model of the hub, which is fetched if it is not there, or a
+/// built-in model.
 ///
 /// # Errors
 /// No such model, or one that cannot be read.
@@ -96,7 +99,37 @@ pub(crate) fn open(model: &str) -> Result<OpenModel> {
         builtin.write(&folder)?;
         return Ok(OpenModel { checkpoint: Checkpoint::open(&folder)?, _files: Some(files) });
     }
-    Ok(OpenModel { checkpoint: Checkpoint::open(&locate(Path::new(model))?)?, _files: None })
+    Ok(OpenModel { checkpoint: Checkpoint::open(&resolve(model)?)?, _files: None })
+}
+
+/// The shape of a model. Of one of the hub only that is fetched.
+///
+/// # Errors
+/// As [`open()`].
+pub(crate) fn shape(model: &str) -> Result<ModelConfig> {
+    let Some(name) = HubName::parse(model).transpose()?.filter(HubName::is_folder) else {
+        return Ok(open(model)?.checkpoint.config);
+    };
+    let path = Hub::from_env()?.fetch_config(&name, &Ui::new())?.join("config.json");
+    let json = read_json(&path)?.with_context(io_context("find", &path))?;
+    ModelConfig::from_hf_json(&json).with_context(|| path.display().to_string())
+}
+
+/// Where a model is that is not built in. Fetches it from the hub if it is one of there.
+///
+/// # Errors
+/// As [`locate`] and [`Hub::fetch`].
+pub(crate) fn resolve(model: &str) -> Result<PathBuf> {
+    match HubName::parse(model) {
+        Some(name) => Hub::from_env()?.fetch(&name?, &Ui::new()),
+        None => {
+            let path = locate(Path::new(model))?;
+            if !path.exists() && matches!(HubName::parse(&format!("hf:{model}")), Some(Ok(_))) {
+                bail!("{model}: there is no such file or folder; a model of the hub is named hf:{model}");
+            }
+            Ok(path)
+        }
+    }
 }
 
 /// The checkpoint that a path means: itself, or the `checkpoint` folder of a stage's directory.

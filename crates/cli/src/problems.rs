@@ -1,6 +1,7 @@
 //! Streams of problems: for training without end, for evaluation a fixed set.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use ruminate_core::{Language, Problem, Seed};
@@ -9,7 +10,9 @@ use ruminate_tasks::difficulty::{DifficultyMemory, DifficultySettings, Standing,
 use ruminate_tasks::synthetic::{Split, SyntheticKind, SyntheticLanguage, generate};
 use ruminate_tasks::{ProblemForm, load_jsonl};
 
+use crate::hub::{Hub, HubName};
 use crate::recipe::{DataSplit, EvaluationConfig, PromptSource};
+use crate::ui::Ui;
 
 /// Names of the forms of problem files; `fields:QUESTION,ANSWER` names the fields of any other.
 pub(crate) const FORMS: [&str; 12] = [
@@ -197,19 +200,26 @@ pub(crate) fn evaluation_problems(evaluation: &EvaluationConfig) -> Result<Vec<P
     Ok(problems)
 }
 
+/// The file of a path, or of a name of the hub, from which it is fetched if it is not there.
+///
+/// # Errors
+/// As [`Hub::fetch`].
+pub(crate) fn data_file(path: &Path) -> Result<PathBuf> {
+    match path.to_str().filter(|text| text.starts_with("hf:")).and_then(HubName::parse) {
+        Some(name) => Hub::from_env()?.fetch(&name?, &Ui::new()),
+        None => Ok(path.to_owned()),
+    }
+}
+
 /// All problems of an evaluation file, at most `limit`. Without a language, each problem's is that of its question.
 ///
 /// # Errors
 /// As [`load_jsonl`].
-pub(crate) fn load_file(
-    path: &std::path::Path,
-    form: Option<&str>,
-    language: Option<Language>,
-    limit: Option<usize>,
-) -> Result<Vec<Problem>> {
+pub(crate) fn load_file(path: &Path, form: Option<&str>, language: Option<Language>, limit: Option<usize>) -> Result<Vec<Problem>> {
     let form = form
         .map(|name| problem_form(name).with_context(|| format!("form: expected one of {}, found '{name}'", FORMS.join(", "))))
         .transpose()?;
+    let path = &data_file(path)?;
     let kind = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("file");
     let mut problems = load_jsonl(path, form.as_ref(), kind, language.unwrap_or(Language::En))?;
     problems.truncate(limit.unwrap_or(usize::MAX));
@@ -338,11 +348,11 @@ mod tests {
         PromptSource::Synthetic { source, difficulties: vec![1, 2], languages: SyntheticLanguage::ALL.to_vec(), weight }
     }
 
-    fn file(path: &std::path::Path, split: DataSplit) -> PromptSource {
+    fn file(path: &Path, split: DataSplit) -> PromptSource {
         PromptSource::File { data: path.to_owned(), form: None, language: None, split, weight: 1.0, limit: None }
     }
 
-    fn write_gsm8k(dir: &std::path::Path, n: usize) -> std::path::PathBuf {
+    fn write_gsm8k(dir: &Path, n: usize) -> PathBuf {
         let lines: Vec<String> = (0..n)
             .map(|i| serde_json::json!({"question": format!("{i}+{i}?"), "answer": format!("so\n#### {}", 2 * i)}).to_string())
             .collect();

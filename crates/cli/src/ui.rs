@@ -11,17 +11,25 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ui {
     is_terminal: bool,
+    is_quiet: bool,
 }
 
 impl Ui {
     /// Progress for people, in the form that the standard error stream can show.
     pub(crate) fn new() -> Self {
-        Self { is_terminal: console::user_attended_stderr() }
+        Self { is_terminal: console::user_attended_stderr(), is_quiet: false }
+    }
+
+    /// Progress that nobody needs to see.
+    pub(crate) fn quiet() -> Self {
+        Self { is_terminal: false, is_quiet: true }
     }
 
     /// A line for people.
     pub(crate) fn say(&self, text: &str) {
-        eprintln!("{text}");
+        if !self.is_quiet {
+            eprintln!("{text}");
+        }
     }
 
     /// Progress of something that takes `n_total` units.
@@ -31,7 +39,15 @@ impl Ui {
         bar.set_style(style.expect("the template is valid").progress_chars("━╸─"));
         bar.set_prefix(label.to_owned());
         let now = Instant::now();
-        Progress { bar, is_terminal: self.is_terminal, label: label.to_owned(), n_total, first: (now, 0), last_line: now }
+        Progress {
+            bar,
+            is_terminal: self.is_terminal,
+            is_quiet: self.is_quiet,
+            label: label.to_owned(),
+            n_total,
+            first: (now, 0),
+            last_line: now,
+        }
     }
 }
 
@@ -40,6 +56,7 @@ impl Ui {
 pub(crate) struct Progress {
     bar: ProgressBar,
     is_terminal: bool,
+    is_quiet: bool,
     label: String,
     n_total: u64,
     /// When it started, and at which position: a resumed stage does not start at 0.
@@ -60,7 +77,7 @@ impl Progress {
         let (since, from) = self.first;
         self.bar.set_position(position);
         self.bar.set_message(message.to_owned());
-        if self.is_terminal || self.last_line.elapsed() < LINE_EVERY {
+        if self.is_terminal || self.is_quiet || self.last_line.elapsed() < LINE_EVERY {
             return;
         }
         self.last_line = Instant::now();
@@ -72,7 +89,9 @@ impl Progress {
     /// It is over; says what came of it.
     pub(crate) fn finish(self, message: &str) {
         self.bar.finish_and_clear();
-        eprintln!("{}: {message}", self.label);
+        if !self.is_quiet {
+            eprintln!("{}: {message}", self.label);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod eval;
 pub(crate) mod grade;
 pub(crate) mod plan;
 pub(crate) mod report;
+pub(crate) mod review;
 pub(crate) mod run;
 pub(crate) mod sandbox;
 

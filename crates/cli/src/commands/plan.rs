@@ -115,7 +115,7 @@ fn plan(config: &RunConfig, device: &Device) -> Result<Vec<StagePlan>> {
     let mut plans = Vec::new();
     for stage in &config.stages {
         let model = match &stage.kind {
-            StageKind::Load(load) => models::open(&load.path).with_context(|| format!("stage '{}'", stage.id))?.checkpoint.config,
+            StageKind::Load(load) => models::shape(&load.path).with_context(|| format!("stage '{}'", stage.id))?,
             StageKind::Pretrain(pretrain) => tiny_config(&pretrain.shape)?,
             StageKind::Collect(collect) => {
                 plans.push(plan_collect(&stage.id, collect, &models, device)?);

@@ -180,7 +180,7 @@ mod tests {
 
     /// The number of alarms after each of so many rounds, accuracy and one reward moving as given.
     fn alarms_of(key: &'static str, accuracy: impl Fn(f64) -> f64, reward: impl Fn(f64) -> f64) -> Vec<f64> {
-        let mut watch = HackingWatch { rounds: Vec::new(), quiet_until: 0 };
+        let mut watch = HackingWatch { rounds: Vec::new(), quiet_until: 0, window: 20 };
         let round = |round: u64| {
             let at = round as f64 / 60.0;
             // A little noise of its own in each, or a difference of means would have no error.

@@ -1,12 +1,10 @@
 //! `load`: takes a policy from a file.
 
-use std::path::Path;
-
 use anyhow::{Context, Result};
 use ruminate_model::Checkpoint;
 
 use super::{StageContext, StageResult, own_checkpoint_path};
-use crate::models::{builtin, locate};
+use crate::models::{builtin, resolve};
 use crate::recipe::LoadConfig;
 use crate::run_dir::{StageDir, io_context};
 
@@ -17,7 +15,7 @@ pub(super) fn run(ctx: &StageContext<'_>, dir: &StageDir, config: &LoadConfig) -
         let stage_id = dir.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
         own_checkpoint_path(&stage_id, dir)
     } else {
-        let path = locate(Path::new(&config.path))?;
+        let path = resolve(&config.path)?;
         // Absolute, so that the run can be continued from another working directory.
         path.canonicalize().with_context(io_context("open", &path))?
     };

@@ -25,7 +25,7 @@ use self::rollouts::SampleSettings;
 use crate::graders::{Graders, Needs};
 use crate::models;
 use crate::preference_file;
-use crate::problems::{ProblemStream, evaluation_set};
+use crate::problems::{ProblemStream, data_file, evaluation_set};
 use crate::recipe::{PromptSource, RewardSource, RunConfig, StageConfig, StageKind};
 use crate::run_dir::{MetricsFile, RunDir, StageDir, StageManifest, StageState};
 use crate::summary::{peak_bytes, reset_peak_bytes};
@@ -227,7 +227,7 @@ fn lineage(config: &RunConfig, stage: &StageConfig, hashes: &BTreeMap<String, St
         StageKind::Load(load) => {
             let hash = match models::builtin(&load.path)? {
                 Some(builtin) => builtin.hash(),
-                None => models::hash_files(&models::locate(Path::new(&load.path))?)?,
+                None => models::hash_files(&models::resolve(&load.path)?)?,
             };
             lineage.insert(load.path.clone(), hash);
         }
@@ -251,7 +251,7 @@ fn lineage(config: &RunConfig, stage: &StageConfig, hashes: &BTreeMap<String, St
     let of_evaluation = config.evaluation.iter().flat_map(|evaluation| &evaluation.prompts);
     for prompts in of_evaluation.chain(stage.kind.prompts()) {
         if let PromptSource::File { data, .. } = prompts {
-            lineage.insert(data.display().to_string(), models::hash_files(data)?);
+            lineage.insert(data.display().to_string(), models::hash_files(&data_file(data)?)?);
         }
     }
     for (_, id) in stage.kind.needs() {

@@ -6,6 +6,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+/// The key that WebDriver knows by this letter.
+pub(crate) const CONTROL: char = '\u{E009}';
+pub(crate) const ENTER: char = '\u{E007}';
+pub(crate) const RIGHT: char = '\u{E014}';
+pub(crate) const ESCAPE: char = '\u{E00C}';
+
 /// Longest wait for something to appear on a page. The machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -96,6 +102,18 @@ impl Browser {
         self.post(&format!("/element/{id}/click"), &json!({}));
     }
 
+    /// Presses keys one after the other, as on a keyboard, in whatever has the focus.
+    pub(crate) fn keys(&self, keys: &str) {
+        let presses = keys.chars().flat_map(|key| [json!({ "type": "keyDown", "value": key }), json!({ "type": "keyUp", "value": key })]);
+        self.act(&presses.collect::<Vec<_>>());
+    }
+
+    /// Presses a key while another one is held.
+    pub(crate) fn chord(&self, held: char, key: char) {
+        let press = |kind: &str, key: char| json!({ "type": kind, "value": key });
+        self.act(&[press("keyDown", held), press("keyDown", key), press("keyUp", key), press("keyUp", held)]);
+    }
+
     /// Shows the page as on a device of this width and height, in CSS pixels, light or dark.
     pub(crate) fn look_like(&self, width: u32, height: u32, is_dark: bool) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500 });
@@ -112,11 +130,16 @@ impl Browser {
         std::fs::write(std::path::Path::new(&folder).join(format!("{name}.png")), bytes).unwrap();
     }
 
-    /// What the page has complained about since this was last asked: errors of scripts and breaches of its policy.
+    /// What the page has complained about since this was last asked: errors of scripts and breaches of its policy. Statuses of answers
+    /// are no complaints.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let log = self.post("/se/log", &json!({ "type": "browser" }));
-        let entries = log.as_array().unwrap().iter().filter(|entry| entry["level"] == "SEVERE");
+        let entries = log.as_array().unwrap().iter().filter(|entry| entry["level"] == "SEVERE" && entry["source"] != "network");
         entries.map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn act(&self, actions: &[Value]) {
+        self.post("/actions", &json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": actions }] }));
     }
 
     fn command(&self, name: &str, params: &Value) -> Value {

@@ -10,14 +10,14 @@ use crate::recipe::source::{Part, Source};
 /// A policy from a file.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct LoadConfig {
-    /// Hugging Face folder, GGUF file, or the name of a built-in model such as `builtin:tiny`.
+    /// Hugging Face folder, GGUF file, model of the hub as `hf:ORG/NAME` or `ORG/NAME@REVISION`, or a built-in model such as `builtin:tiny`.
     pub(crate) path: String,
 }
 
 /// `kind = "load"`.
 #[derive(Debug, Deserialize)]
 struct LoadFile {
-    /// Hugging Face folder, GGUF file, or the name of a built-in model such as `builtin:tiny`.
+    /// Hugging Face folder, GGUF file, model of the hub as `hf:ORG/NAME` or `ORG/NAME@REVISION`, or a built-in model such as `builtin:tiny`.
     path: String,
 }
 
