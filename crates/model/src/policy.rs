@@ -20,8 +20,10 @@ const MAX_TABLE: usize = 32_768;
 pub struct Policy {
     device: Device,
     config: ModelConfig,
-    /// All weights, `[1, n]`.
+    /// All weights, `[1, n]`, in the format that the device computes in.
     weights: Buffer,
+    /// The same in f32, where that is another format: a learning rate of 1e-6 would vanish in bf16.
+    master: Option<Buffer>,
     /// Cosines and sines, `[context, S]`.
     rope: Buffer,
 }
@@ -33,7 +35,8 @@ impl Policy {
         let mut rope = device.zeros_f32(context, config.head_dim)?;
         rope.copy_from_host(&rope::table(&config, context));
         let weights = device.zeros(1, config.n_parameters())?;
-        Ok(Self { device: device.clone(), config, weights, rope })
+        let master = if device.float_bytes() == 4 { None } else { Some(device.zeros_f32(1, config.n_parameters())?) };
+        Ok(Self { device: device.clone(), config, weights, master, rope })
     }
 
     /// Reads the weights of a checkpoint.
@@ -42,15 +45,19 @@ impl Policy {
     /// A tensor that is missing, has another shape or cannot be read, by name; out of memory.
     pub fn load(device: &Device, checkpoint: &Checkpoint) -> Result<Self, ModelError> {
         let mut policy = Self::zeros(device, checkpoint.config.clone())?;
-        let mut rest = Some(policy.weights.view_mut());
-        let mut host = Vec::new();
-        for spec in policy.config.tensors() {
-            host.resize(spec.n_elements(), 0.0);
-            checkpoint.read_tensor(&spec, &mut host)?;
-            let (mut part, tail) = rest.take().expect("put back below").split_at(host.len());
-            part.copy_from_host(&host);
-            rest = Some(tail);
-        }
+        let tensors = policy.config.tensors();
+        policy.write_flat(|flat| {
+            let mut rest = Some(flat);
+            let mut host = Vec::new();
+            for spec in tensors {
+                host.resize(spec.n_elements(), 0.0);
+                checkpoint.read_tensor(&spec, &mut host)?;
+                let (mut part, tail) = rest.take().expect("put back below").split_at(host.len());
+                part.copy_from_host(&host);
+                rest = Some(tail);
+            }
+            Ok::<(), ModelError>(())
+        })?;
         Ok(policy)
     }
 
@@ -73,7 +80,7 @@ impl Policy {
                 _ => values.extend((0..spec.n_elements() as u64).map(|i| (normal(seed.with_index(i)) * deviation) as f32)),
             }
         }
-        policy.weights.copy_from_host(&values);
+        policy.write_flat(|mut flat| flat.copy_from_host(&values));
         Ok(policy)
     }
 
@@ -88,7 +95,7 @@ impl Policy {
         chat_template: Option<&ChatTemplate>,
         dtype: SaveDtype,
     ) -> Result<(), ModelError> {
-        let weights = self.weights.to_vec()?;
+        let weights = self.flat().to_vec()?;
         let mut start = 0;
         let mut tensor = |spec: &crate::TensorSpec| {
             start += spec.n_elements();
@@ -102,8 +109,9 @@ impl Policy {
     /// # Errors
     /// A device error.
     pub fn copy_weights_from(&mut self, other: &Self) -> Result<(), ModelError> {
-        elementwise::copy(&self.device, self.weights.view_mut(), other.weights.view());
-        Ok(self.device.synchronize()?)
+        let device = self.device.clone();
+        self.write_flat(|flat| elementwise::copy(&device, flat, other.flat()));
+        Ok(device.synchronize()?)
     }
 
     /// Sizes and variants.
@@ -126,14 +134,32 @@ impl Policy {
         self.rope.rows()
     }
 
-    /// All weights as one row.
-    pub fn flat(&self) -> View<'_> {
-        self.weights.view()
+    /// Bytes of the weights in all formats that they are held in.
+    pub fn bytes(device: &Device, config: &ModelConfig) -> usize {
+        let master = if device.float_bytes() == 4 { 0 } else { 4 };
+        config.n_parameters() * (device.float_bytes() + master)
     }
 
-    /// All weights as one row, for the optimizer.
-    pub fn flat_mut(&mut self) -> ViewMut<'_> {
-        self.weights.view_mut()
+    /// All weights in f32 as one row.
+    pub fn flat(&self) -> View<'_> {
+        self.master.as_ref().unwrap_or(&self.weights).view()
+    }
+
+    /// Overwrites weights: `f` is given all of them in f32 as one row.
+    pub fn write_flat<R>(&mut self, f: impl FnOnce(ViewMut<'_>) -> R) -> R {
+        let Some(master) = &mut self.master else { return f(self.weights.view_mut()) };
+        let result = f(master.view_mut());
+        elementwise::copy(&self.device, self.weights.view_mut(), master.view());
+        result
+    }
+
+    /// All weights in f32 as one row, and the copy in the device's own format, if that is another: for the optimizer, which
+    /// keeps them equal.
+    pub fn flat_and_working(&mut self) -> (ViewMut<'_>, Option<ViewMut<'_>>) {
+        match &mut self.master {
+            Some(master) => (master.view_mut(), Some(self.weights.view_mut())),
+            None => (self.weights.view_mut(), None),
+        }
     }
 
     /// The weights as they lie in memory, for training.
@@ -144,6 +170,11 @@ impl Policy {
     /// The weights in the layout that decoding reads fastest; on the CPU a copy. Worth it for more than a few steps.
     pub fn prepared_weights(&self) -> Weights<'_> {
         Weights::prepared(&self.device, &self.config, self.weights.view())
+    }
+
+    /// Identifies where the weights lie.
+    pub(crate) fn address(&self) -> u64 {
+        self.weights.view().address()
     }
 
     pub(crate) fn block_context(&self) -> Context<'_> {

@@ -10,10 +10,11 @@ pub(crate) mod run;
 pub(crate) mod sandbox;
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use ruminate_compute::Device;
+use ruminate_compute::{ComputeError, CudaOptions, Device, Precision};
 use serde::Serialize;
 
 /// Where to compute.
@@ -24,15 +25,40 @@ pub(crate) enum DeviceChoice {
     Auto,
     /// The CPU.
     Cpu,
+    /// The first NVIDIA GPU, in bf16.
+    Cuda,
+    /// The first NVIDIA GPU, in f32: slower, for comparisons.
+    CudaF32,
 }
 
 impl DeviceChoice {
     /// The device.
-    pub(crate) fn device(self) -> Device {
+    ///
+    /// # Errors
+    /// A GPU that was asked for and cannot be used.
+    pub(crate) fn device(self) -> Result<Device> {
         match self {
-            Self::Auto | Self::Cpu => Device::Cpu,
+            Self::Cpu => Ok(Device::Cpu),
+            Self::Auto => Ok(open_cuda(Precision::Bf16).unwrap_or_else(|error| {
+                if !matches!(error, ComputeError::MissingLibrary { what: "the NVIDIA driver", .. }) {
+                    eprintln!("the GPU is not used: {error}");
+                }
+                Device::Cpu
+            })),
+            Self::Cuda => open_cuda(Precision::Bf16).context("--device cuda"),
+            Self::CudaF32 => open_cuda(Precision::F32).context("--device cuda-f32"),
         }
     }
+}
+
+/// Kernels are kept in the user's cache directory; libraries are looked for where the toolkit is usually installed.
+fn open_cuda(precision: Precision) -> Result<Device, ComputeError> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
+    let roots = ["CUDA_HOME", "CUDA_PATH"].into_iter().filter_map(variable).chain([PathBuf::from("/usr/local/cuda")]);
+    let library_dirs = roots.flat_map(|root| [root.join("lib64"), root.join("lib")]).collect();
+    let cache_dir = cache.map(|cache| cache.join("ruminate/kernels"));
+    Device::cuda(CudaOptions { ordinal: 0, precision, cache_dir, library_dirs })
 }
 
 /// Prints to the standard output. A closed pipe is an error like any other.

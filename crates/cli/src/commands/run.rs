@@ -65,7 +65,7 @@ impl RunArgs {
             return print(&format!("# would run {} in {}\n{}", order.join(", then "), path.display(), config.to_toml().trim_end()));
         }
         let graders = Graders::start(&needs, &config.sandbox, config.judge.as_ref())?;
-        let device = self.device.device();
+        let device = self.device.device()?;
         let run_dir = RunDir::open(&path, &config, &manifest(&config, &device))?;
         let ui = Ui::new();
         if let Some(sandbox) = graders.sandbox() {

@@ -7,8 +7,11 @@ use rayon::prelude::*;
 use super::linear::Write;
 use super::min_rows;
 use crate::buffer::{View, ViewMut};
+use crate::cuda::{ROWS, Arg, Kernel, Source, blocks, source, width};
 use crate::cpu::vector::{sum_by, sum_squares, vectorize};
 use crate::device::Device;
+
+static SOURCE: Source = source!("rms_norm");
 
 /// y, x `[T, D]`; w `[1, D]`; `inv_rms` `[T, 1]` is kept for the backward.
 pub fn forward(device: &Device, mut y: ViewMut<'_>, mut inv_rms: ViewMut<'_>, x: View<'_>, w: View<'_>, eps: f32) {
@@ -21,6 +24,12 @@ pub fn forward(device: &Device, mut y: ViewMut<'_>, mut inv_rms: ViewMut<'_>, x:
             rows.with_min_len(min_rows(cols)).for_each(|((y, x), inv_rms)| {
                 *inv_rms = row_forward(y, x, w, eps);
             });
+        }
+        Device::Cuda(cuda) => {
+            let (rows, y, inv_rms, x, w) = (x.rows(), y.span(), inv_rms.span(), x.span(), w.span());
+            let kernel = Kernel::wide(&SOURCE, x.dtype, ["rms_forward_8", "rms_forward_1"], width(cols, &[y, x, w]));
+            let args = [y.into(), inv_rms.into(), x.into(), w.into(), rows.into(), cols.into(), eps.into()];
+            cuda.launch(kernel, (blocks(rows, 4), 1, 1), 128, 0, &args);
         }
     }
 }
@@ -57,6 +66,17 @@ pub fn backward(
                 row_backward(dx, dy, x, r, w, write);
             });
             weight_backward(dw.slice(), dy, x, r);
+        }
+        Device::Cuda(cuda) => {
+            let (rows, dx, dy, x, r, w) = (x.rows(), dx.span(), dy.span(), x.span(), inv_rms.span(), w.span());
+            let wide = width(cols, &[dx, dy, x, w]);
+            let kernel = Kernel::wide(&SOURCE, x.dtype, ["rms_weight_8", "rms_weight_1"], wide);
+            let args = [dy.into(), x.into(), r.into(), rows.into(), cols.into(), ROWS.into()];
+            cuda.sum_columns(dw.span(), kernel, wide, rows, &args);
+            let kernel = Kernel::wide(&SOURCE, x.dtype, ["rms_backward_8", "rms_backward_1"], wide);
+            let add = Arg::Int(i32::from(write == Write::Add));
+            let args = [dx.into(), dy.into(), x.into(), r.into(), w.into(), rows.into(), cols.into(), add];
+            cuda.launch(kernel, (blocks(rows, 4), 1, 1), 128, 0, &args);
         }
     }
 }
