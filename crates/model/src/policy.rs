@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use rayon::prelude::*;
 use ruminate_compute::ops::elementwise;
 use ruminate_compute::{Buffer, Device, View, ViewMut};
 use ruminate_core::Seed;
@@ -77,7 +78,12 @@ impl Policy {
             match spec.shape.as_slice() {
                 [_] if spec.name.ends_with(".bias") => values.resize(values.len() + spec.n_elements(), 0.0),
                 [_] => values.resize(values.len() + spec.n_elements(), 1.0),
-                _ => values.extend((0..spec.n_elements() as u64).map(|i| (normal(seed.with_index(i)) * deviation) as f32)),
+                _ => {
+                    let start = values.len();
+                    values.resize(start + spec.n_elements(), 0.0);
+                    let weight = |i: usize| (normal(seed.with_index(i as u64)) * deviation) as f32;
+                    values[start..].par_iter_mut().enumerate().for_each(|(i, value)| *value = weight(i));
+                }
             }
         }
         policy.write_flat(|mut flat| flat.copy_from_host(&values));

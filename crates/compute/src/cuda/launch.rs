@@ -87,8 +87,8 @@ pub(crate) fn blocks(n: usize, per_block: usize) -> u32 {
     n.div_ceil(per_block) as u32
 }
 
-/// The default bound of shared memory for one block; more has to be asked for.
-const DEFAULT_SHARED: u32 = 48 << 10;
+/// Dynamic shared memory that a block gets without asking, with room for what kernels declare themselves.
+const DEFAULT_SHARED: u32 = 40 << 10;
 
 impl CudaDevice {
     /// Enqueues a kernel. A grid without blocks is no work.

@@ -1,6 +1,8 @@
 // What every kernel file starts with. No header of the toolkit is included: none need be installed.
 // After this text comes `typedef float real;` or `typedef bf16 real;`: weights and activations. Sums are float.
 #define KERNEL extern "C" __global__ void
+// At most this many threads, and at least this many blocks to be on a processor at once: bounds the registers.
+#define KERNEL_FOR(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
 #define INFINITY_F __int_as_float(0x7f800000)
 
 typedef unsigned short u16;

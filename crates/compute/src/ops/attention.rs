@@ -61,6 +61,7 @@ pub struct Sequences {
     cu_seqlens: Vec<u32>,
     /// The same on the device, for kernels.
     borders: Ints,
+    tiles: Option<cuda::Tiles>,
 }
 
 impl Sequences {
@@ -72,7 +73,11 @@ impl Sequences {
         assert!(cu_seqlens.first() == Some(&0) && cu_seqlens.is_sorted(), "cu_seqlens must start at 0 and ascend");
         let mut ints = device.ints(cu_seqlens.len())?;
         ints.copy_from_host(cu_seqlens);
-        Ok(Self { cu_seqlens: cu_seqlens.to_vec(), borders: ints })
+        let tiles = match device {
+            Device::Cpu => None,
+            Device::Cuda(_) => Some(cuda::Tiles::new(device, cu_seqlens)?),
+        };
+        Ok(Self { cu_seqlens: cu_seqlens.to_vec(), borders: ints, tiles })
     }
 
     /// Number of rows.

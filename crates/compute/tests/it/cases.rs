@@ -44,15 +44,16 @@ pub(crate) fn invariant_devices() -> Vec<Target> {
 }
 
 /// Lengths around the sizes of pages and query blocks.
-pub(crate) const LENGTHS: [usize; 9] = [1, 2, 15, 16, 17, 47, 48, 49, 130];
+pub(crate) const LENGTHS: [usize; 10] = [1, 2, 15, 16, 17, 47, 48, 49, 130, 300];
 
 /// Query heads, key/value heads and head sizes: one to one, shared by three, shared by two.
-pub(crate) const HEADS: [Heads; 5] = [
+pub(crate) const HEADS: [Heads; 6] = [
     Heads { n: 2, n_kv: 2, size: 8 },
     Heads { n: 3, n_kv: 1, size: 32 },
     Heads { n: 4, n_kv: 2, size: 64 },
     Heads { n: 2, n_kv: 1, size: 80 },
     Heads { n: 1, n_kv: 1, size: 2 },
+    Heads { n: 6, n_kv: 2, size: 128 },
 ];
 
 /// Heads small enough for finite differences.
