@@ -151,8 +151,8 @@ impl Decoder {
         embedding::forward(device, self.x.head_mut(n), weights.embed, &self.token_ids);
         for (i, layer) in weights.layers.iter().enumerate() {
             let b = &mut self.buffers;
-            block::project_qkv(ctx, layer, b, self.x.head(n), &self.positions);
-            kv_cache::append(device, &mut self.cache, i, b.qkv.head(n), &self.slots);
+            block::project_qkv(ctx, layer, b, self.x.head(n));
+            kv_cache::rotate_and_append(device, &mut self.cache, i, b.qkv.head_mut(n), ctx.rope, &self.positions, &self.slots);
             attention::forward(device, b.attended.head_mut(n), b.lse.head_mut(n), b.qkv.head(n), &sequences, ctx.config.heads());
             linear::forward(device, self.x.head_mut(n), b.attended.head(n), &layer.o, None, Write::Add);
             block::activate(ctx, layer, b, self.x.head(n));
@@ -210,8 +210,8 @@ impl Decoder {
         embedding::forward(device, self.x_rows.head_mut(n), weights.embed, &self.token_ids);
         for (i, layer) in weights.layers.iter().enumerate() {
             let b = &mut self.buffers;
-            block::project_qkv(ctx, layer, b, self.x_rows.head(n), &self.positions);
-            kv_cache::append(device, &mut self.cache, i, b.qkv.head(n), &self.slots);
+            block::project_qkv(ctx, layer, b, self.x_rows.head(n));
+            kv_cache::rotate_and_append(device, &mut self.cache, i, b.qkv.head_mut(n), ctx.rope, &self.positions, &self.slots);
             kv_cache::attend(device, b.attended.head_mut(n), b.qkv.head(n), &self.cache, i, table);
             linear::forward(device, self.x_rows.head_mut(n), b.attended.head(n), &layer.o, None, Write::Add);
             block::activate(ctx, layer, b, self.x_rows.head(n));

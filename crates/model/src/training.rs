@@ -157,7 +157,8 @@ fn forward_blocks(policy: &Policy, weights: &Weights<'_>, acts: &mut Activations
     embedding::forward(device, layer_input(acts, 0, n), weights.embed, &batch.token_ids);
     for (i, layer) in weights.layers.iter().enumerate() {
         let Layer { x, x_mid, buffers: b } = &mut acts.layers[i];
-        block::project_qkv(ctx, layer, b, x.head(n), &batch.positions);
+        block::project_qkv(ctx, layer, b, x.head(n));
+        rope::apply(device, b.qkv.head_mut(n), ctx.rope, &batch.positions, ctx.config.heads(), Direction::Forward);
         attention::forward(device, b.attended.head_mut(n), b.lse.head_mut(n), b.qkv.head(n), &batch.sequences, ctx.config.heads());
         linear::forward_onto(device, x_mid.head_mut(n), b.attended.head(n), &layer.o, x.head(n));
         block::activate(ctx, layer, b, x_mid.head(n));

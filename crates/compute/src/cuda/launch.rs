@@ -33,6 +33,8 @@ pub(crate) struct Kernel {
     pub name: &'static str,
     /// What `CONST_0` and `CONST_1` stand for: sizes that the compiler must know.
     pub consts: [usize; 2],
+    /// See [`Kernel::early`].
+    pub is_early: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +54,13 @@ pub(crate) enum Arg {
 
 impl Kernel {
     pub(crate) fn new(source: &'static Source, dtype: Dtype, name: &'static str) -> Self {
-        Self { source, dtype, name, consts: [0, 0] }
+        Self { source, dtype, name, consts: [0, 0], is_early: false }
+    }
+
+    /// The kernel may start while the one before it still runs: it calls `wait_for_inputs` before it reads or writes anything
+    /// that other kernels write or read (programmatic dependent launch, from compute capability 9.0 on).
+    pub(crate) fn early(self) -> Self {
+        Self { is_early: true, ..self }
     }
 
     /// The kernel for these constants.
@@ -112,11 +120,26 @@ impl CudaDevice {
             };
         }
         assert!(args.len() <= pointers.len(), "{}: too many arguments", kernel.name);
+        // SAFETY: all zeros is a value of this plain structure; those that matter are set.
+        let mut attribute: sys::CUlaunchAttribute = unsafe { std::mem::zeroed() };
+        attribute.id = sys::CUlaunchAttributeID::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+        attribute.value.programmaticStreamSerializationAllowed = 1;
+        let config = sys::CUlaunchConfig {
+            gridDimX: grid.0,
+            gridDimY: grid.1,
+            gridDimZ: grid.2,
+            blockDimX: threads,
+            blockDimY: 1,
+            blockDimZ: 1,
+            sharedMemBytes: shared,
+            hStream: self.stream(),
+            attrs: &raw mut attribute,
+            numAttrs: u32::from(kernel.is_early && self.inner.capability >= 90),
+        };
         // SAFETY: the arguments have the types of the kernel's parameters, which the conformance suite exercises; the driver
-        // copies them before it returns.
-        let launched =
-            unsafe { result::launch_kernel(function, grid, (threads, 1, 1), shared, self.stream(), &mut pointers[..args.len()]) };
-        launched.map_err(|error| ComputeError::driver(kernel.name, error))
+        // copies them and the configuration before it returns.
+        let launched = unsafe { sys::cuLaunchKernelEx(&raw const config, function, pointers.as_mut_ptr(), std::ptr::null_mut()) };
+        launched.result().map_err(|error| ComputeError::driver(kernel.name, error))
     }
 
     fn function(&self, kernel: Kernel, shared: u32) -> Result<sys::CUfunction, ComputeError> {

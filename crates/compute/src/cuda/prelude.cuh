@@ -59,6 +59,27 @@ __device__ __forceinline__ void store8(float* p, const float* x) {
   ((float4*)p)[1] = make_float4(x[4], x[5], x[6], x[7]);
 }
 
+// 8 numbers as they lie in memory, to be taken apart later.
+struct Raw {
+  uint4 v[2];  // the second is for f32 only
+};
+__device__ __forceinline__ void fetch(Raw& raw, const bf16* p) { raw.v[0] = *(const uint4*)p; }
+__device__ __forceinline__ void fetch(Raw& raw, const float* p) { raw.v[0] = ((const uint4*)p)[0], raw.v[1] = ((const uint4*)p)[1]; }
+template <typename T>
+__device__ __forceinline__ void expand(const Raw& raw, float* x) {
+  const u32* w = (const u32*)raw.v;
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    if (sizeof(T) == 2) {
+      x[2 * i] = __uint_as_float(w[i] << 16);
+      x[2 * i + 1] = __uint_as_float(w[i] & 0xffff0000u);
+    } else {
+      x[2 * i] = __uint_as_float(w[2 * i]);
+      x[2 * i + 1] = __uint_as_float(w[2 * i + 1]);
+    }
+  }
+}
+
 // N consecutive numbers: 8 as one vector, 1 wherever it lies.
 template <int N, typename T>
 __device__ __forceinline__ void load(const T* p, float* x) {
@@ -77,6 +98,15 @@ __device__ __forceinline__ void store(T* p, const float* x) {
   }
 }
 
+// Kernels that are launched early (see `Kernel::early`) start while the one before them still runs. What they read of it, and
+// everything they write, comes after this.
+__device__ __forceinline__ void wait_for_inputs() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
 __device__ __forceinline__ float warp_sum(float x) {
 #pragma unroll
   for (int d = 16; d > 0; d /= 2) x += __shfl_xor_sync(0xffffffffu, x, d);
@@ -84,6 +114,16 @@ __device__ __forceinline__ float warp_sum(float x) {
 }
 
 __device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+
+// The sum over a block of whole warps, to all of its threads; `sums` holds 32 numbers.
+__device__ __forceinline__ float block_sum(float x, float* sums) {
+  x = warp_sum(x);
+  if (threadIdx.x % 32 == 0) sums[threadIdx.x / 32] = x;
+  __syncthreads();
+  float total = 0.0f;
+  for (int w = 0; w < blockDim.x / 32; w++) total += sums[w];
+  return total;
+}
 
 // The two widths of a kernel that handles N numbers at a time.
 #define WIDTHS(name, parameters, arguments)                 \

@@ -17,6 +17,7 @@ __device__ void move_rows(real* y, const real* x, const u32* rows, int n, int co
   int per_row = cols / N;
   i64 item = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   if (item >= (i64)n * per_row) return;
+  wait_for_inputs();
   i64 i = item / per_row, c = item % per_row * N, other = rows[i];
   float v[N];
   load<N>(x + (scatter ? i : other) * cols + c, v);

@@ -114,7 +114,7 @@ pub fn scatter_rows(device: &Device, mut y: ViewMut<'_>, x: View<'_>, rows: &Int
 fn move_rows(cuda: &CudaDevice, y: Span<'_>, x: Span<'_>, rows: u64, [n, cols]: [usize; 2], scatter: i32) {
     assert_eq!(y.dtype, x.dtype, "rows of one format");
     let wide = width(cols, &[y, x]);
-    let kernel = Kernel::wide(&SOURCE, x.dtype, ["move_rows_8", "move_rows_1"], wide);
+    let kernel = Kernel::wide(&SOURCE, x.dtype, ["move_rows_8", "move_rows_1"], wide).early();
     let args = [y.into(), x.into(), Arg::Ptr(rows), n.into(), cols.into(), Arg::Int(scatter)];
     cuda.launch(kernel, (blocks(n * cols / wide, 256), 1, 1), 256, 0, &args);
 }

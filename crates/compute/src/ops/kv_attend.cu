@@ -8,6 +8,9 @@
 #define AT_ONCE (32 / LANES)
 #define WARPS 4
 #define WIDTH (SIZE + 2)
+// Positions of a lane in one turn: their loads are on their way together.
+#define POSITIONS (GROUP <= 4 ? 4 : 2)
+#define TURN (POSITIONS * WARPS * AT_ONCE)
 
 __device__ __forceinline__ float fast_exp2(float x) {
   float y;
@@ -21,6 +24,7 @@ KERNEL attend(real* out, float* partial, const real* qkv, const real* keys, cons
   __shared__ float parts[WARPS * AT_ONCE][GROUP][WIDTH];
   int row = blockIdx.x, kv = blockIdx.y, split = blockIdx.z, n = n_kv * GROUP;
   int warp = threadIdx.x / 32, lane = threadIdx.x % 32, sub = lane % LANES, part = warp * AT_ONCE + lane / LANES;
+  wait_for_inputs();
   int length = lengths[row], first = split * SPLIT, last = min(length, first + SPLIT);
   if (first >= length) return;
   const u32* own = pages + (i64)row * max_pages;
@@ -33,25 +37,51 @@ KERNEL attend(real* out, float* partial, const real* qkv, const real* keys, cons
     for (int d = 0; d < 8; d++) q[g][d] *= scale * 1.4426950408889634f, acc[g][d] = 0.0f;
   }
   // All lanes take the same number of turns: positions beyond the last are read from it and weigh nothing.
-  for (int start = first; start < last; start += WARPS * AT_ONCE) {
-    int t = start + part, j = min(t, last - 1);
-    i64 at = (((i64)own[j / PAGE] * n_kv + kv) * PAGE + j % PAGE) * SIZE + sub * 8;
-    float k[8], v[8];
-    load8(keys + at, k);
-    load8(values + at, v);
+  for (int start = first; start < last; start += TURN) {
+    Raw keys_now[POSITIONS], values_now[POSITIONS];
+#pragma unroll
+    for (int u = 0; u < POSITIONS; u++) {
+      int j = min(start + u * WARPS * AT_ONCE + part, last - 1);
+      i64 at = (((i64)own[j / PAGE] * n_kv + kv) * PAGE + j % PAGE) * SIZE + sub * 8;
+      fetch(keys_now[u], keys + at);
+      fetch(values_now[u], values + at);
+    }
+    float s[POSITIONS][GROUP];
+#pragma unroll
+    for (int u = 0; u < POSITIONS; u++) {
+      float k[8];
+      expand<real>(keys_now[u], k);
+#pragma unroll
+      for (int g = 0; g < GROUP; g++) {
+        s[u][g] = 0.0f;
+#pragma unroll
+        for (int d = 0; d < 8; d++) s[u][g] = fmaf(q[g][d], k[d], s[u][g]);
+#pragma unroll
+        for (int d = LANES / 2; d > 0; d /= 2) s[u][g] += __shfl_xor_sync(0xffffffffu, s[u][g], d);
+        if (start + u * WARPS * AT_ONCE + part >= last) s[u][g] = -INFINITY_F;
+      }
+    }
 #pragma unroll
     for (int g = 0; g < GROUP; g++) {
-      float s = 0.0f;
+      float next = m[g];
 #pragma unroll
-      for (int d = 0; d < 8; d++) s = fmaf(q[g][d], k[d], s);
-#pragma unroll
-      for (int d = LANES / 2; d > 0; d /= 2) s += __shfl_xor_sync(0xffffffffu, s, d);
-      if (t >= last) s = -INFINITY_F;
-      float next = fmaxf(m[g], s), keep = fast_exp2(m[g] - next), p = fast_exp2(s - next);
+      for (int u = 0; u < POSITIONS; u++) next = fmaxf(next, s[u][g]);
+      float keep = fast_exp2(m[g] - next);
       m[g] = next;
-      sum[g] = sum[g] * keep + p;
+      sum[g] *= keep;
 #pragma unroll
-      for (int d = 0; d < 8; d++) acc[g][d] = fmaf(p, v[d], acc[g][d] * keep);
+      for (int d = 0; d < 8; d++) acc[g][d] *= keep;
+#pragma unroll
+      for (int u = 0; u < POSITIONS; u++) sum[g] += s[u][g] = fast_exp2(s[u][g] - next);
+    }
+#pragma unroll
+    for (int u = 0; u < POSITIONS; u++) {
+      float v[8];
+      expand<real>(values_now[u], v);
+#pragma unroll
+      for (int g = 0; g < GROUP; g++)
+#pragma unroll
+        for (int d = 0; d < 8; d++) acc[g][d] = fmaf(s[u][g], v[d], acc[g][d]);
     }
   }
 #pragma unroll
@@ -83,6 +113,7 @@ KERNEL attend(real* out, float* partial, const real* qkv, const real* keys, cons
 
 KERNEL attend_merge(real* out, const float* partial, const u32* lengths, int n, int n_splits) {
   int row = blockIdx.x, head = blockIdx.y, d = threadIdx.x;
+  wait_for_inputs();
   const float* from = partial + ((i64)row * n + head) * n_splits * WIDTH;
   int used = (lengths[row] + SPLIT - 1) / SPLIT;
   float largest = -1e30f, total = 0.0f, value = 0.0f;

@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use rayon::prelude::*;
 
 use super::attention::{Heads, softmax_row};
+use super::rope::{self, Direction};
 use crate::buffer::{Buffer, Ints, View, ViewMut};
 use crate::cpu::vector::vectorize;
 use crate::device::{ComputeError, Device};
@@ -80,6 +81,27 @@ pub fn append(device: &Device, cache: &mut KvCache, layer: usize, qkv: View<'_>,
             }
         }
         Device::Cuda(cuda) => cuda::append(cuda, cache, layer, qkv, slots),
+    }
+}
+
+/// [`super::rope::apply`] forward on qkv in place, then [`append`]: what every decode step does in every layer.
+pub fn rotate_and_append(
+    device: &Device,
+    cache: &mut KvCache,
+    layer: usize,
+    mut qkv: ViewMut<'_>,
+    table: View<'_>,
+    positions: &Ints,
+    slots: &Ints,
+) {
+    let heads = cache.heads;
+    assert_eq!((qkv.cols(), table.cols()), (heads.qkv_cols(), heads.size), "kv_cache::rotate_and_append");
+    match device {
+        Device::Cpu => {
+            rope::apply(device, qkv.reborrow(), table, positions, heads, Direction::Forward);
+            append(device, cache, layer, qkv.as_view(), slots);
+        }
+        Device::Cuda(cuda) => cuda::rotate_and_append(cuda, cache, layer, qkv, table, positions, slots),
     }
 }
 

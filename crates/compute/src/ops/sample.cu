@@ -137,6 +137,7 @@ KERNEL sample(u32* tokens, float* logprobs, u32* all_tokens, float* all_logprobs
               int stride, int vocab) {
   __shared__ Sums of_warp[WARPS];
   __shared__ Mass masses[WARPS];
+  wait_for_inputs();
   i64 row = blockIdx.x;
   const float* l = logits + row * vocab;
   Params p = params[row];

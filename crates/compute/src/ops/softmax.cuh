@@ -45,14 +45,20 @@ __device__ Sums row_sums(const float* row, int vocab, float scale, Sums* of_warp
   int end = min(vocab, (warp + 1) * size);
   bool aligned = vocab % 4 == 0;
   Sums s = {-INFINITY_F, 0.0f, 0.0f};
-  for (int i = warp * size + lane * 4; i < end; i += 128) {
-    float4 v = logits4(row, i, end, aligned, scale);
-    float largest = fmaxf(fmaxf(v.x, v.y), fmaxf(v.z, v.w));
-    if (largest > s.max) {
-      float x = expf(s.max - largest);
-      s.max = largest, s.sum *= x, s.weighted *= x;
+  for (int i = warp * size + lane * 4; i < end; i += 4 * 128) {
+    float4 vs[4];
+#pragma unroll
+    for (int j = 0; j < 4; j++) vs[j] = logits4(row, i + 128 * j, end, aligned, scale);
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+      float4 v = vs[j];
+      float largest = fmaxf(fmaxf(v.x, v.y), fmaxf(v.z, v.w));
+      if (largest > s.max) {
+        float x = expf(s.max - largest);
+        s.max = largest, s.sum *= x, s.weighted *= x;
+      }
+      take(s, v.x), take(s, v.y), take(s, v.z), take(s, v.w);
     }
-    take(s, v.x), take(s, v.y), take(s, v.z), take(s, v.w);
   }
   for (int d = 16; d > 0; d /= 2) {
     Sums o = {__shfl_xor_sync(0xffffffffu, s.max, d), __shfl_xor_sync(0xffffffffu, s.sum, d),

@@ -2,6 +2,7 @@ template <int N>
 __device__ void swiglu_forward(real* y, const real* gate_up, int rows, int cols) {
   i64 at = ((i64)blockIdx.x * blockDim.x + threadIdx.x) * N;
   if (at >= (i64)rows * cols) return;
+  wait_for_inputs();
   i64 row = at / cols, in = row * 2 * cols + at % cols;
   float g[N], u[N];
   load<N>(gate_up + in, g);

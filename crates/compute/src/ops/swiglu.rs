@@ -25,7 +25,7 @@ pub fn forward(device: &Device, mut y: ViewMut<'_>, gate_up: View<'_>) {
         Device::Cuda(cuda) => {
             let (rows, y, gate_up) = (gate_up.rows(), y.span(), gate_up.span());
             let wide = width(cols, &[y, gate_up]);
-            let kernel = Kernel::wide(&SOURCE, y.dtype, ["swiglu_forward_8", "swiglu_forward_1"], wide);
+            let kernel = Kernel::wide(&SOURCE, y.dtype, ["swiglu_forward_8", "swiglu_forward_1"], wide).early();
             let args = [y.into(), gate_up.into(), rows.into(), cols.into()];
             cuda.launch(kernel, (blocks(rows * cols, 256 * wide), 1, 1), 256, 0, &args);
         }

@@ -63,7 +63,7 @@ pub(super) struct Saved<'a> {
 }
 
 /// The tiles, where the kernels with tensor cores can be used.
-fn tiles(sequences: &Sequences, qkv: Span<'_>, heads: Heads) -> Option<&Tiles> {
+fn tiles<'a>(sequences: &'a Sequences, qkv: Span<'_>, heads: Heads) -> Option<&'a Tiles> {
     let fits = qkv.dtype == Dtype::Bf16 && matches!(heads.size, 64 | 128) && qkv.ptr.is_multiple_of(16);
     sequences.tiles.as_ref().filter(|_| fits)
 }

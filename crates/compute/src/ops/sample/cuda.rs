@@ -64,7 +64,7 @@ pub(super) fn draw(cuda: &CudaDevice, head: &mut HeadScratch, places: Places, hi
             places.stride.into(),
             vocab.into(),
         ];
-        cuda.launch(Kernel::new(&SOURCE, cuda.dtype(), "sample"), (n, 1, 1), THREADS, 0, &args);
+        cuda.launch(Kernel::new(&SOURCE, cuda.dtype(), "sample").early(), (n, 1, 1), THREADS, 0, &args);
     }
 }
 
