@@ -71,19 +71,37 @@ __device__ Mass mass_from(const float* row, int vocab, float scale, float max, u
   return total;
 }
 
-// The highest place that leaves at least `mass` (more than, if strict) and at least `count` tokens.
+// The highest place below `upper` that holds a token. By the block.
+__device__ u32 place_below(const float* row, int vocab, float scale, u32 upper) {
+  __shared__ u32 place;
+  __syncthreads();
+  if (threadIdx.x == 0) place = 0;
+  __syncthreads();
+  u32 mine = 0;
+  for (int i = threadIdx.x; i < vocab; i += THREADS) {
+    u32 at = order(row[i] * scale);
+    if (at < upper && at > mine) mine = at;
+  }
+  for (int d = 16; d > 0; d /= 2) mine = max(mine, __shfl_xor_sync(0xffffffffu, mine, d));
+  if (threadIdx.x % 32 == 0) atomicMax(&place, mine);
+  __syncthreads();
+  return place;
+}
+
+// The highest place that leaves at least `mass` (more than, if strict) and at least `count` tokens: a bisection of all places,
+// which ends as soon as one token lies between its bounds.
 __device__ u32 highest(const float* row, int vocab, float scale, float max, u32 lower, double mass, bool strict, u32 count, Mass* of_warp) {
-  u32 upper = 0xffffffffu;  // too high, unless nothing is
-  while (upper - lower > 1) {
+  u32 upper = 0xffffffffu, above = 0, from = vocab;  // `above` tokens have at least `upper`, `from` at least `lower`
+  while (upper - lower > 1 && from - above > 1) {
     u32 middle = lower + (upper - lower) / 2;
     Mass m = mass_from(row, vocab, scale, max, middle, of_warp);
     if ((strict ? m.mass > mass : m.mass >= mass) && m.count >= count) {
-      lower = middle;
+      lower = middle, from = m.count;
     } else {
-      upper = middle;
+      upper = middle, above = m.count;
     }
   }
-  return lower;
+  return from - above == 1 ? ::max(lower, place_below(row, vocab, scale, upper)) : lower;
 }
 
 // Draws among the tokens that top-k, top-p and min-p keep (and those that tie with the last of them), the most probable first.
