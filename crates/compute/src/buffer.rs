@@ -86,7 +86,7 @@ impl Buffer {
             Storage::Cuda(memory, dtype) => {
                 let span = Span { ptr: memory.ptr, dtype: *dtype, len: self.rows * self.cols, device: &memory.device };
                 View::from_span(span, self.rows, self.cols)
-            },
+            }
         }
     }
 

@@ -221,12 +221,8 @@ impl Decoder {
         rms_norm::forward(device, hidden, inv_rms, self.x_rows.head(n), weights.norm, ctx.config.rms_norm_eps);
         let (hidden, out) = (self.hidden.head(n), self.logprobs.head_mut(n));
         sample_ahead(device, &mut self.head, &mut self.scratch, &mut self.ahead, &mut self.token_ids, out, hidden, &weights.head);
-        let cursors = Cursors {
-            positions: &mut self.positions,
-            slots: &mut self.slots,
-            lengths: &mut self.lengths,
-            step: self.ahead.step_mut(),
-        };
+        let cursors =
+            Cursors { positions: &mut self.positions, slots: &mut self.slots, lengths: &mut self.lengths, step: self.ahead.step_mut() };
         kv_cache::advance(device, cursors, &self.pages, self.limits.max_pages, n, policy.context());
     }
 

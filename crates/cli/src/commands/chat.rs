@@ -14,7 +14,7 @@ use super::{DeviceChoice, SamplingArgs};
 use crate::models;
 use crate::prompts::r1_zero_prompt;
 use crate::recipe::Template;
-use crate::stages::rollouts::{max_cache_bytes, completion_text};
+use crate::stages::rollouts::{completion_text, max_cache_bytes};
 
 /// Most tokens of a conversation: room for more is memory that few use.
 const MAX_CONVERSATION: usize = 4096;

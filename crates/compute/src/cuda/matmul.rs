@@ -55,6 +55,9 @@ struct Shape {
     alignment: u64,
 }
 
+/// Plans kept at most: batches of training have any number of rows, and each number is a shape of its own.
+const MAX_PLANS: usize = 4096;
+
 /// A plan, or `None` where cuBLASLt has none and the plain kernel is used.
 type Plan = Option<Planned>;
 
@@ -65,6 +68,19 @@ struct Planned {
     b: sys::cublasLtMatrixLayout_t,
     d: sys::cublasLtMatrixLayout_t,
     algo: sys::cublasLtMatmulAlgo_t,
+}
+
+impl Planned {
+    /// The library is done with descriptors when a product is enqueued.
+    fn destroy(self) {
+        // SAFETY: made by `make_plan`, not used again; an error would leave a few bytes behind.
+        unsafe {
+            let _ = result::destroy_matmul_desc(self.desc);
+            for layout in [self.a, self.b, self.d] {
+                let _ = result::destroy_matrix_layout(layout);
+            }
+        }
+    }
 }
 
 /// The handle and its plans.
@@ -93,7 +109,10 @@ impl Matmul {
         if let Some(plan) = self.plans.get(&shape) {
             return Ok(*plan);
         }
-        // SAFETY: all descriptors are made here and live as long as the process.
+        if self.plans.len() >= MAX_PLANS {
+            self.plans.drain().filter_map(|(_, plan)| plan).for_each(Planned::destroy);
+        }
+        // SAFETY: all descriptors are made there and live until the plan is destroyed.
         let plan = unsafe { make_plan(self.handle, shape) }?;
         self.plans.insert(shape, plan);
         Ok(plan)
@@ -136,7 +155,8 @@ unsafe fn make_plan(handle: sys::cublasLtHandle_t, shape: Shape) -> Result<Plan,
         let second = if ta { layout(shape.types[0], m, k, lda)? } else { layout(shape.types[0], k, m, lda)? };
         let d = layout(shape.types[2], n, m, n)?;
         let preference = result::create_matmul_pref().map_err(fail())?;
-        let prefer = |attribute, value: *const c_void, size| result::set_matmul_pref_attribute(preference, attribute, value, size).map_err(fail());
+        let prefer =
+            |attribute, value: *const c_void, size| result::set_matmul_pref_attribute(preference, attribute, value, size).map_err(fail());
         prefer(Pref::CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, (&raw const *&WORKSPACE).cast(), size_of::<usize>())?;
         let alignment = shape.alignment as u32;
         for attribute in [

@@ -74,9 +74,8 @@ impl Drop for CudaMemory {
         self.device.count(-(self.bytes as i64));
         // SAFETY: taken by `uninit` in the same way, and given back once. Work that still uses it is earlier on the stream;
         // the synchronous call waits for it. An error here is that of earlier work, which `synchronize` reports.
-        let given_back = unsafe {
-            if self.bytes > POOLED { result::free_sync(self.ptr) } else { result::free_async(self.ptr, self.device.stream()) }
-        };
+        let given_back =
+            unsafe { if self.bytes > POOLED { result::free_sync(self.ptr) } else { result::free_async(self.ptr, self.device.stream()) } };
         self.device.keep(given_back.map_err(|error| ComputeError::driver("memory", error)));
     }
 }

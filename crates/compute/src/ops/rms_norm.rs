@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use super::linear::Write;
 use super::min_rows;
 use crate::buffer::{View, ViewMut};
-use crate::cuda::{ROWS, Arg, Kernel, Source, blocks, source, width};
 use crate::cpu::vector::{sum_by, sum_squares, vectorize};
+use crate::cuda::{Arg, Kernel, ROWS, Source, blocks, source, width};
 use crate::device::Device;
 
 static SOURCE: Source = source!("rms_norm");

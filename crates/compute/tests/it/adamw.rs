@@ -24,7 +24,8 @@ fn steps_match_the_reference() {
             let mut random = Random::new(n as u64);
             let start = random.floats(n, 1.0);
             let mut state: Vec<_> = wide(&start).into_iter().map(|w| (w, 0.0, 0.0)).collect();
-            let (mut w, mut m, mut v) = (upload_f32(&device, 1, n, &start), device.zeros_f32(1, n).unwrap(), device.zeros_f32(1, n).unwrap());
+            let (mut w, mut m, mut v) =
+                (upload_f32(&device, 1, n, &start), device.zeros_f32(1, n).unwrap(), device.zeros_f32(1, n).unwrap());
             for step in first_step..first_step + 6 {
                 let config = AdamW {
                     learning_rate: 0.01 / (step - first_step + 1) as f32,

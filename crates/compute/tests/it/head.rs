@@ -47,7 +47,8 @@ fn backward(device: &Device, case: &Case, temperature: f32, max_rows: usize) -> 
     let (hidden, w) = (upload(device, rows, D, &case.hidden), upload(device, vocab, D, &case.w));
     let mut scratch = HeadScratch::new(device, max_rows, vocab).unwrap();
     let (mut dhidden, mut dw) = (garbage(device, rows, D), upload_f32(device, vocab, D, &case.w));
-    let [dlogprobs, lse] = [&case.dlogprobs, &forward(device, case, temperature, false, max_rows)[2]].map(|x| upload_f32(device, rows, 1, x));
+    let [dlogprobs, lse] =
+        [&case.dlogprobs, &forward(device, case, temperature, false, max_rows)[2]].map(|x| upload_f32(device, rows, 1, x));
     let targets = upload_ints(device, &case.targets);
     let gradients = HeadGradients { dlogprobs: dlogprobs.view(), lse: lse.view(), targets: &targets, temperature };
     head::backward(device, &mut scratch, dhidden.view_mut(), dw.view_mut(), hidden.view(), w.view(), gradients);

@@ -78,7 +78,14 @@ pub(super) fn backward(
         let hidden = hidden.rows_range(rows.clone());
         let logits = logits(cuda, scratch, hidden, w);
         let of = |span: Span<'_>| Arg::Ptr(span.part(start, n).ptr);
-        let args = [logits.into(), of(dlogprobs.span()), of(lse.span()), Arg::Ptr(targets + 4 * start as u64), vocab.into(), (1.0 / temperature).into()];
+        let args = [
+            logits.into(),
+            of(dlogprobs.span()),
+            of(lse.span()),
+            Arg::Ptr(targets + 4 * start as u64),
+            vocab.into(),
+            (1.0 / temperature).into(),
+        ];
         cuda.launch(Kernel::new(&SOURCE, dtype, "head_backward"), (n as u32, 1, 1), THREADS, 0, &args);
         // The same memory as `dtype`: rows as far apart as before, in bytes.
         let stride = vocab * Dtype::F32.bytes() / dtype.bytes();
