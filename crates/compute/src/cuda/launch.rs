@@ -143,7 +143,7 @@ impl CudaDevice {
     }
 
     fn function(&self, kernel: Kernel, shared: u32) -> Result<sys::CUfunction, ComputeError> {
-        let key = (kernel.source.name, kernel.dtype, kernel.consts, kernel.name);
+        let key = ((kernel.source.name, kernel.dtype, kernel.consts), kernel.name);
         let mut functions = lock(&self.inner.functions);
         let function = match functions.get_mut(&key) {
             Some(function) => function,

@@ -136,12 +136,12 @@ unsafe fn make_plan(handle: sys::cublasLtHandle_t, shape: Shape) -> Result<Plan,
     let fail = || fail("plan of a matrix product");
     let desc = result::create_matmul_desc(sys::cublasComputeType_t::CUBLAS_COMPUTE_32F, sys::cudaDataType::CUDA_R_32F).map_err(fail())?;
     // The row-major product d = a b is, column-major, dᵀ = bᵀ aᵀ: cuBLASLt's first operand is our b.
-    let operation = |transposed: bool| i32::from(transposed);
+    let (first_operation, second_operation, workspace) = (i32::from(tb), i32::from(ta), WORKSPACE);
     // SAFETY: attributes with the sizes that the library documents; descriptors made above.
     unsafe {
         let set = |attribute, value: *const c_void, size| result::set_matmul_desc_attribute(desc, attribute, value, size).map_err(fail());
-        set(Desc::CUBLASLT_MATMUL_DESC_TRANSA, (&raw const *&operation(tb)).cast(), 4)?;
-        set(Desc::CUBLASLT_MATMUL_DESC_TRANSB, (&raw const *&operation(ta)).cast(), 4)?;
+        set(Desc::CUBLASLT_MATMUL_DESC_TRANSA, (&raw const first_operation).cast(), 4)?;
+        set(Desc::CUBLASLT_MATMUL_DESC_TRANSB, (&raw const second_operation).cast(), 4)?;
         if shape.has_bias {
             let epilogue = sys::cublasLtEpilogue_t::CUBLASLT_EPILOGUE_BIAS;
             set(Desc::CUBLASLT_MATMUL_DESC_EPILOGUE, (&raw const epilogue).cast(), size_of_val(&epilogue))?;
@@ -157,7 +157,7 @@ unsafe fn make_plan(handle: sys::cublasLtHandle_t, shape: Shape) -> Result<Plan,
         let preference = result::create_matmul_pref().map_err(fail())?;
         let prefer =
             |attribute, value: *const c_void, size| result::set_matmul_pref_attribute(preference, attribute, value, size).map_err(fail());
-        prefer(Pref::CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, (&raw const *&WORKSPACE).cast(), size_of::<usize>())?;
+        prefer(Pref::CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, (&raw const workspace).cast(), size_of::<usize>())?;
         let alignment = shape.alignment as u32;
         for attribute in [
             Pref::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES,

@@ -57,6 +57,9 @@ pub struct CudaDevice {
     inner: Arc<Inner>,
 }
 
+/// A file of kernels, what `real` stands for in it, and its constants.
+type ModuleKey = (&'static str, Dtype, [usize; 2]);
+
 struct Inner {
     options: CudaOptions,
     name: String,
@@ -67,8 +70,9 @@ struct Inner {
     context: sys::CUcontext,
     stream: sys::CUstream,
     matmul: Mutex<Matmul>,
-    functions: Mutex<HashMap<(&'static str, Dtype, [usize; 2], &'static str), Function>>,
-    modules: Mutex<HashMap<(&'static str, Dtype, [usize; 2]), usize>>,
+    /// By module and name.
+    functions: Mutex<HashMap<(ModuleKey, &'static str), Function>>,
+    modules: Mutex<HashMap<ModuleKey, usize>>,
     error: Mutex<Option<ComputeError>>,
     allocated: AtomicI64,
     peak: AtomicI64,

@@ -113,10 +113,11 @@ fn a_small_cache_changes_the_order_but_not_the_result() {
     assert_eq!(roomy, cramped);
 }
 
-/// The devices, with the largest difference between a log-probability at sampling and that of the training forward.
-fn devices() -> Vec<(Device, f32)> {
-    let mut devices = vec![(Device::Cpu, 0.0)];
-    for (precision, tolerance) in [(Precision::F32, 1e-3), (Precision::Bf16, 1.0)] {
+/// The devices, with the largest and the mean difference between a log-probability at sampling and that of the training forward.
+/// In bf16 the weights of this test, six times as large as usual, make much of every rounding.
+fn devices() -> Vec<(Device, [f32; 2])> {
+    let mut devices = vec![(Device::Cpu, [0.0; 2])];
+    for (precision, tolerance) in [(Precision::F32, [1e-3, 1e-4]), (Precision::Bf16, [3.0, 0.2])] {
         match Device::cuda(CudaOptions { precision, ..CudaOptions::default() }) {
             Ok(device) => devices.push((device, tolerance)),
             Err(error) => println!("skipped on cuda, {precision:?}: {error}"),
@@ -132,7 +133,7 @@ fn logprobs_at_sampling_equal_those_of_the_training_forward() {
     }
 }
 
-fn check_logprobs(device: &Device, tolerance: f32) {
+fn check_logprobs(device: &Device, tolerance: [f32; 2]) {
     for architecture in [Architecture::Llama, Architecture::Qwen2, Architecture::Qwen3] {
         for temperature in [1.0, 0.7] {
             let policy = policy_on(device, architecture);
@@ -152,9 +153,11 @@ fn check_logprobs(device: &Device, tolerance: f32) {
             let batch = Batch::new(&policy, &tokens, &borders, &rows, &targets).unwrap();
             let mut activations = Activations::new(policy.device(), policy.config(), 0).unwrap();
             let scores = training::forward(&policy, &mut activations, &batch, temperature).unwrap();
-            let largest = scores.logprobs.iter().zip(&sampled).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            println!("{}, {architecture:?} at temperature {temperature}: {largest}", device.name());
-            assert!(largest <= tolerance, "{}, {architecture:?} at temperature {temperature}: {largest}", device.name());
+            let differences = || scores.logprobs.iter().zip(&sampled).map(|(a, b)| (a - b).abs());
+            let found = [differences().fold(0.0, f32::max), differences().sum::<f32>() / sampled.len() as f32];
+            let what = format!("{}, {architecture:?} at temperature {temperature}: largest and mean {found:?}", device.name());
+            println!("{what}");
+            assert!(found[0] <= tolerance[0] && found[1] <= tolerance[1], "{what}, allowed {tolerance:?}");
             assert!(scores.logprobs.iter().any(|&l| l < -1.0), "the distributions are not degenerate");
         }
     }
