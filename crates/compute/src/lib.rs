@@ -16,5 +16,5 @@ mod device;
 pub mod ops;
 
 pub use buffer::{Buffer, Ints, View, ViewMut};
-pub use cuda::{CudaDevice, CudaOptions, Precision};
+pub use cuda::{CudaDevice, CudaOptions, KernelCache, Precision};
 pub use device::{ComputeError, Device, Recordings};

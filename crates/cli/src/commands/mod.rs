@@ -11,10 +11,11 @@ pub(crate) mod sandbox;
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use ruminate_compute::{ComputeError, CudaOptions, Device, Precision};
+use ruminate_compute::{ComputeError, CudaOptions, Device, KernelCache, Precision};
 use serde::Serialize;
 
 /// Where to compute.
@@ -57,8 +58,26 @@ fn open_cuda(precision: Precision) -> Result<Device, ComputeError> {
     let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
     let roots = ["CUDA_HOME", "CUDA_PATH"].into_iter().filter_map(variable).chain([PathBuf::from("/usr/local/cuda")]);
     let library_dirs = roots.flat_map(|root| [root.join("lib64"), root.join("lib")]).collect();
-    let cache_dir = cache.map(|cache| cache.join("ruminate/kernels"));
-    Device::cuda(CudaOptions { ordinal: 0, precision, cache_dir, library_dirs })
+    let cache = cache.map(|cache| Arc::new(KernelFiles(cache.join("ruminate/kernels"))) as Arc<dyn KernelCache>);
+    Device::cuda(CudaOptions { ordinal: 0, precision, cache, library_dirs })
+}
+
+/// Compiled kernels, a file each.
+#[derive(Debug)]
+struct KernelFiles(PathBuf);
+
+impl KernelCache for KernelFiles {
+    fn load(&self, name: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.0.join(name)).ok()
+    }
+
+    fn store(&self, name: &str, image: &[u8]) {
+        let (path, partial) = (self.0.join(name), self.0.join(format!("{name}.partial-{}", std::process::id())));
+        let written = std::fs::create_dir_all(&self.0).and_then(|()| std::fs::write(&partial, image));
+        if written.and_then(|()| std::fs::rename(&partial, path)).is_err() {
+            let _ = std::fs::remove_file(&partial);
+        }
+    }
 }
 
 /// Prints to the standard output. A closed pipe is an error like any other.
@@ -93,5 +112,20 @@ impl SamplingArgs {
     /// For the engine.
     fn params(&self) -> ruminate_rollout::SamplingParams {
         ruminate_rollout::SamplingParams { temperature: self.temperature, top_k: self.top_k, top_p: self.top_p, min_p: self.min_p }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernels_come_back_as_they_were_stored() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = KernelFiles(folder.path().join("a/b"));
+        assert_eq!(files.load("rope"), None);
+        files.store("rope", &[1, 2, 3]);
+        assert_eq!(files.load("rope"), Some(vec![1, 2, 3]));
+        assert_eq!(std::fs::read_dir(folder.path().join("a/b")).unwrap().count(), 1, "nothing else is left");
     }
 }

@@ -1,13 +1,13 @@
-//! Kernels are compiled when they are first used, and the result is kept on disk under a hash of everything it depends on.
+//! Kernels are compiled when they are first used, and the result is kept under a hash of everything it depends on.
 
 #![expect(unsafe_code, reason = "calls of NVRTC")]
 
 use std::ffi::{CString, c_char};
-use std::path::Path;
 
 use cudarc::nvrtc::result::{NvrtcError, compile_program, create_program, destroy_program, get_program_log};
 use cudarc::nvrtc::sys;
 
+use super::KernelCache;
 use super::launch::{Kernel, Source};
 use super::memory::Dtype;
 use crate::device::ComputeError;
@@ -16,7 +16,7 @@ use crate::device::ComputeError;
 const PRELUDE: &str = include_str!("prelude.cuh");
 
 /// Machine code (or PTX for architectures newer than the compiler) of one file of kernels.
-pub(super) fn image(kernel: Kernel, capability: u32, cache: Option<&Path>) -> Result<Vec<u8>, ComputeError> {
+pub(super) fn image(kernel: Kernel, capability: u32, cache: Option<&dyn KernelCache>) -> Result<Vec<u8>, ComputeError> {
     let (Source { name, text }, [a, b]) = (kernel.source, kernel.consts);
     let real = match kernel.dtype {
         Dtype::F32 => "float",
@@ -30,19 +30,13 @@ pub(super) fn image(kernel: Kernel, capability: u32, cache: Option<&Path>) -> Re
         hash.update(part.as_bytes());
         hash.update(&[0]);
     }
-    let cached = cache.map(|dir| dir.join(format!("{name}-{real}-{target}-{}.bin", &hash.finalize().to_hex()[..24])));
-    if let Some(image) = cached.as_ref().and_then(|path| std::fs::read(path).ok()).filter(|image| !image.is_empty()) {
+    let cached = format!("{name}-{real}-{target}-{}", &hash.finalize().to_hex()[..24]);
+    if let Some(image) = cache.and_then(|cache| cache.load(&cached)).filter(|image| !image.is_empty()) {
         return Ok(image);
     }
     let image = compile(name, &source, &target, is_ptx)?;
-    if let Some(path) = cached {
-        // A cache that cannot be written costs time, nothing else.
-        let partial = path.with_extension(format!("partial-{}", std::process::id()));
-        let parent = path.parent().unwrap_or(Path::new("."));
-        let written = std::fs::create_dir_all(parent).and_then(|()| std::fs::write(&partial, &image));
-        if written.and_then(|()| std::fs::rename(&partial, &path)).is_err() {
-            let _ = std::fs::remove_file(&partial);
-        }
+    if let Some(cache) = cache {
+        cache.store(&cached, &image);
     }
     Ok(image)
 }

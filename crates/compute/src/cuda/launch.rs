@@ -172,7 +172,7 @@ impl CudaDevice {
         if let Some(&module) = modules.get(&key) {
             return Ok(module as sys::CUmodule);
         }
-        let cache = self.inner.options.cache_dir.as_deref();
+        let cache = self.inner.options.cache.as_deref();
         let image = compile::image(kernel, self.inner.capability, cache)?;
         // PTX must end in a zero; to machine code one byte more is nothing.
         let image = [image, vec![0]].concat();

@@ -38,6 +38,15 @@ pub enum Precision {
     F32,
 }
 
+/// Where compiled kernels are kept from run to run: whoever opens a device knows files, this crate does not. A cache that fails
+/// costs time and nothing else.
+pub trait KernelCache: std::fmt::Debug + Send + Sync {
+    /// What was stored under this name.
+    fn load(&self, name: &str) -> Option<Vec<u8>>;
+    /// Stores an image, whole or not at all.
+    fn store(&self, name: &str, image: &[u8]);
+}
+
 /// How to open a CUDA device.
 #[derive(Clone, Debug, Default)]
 pub struct CudaOptions {
@@ -45,8 +54,8 @@ pub struct CudaOptions {
     pub ordinal: usize,
     /// What it computes in.
     pub precision: Precision,
-    /// Where compiled kernels are kept from run to run; `None` compiles them every time.
-    pub cache_dir: Option<PathBuf>,
+    /// Compiled kernels of earlier runs; `None` compiles them every time.
+    pub cache: Option<Arc<dyn KernelCache>>,
     /// Where libraries are looked for besides the system's places.
     pub library_dirs: Vec<PathBuf>,
 }
