@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::cuda::CudaDevice;
+use crate::cuda::memory::{CudaMemory, Dtype, Span};
 use crate::device::ComputeError;
 
 /// One cache line; vectors of it keep CPU buffers aligned for the widest loads.
@@ -20,6 +22,7 @@ pub struct Buffer {
 #[derive(Debug)]
 enum Storage {
     Cpu(Vec<Line>),
+    Cuda(CudaMemory, Dtype),
 }
 
 /// A borrowed matrix `[rows, cols]`, contiguous and row-major.
@@ -33,6 +36,7 @@ pub struct View<'a> {
 #[derive(Clone, Copy, Debug)]
 enum ViewData<'a> {
     Cpu(&'a [f32]),
+    Cuda(Span<'a>),
 }
 
 /// A mutably borrowed matrix `[rows, cols]`, contiguous and row-major.
@@ -46,6 +50,8 @@ pub struct ViewMut<'a> {
 #[derive(Debug)]
 enum ViewDataMut<'a> {
     Cpu(&'a mut [f32]),
+    /// Not copied while it is borrowed mutably.
+    Cuda(Span<'a>),
 }
 
 impl Buffer {
@@ -56,6 +62,11 @@ impl Buffer {
         lines.try_reserve_exact(n_lines).map_err(|_| out_of_memory())?;
         lines.resize(n_lines, Line::default());
         Ok(Self { rows, cols, storage: Storage::Cpu(lines) })
+    }
+
+    pub(crate) fn zeros_cuda(device: &CudaDevice, rows: usize, cols: usize, dtype: Dtype) -> Result<Self, ComputeError> {
+        let memory = CudaMemory::zeros(device, rows, cols, dtype.bytes())?;
+        Ok(Self { rows, cols, storage: Storage::Cuda(memory, dtype) })
     }
 
     /// Number of rows.
@@ -72,6 +83,10 @@ impl Buffer {
     pub fn view(&self) -> View<'_> {
         match &self.storage {
             Storage::Cpu(lines) => View::from_slice(&bytemuck::cast_slice(lines)[..self.rows * self.cols], self.rows, self.cols),
+            Storage::Cuda(memory, dtype) => {
+                let span = Span { ptr: memory.ptr, dtype: *dtype, len: self.rows * self.cols, device: &memory.device };
+                View::from_span(span, self.rows, self.cols)
+            }
         }
     }
 
@@ -79,6 +94,10 @@ impl Buffer {
     pub fn view_mut(&mut self) -> ViewMut<'_> {
         match &mut self.storage {
             Storage::Cpu(lines) => ViewMut::from_slice(&mut bytemuck::cast_slice_mut(lines)[..self.rows * self.cols], self.rows, self.cols),
+            Storage::Cuda(memory, dtype) => {
+                let span = Span { ptr: memory.ptr, dtype: *dtype, len: self.rows * self.cols, device: &memory.device };
+                ViewMut::from_span(span, self.rows, self.cols)
+            }
         }
     }
 
@@ -108,8 +127,20 @@ impl Buffer {
 
 impl<'a> View<'a> {
     pub(crate) fn from_slice(data: &'a [f32], rows: usize, cols: usize) -> Self {
-        assert_eq!(data.len(), rows * cols, "a view of {rows} x {cols} needs {} numbers, found {}", rows * cols, data.len());
-        Self { rows, cols, data: ViewData::Cpu(data) }
+        Self::of(ViewData::Cpu(data), rows, cols)
+    }
+
+    fn from_span(span: Span<'a>, rows: usize, cols: usize) -> Self {
+        Self::of(ViewData::Cuda(span), rows, cols)
+    }
+
+    fn of(data: ViewData<'a>, rows: usize, cols: usize) -> Self {
+        let found = match data {
+            ViewData::Cpu(data) => data.len(),
+            ViewData::Cuda(span) => span.len,
+        };
+        assert_eq!(found, rows * cols, "a view of {rows} x {cols} needs {} numbers, found {found}", rows * cols);
+        Self { rows, cols, data }
     }
 
     /// Number of rows.
@@ -122,28 +153,50 @@ impl<'a> View<'a> {
         self.cols
     }
 
+    /// The numbers, on the CPU.
     pub(crate) fn slice(&self) -> &'a [f32] {
         match self.data {
             ViewData::Cpu(data) => data,
+            ViewData::Cuda(span) => panic!("expected a buffer of the CPU, found one of {:?}", span.device),
+        }
+    }
+
+    /// The numbers, on a CUDA device.
+    pub(crate) fn span(&self) -> Span<'a> {
+        match self.data {
+            ViewData::Cuda(span) => span,
+            ViewData::Cpu(_) => panic!("expected a buffer of a CUDA device, found one of the CPU"),
+        }
+    }
+
+    /// Where the numbers lie in their device's memory, to tell buffers apart.
+    pub fn address(&self) -> u64 {
+        match self.data {
+            ViewData::Cpu(data) => data.as_ptr().addr() as u64,
+            ViewData::Cuda(span) => span.ptr,
         }
     }
 
     /// The same numbers as `[rows, cols]`.
     #[must_use]
     pub fn reshape(&self, rows: usize, cols: usize) -> Self {
-        Self::from_slice(self.slice(), rows, cols)
+        Self::of(self.data, rows, cols)
     }
 
     /// Some consecutive rows.
     #[must_use]
     pub fn rows_range(&self, range: Range<usize>) -> Self {
-        Self::from_slice(&self.slice()[range.start * self.cols..range.end * self.cols], range.len(), self.cols)
+        self.at(range.start * self.cols, range.len(), self.cols)
     }
 
     /// `rows x cols` consecutive numbers from flat position `start`: how named weights are cut out of the flat buffer.
     #[must_use]
     pub fn at(&self, start: usize, rows: usize, cols: usize) -> Self {
-        Self::from_slice(&self.slice()[start..start + rows * cols], rows, cols)
+        let data = match self.data {
+            ViewData::Cpu(data) => ViewData::Cpu(&data[start..start + rows * cols]),
+            ViewData::Cuda(span) => ViewData::Cuda(span.part(start, rows * cols)),
+        };
+        Self::of(data, rows, cols)
     }
 
     /// Copies all numbers to the host as f32.
@@ -151,28 +204,43 @@ impl<'a> View<'a> {
     /// # Errors
     /// A pending device error.
     pub fn to_vec(&self) -> Result<Vec<f32>, ComputeError> {
-        match self.data {
-            ViewData::Cpu(data) => Ok(data.to_vec()),
-        }
+        let mut values = Vec::new();
+        self.read_into(&mut values)?;
+        Ok(values)
     }
-}
 
-impl View<'_> {
     /// Replaces the contents of `out` by all numbers as f32, reusing its memory.
     ///
     /// # Errors
     /// A pending device error.
     pub fn read_into(&self, out: &mut Vec<f32>) -> Result<(), ComputeError> {
-        out.clear();
-        out.extend_from_slice(self.slice());
-        Ok(())
+        match self.data {
+            ViewData::Cpu(data) => {
+                out.clear();
+                out.extend_from_slice(data);
+                Ok(())
+            }
+            ViewData::Cuda(span) => span.read(out),
+        }
     }
 }
 
 impl<'a> ViewMut<'a> {
     pub(crate) fn from_slice(data: &'a mut [f32], rows: usize, cols: usize) -> Self {
-        assert_eq!(data.len(), rows * cols, "a view of {rows} x {cols} needs {} numbers, found {}", rows * cols, data.len());
-        Self { rows, cols, data: ViewDataMut::Cpu(data) }
+        Self::of(ViewDataMut::Cpu(data), rows, cols)
+    }
+
+    fn from_span(span: Span<'a>, rows: usize, cols: usize) -> Self {
+        Self::of(ViewDataMut::Cuda(span), rows, cols)
+    }
+
+    fn of(data: ViewDataMut<'a>, rows: usize, cols: usize) -> Self {
+        let found = match &data {
+            ViewDataMut::Cpu(data) => data.len(),
+            ViewDataMut::Cuda(span) => span.len,
+        };
+        assert_eq!(found, rows * cols, "a view of {rows} x {cols} needs {} numbers, found {found}", rows * cols);
+        Self { rows, cols, data }
     }
 
     /// Number of rows.
@@ -185,56 +253,71 @@ impl<'a> ViewMut<'a> {
         self.cols
     }
 
+    /// The numbers, on the CPU.
     pub(crate) fn slice(&mut self) -> &mut [f32] {
         match &mut self.data {
             ViewDataMut::Cpu(data) => data,
+            ViewDataMut::Cuda(span) => panic!("expected a buffer of the CPU, found one of {:?}", span.device),
         }
     }
 
-    pub(crate) fn into_slice(self) -> &'a mut [f32] {
-        match self.data {
-            ViewDataMut::Cpu(data) => data,
-        }
+    /// The numbers, on a CUDA device.
+    pub(crate) fn span(&mut self) -> Span<'_> {
+        self.as_view().span()
     }
 
     /// A shorter mutable borrow of the same numbers.
     pub fn reborrow(&mut self) -> ViewMut<'_> {
-        let (rows, cols) = (self.rows, self.cols);
-        ViewMut::from_slice(self.slice(), rows, cols)
+        let data = match &mut self.data {
+            ViewDataMut::Cpu(data) => ViewDataMut::Cpu(data),
+            ViewDataMut::Cuda(span) => ViewDataMut::Cuda(*span),
+        };
+        ViewMut::of(data, self.rows, self.cols)
     }
 
     /// A shared borrow of the same numbers.
     pub fn as_view(&self) -> View<'_> {
         match &self.data {
             ViewDataMut::Cpu(data) => View::from_slice(data, self.rows, self.cols),
+            ViewDataMut::Cuda(span) => View::from_span(*span, self.rows, self.cols),
         }
     }
 
     /// The same numbers as `[rows, cols]`.
     #[must_use]
     pub fn reshape(self, rows: usize, cols: usize) -> Self {
-        Self::from_slice(self.into_slice(), rows, cols)
+        Self::of(self.data, rows, cols)
     }
 
     /// Some consecutive rows.
     #[must_use]
     pub fn into_rows(self, range: Range<usize>) -> Self {
         let cols = self.cols;
-        Self::from_slice(&mut self.into_slice()[range.start * cols..range.end * cols], range.len(), cols)
+        self.into_at(range.start * cols, range.len(), cols)
     }
 
     /// Splits off the first `len` numbers of a flat buffer as `[1, len]`, and the rest.
     #[must_use]
     pub fn split_at(self, len: usize) -> (Self, Self) {
-        let (first, rest) = self.into_slice().split_at_mut(len);
-        let n_rest = rest.len();
-        (Self::from_slice(first, 1, len), Self::from_slice(rest, 1, n_rest))
+        let n_rest = self.rows * self.cols - len;
+        let (first, rest) = match self.data {
+            ViewDataMut::Cpu(data) => {
+                let (first, rest) = data.split_at_mut(len);
+                (ViewDataMut::Cpu(first), ViewDataMut::Cpu(rest))
+            }
+            ViewDataMut::Cuda(span) => (ViewDataMut::Cuda(span.part(0, len)), ViewDataMut::Cuda(span.part(len, n_rest))),
+        };
+        (Self::of(first, 1, len), Self::of(rest, 1, n_rest))
     }
 
     /// `rows x cols` consecutive numbers from flat position `start`.
     #[must_use]
     pub fn into_at(self, start: usize, rows: usize, cols: usize) -> Self {
-        Self::from_slice(&mut self.into_slice()[start..start + rows * cols], rows, cols)
+        let data = match self.data {
+            ViewDataMut::Cpu(data) => ViewDataMut::Cpu(&mut data[start..start + rows * cols]),
+            ViewDataMut::Cuda(span) => ViewDataMut::Cuda(span.part(start, rows * cols)),
+        };
+        Self::of(data, rows, cols)
     }
 
     /// Overwrites the numbers from the host.
@@ -242,7 +325,10 @@ impl<'a> ViewMut<'a> {
     /// # Panics
     /// When `values` has another length.
     pub fn copy_from_host(&mut self, values: &[f32]) {
-        self.slice().copy_from_slice(values);
+        match &mut self.data {
+            ViewDataMut::Cpu(data) => data.copy_from_slice(values),
+            ViewDataMut::Cuda(span) => span.write(values),
+        }
     }
 }
 
@@ -255,6 +341,7 @@ pub struct Ints {
 #[derive(Debug)]
 enum IntStorage {
     Cpu(Vec<u32>),
+    Cuda(CudaMemory, usize),
 }
 
 impl Ints {
@@ -270,10 +357,15 @@ impl Ints {
         Ok(Self { storage: IntStorage::Cpu(data) })
     }
 
+    pub(crate) fn zeros_cuda(device: &CudaDevice, len: usize) -> Result<Self, ComputeError> {
+        Ok(Self { storage: IntStorage::Cuda(CudaMemory::zeros(device, 1, len, 4)?, len) })
+    }
+
     /// Number of integers.
     pub fn len(&self) -> usize {
         match &self.storage {
             IntStorage::Cpu(data) => data.len(),
+            IntStorage::Cuda(_, len) => *len,
         }
     }
 
@@ -285,12 +377,25 @@ impl Ints {
     pub(crate) fn slice(&self) -> &[u32] {
         match &self.storage {
             IntStorage::Cpu(data) => data,
+            IntStorage::Cuda(memory, _) => panic!("expected integers of the CPU, found some of {:?}", memory.device),
         }
     }
 
     pub(crate) fn slice_mut(&mut self) -> &mut [u32] {
         match &mut self.storage {
             IntStorage::Cpu(data) => data,
+            IntStorage::Cuda(memory, _) => panic!("expected integers of the CPU, found some of {:?}", memory.device),
+        }
+    }
+
+    /// Where the first `n` integers lie on a CUDA device.
+    pub(crate) fn ptr(&self, n: usize) -> u64 {
+        match &self.storage {
+            IntStorage::Cuda(memory, len) => {
+                assert!(n <= *len, "expected at least {n} integers, found {len}");
+                memory.ptr
+            }
+            IntStorage::Cpu(_) => panic!("expected integers of a CUDA device, found some of the CPU"),
         }
     }
 
@@ -299,7 +404,13 @@ impl Ints {
     /// # Panics
     /// When there are fewer.
     pub fn copy_from_host(&mut self, values: &[u32]) {
-        self.slice_mut()[..values.len()].copy_from_slice(values);
+        match &mut self.storage {
+            IntStorage::Cpu(data) => data[..values.len()].copy_from_slice(values),
+            IntStorage::Cuda(memory, len) => {
+                assert!(values.len() <= *len, "expected at most {len} integers, found {}", values.len());
+                memory.device.upload(memory.ptr, values);
+            }
+        }
     }
 
     /// Replaces the contents of `out` by the first `n` integers, reusing its memory.
@@ -308,7 +419,16 @@ impl Ints {
     /// A pending device error.
     pub fn read_into(&self, n: usize, out: &mut Vec<u32>) -> Result<(), ComputeError> {
         out.clear();
-        out.extend_from_slice(&self.slice()[..n]);
-        Ok(())
+        match &self.storage {
+            IntStorage::Cpu(data) => {
+                out.extend_from_slice(&data[..n]);
+                Ok(())
+            }
+            IntStorage::Cuda(memory, len) => {
+                assert!(n <= *len, "expected at most {len} integers, asked for {n}");
+                out.resize(n, 0);
+                memory.device.download(memory.ptr, out)
+            }
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! Where buffers live and operations run.
 
 use crate::buffer::{Buffer, Ints};
+use crate::cuda::graph::Graphs;
+use crate::cuda::memory::Dtype;
+use crate::cuda::{CudaDevice, CudaOptions, Precision};
 
 /// A device error.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +20,55 @@ pub enum ComputeError {
         /// Columns of the buffer.
         cols: usize,
     },
+    /// A library of CUDA is not on this machine, or cannot be loaded.
+    #[error("{what} was not found: none of {names:?} could be loaded from {places}")]
+    MissingLibrary {
+        /// What is missing.
+        what: &'static str,
+        /// File names that were tried.
+        names: &'static [&'static str],
+        /// Where they were looked for.
+        places: String,
+    },
+    /// The driver knows fewer devices.
+    #[error("there is no CUDA device {ordinal}: the driver reports {n_devices}")]
+    NoDevice {
+        /// The device asked for, from 0.
+        ordinal: usize,
+        /// Devices that there are.
+        n_devices: usize,
+    },
+    /// The device lacks bf16 and asynchronous copies.
+    #[error("{name} has compute capability {}.{}, at least 8.0 is needed (Ampere, 2020, or newer)", capability / 10, capability % 10)]
+    OldDevice {
+        /// Name of the device.
+        name: String,
+        /// Its compute capability, times ten.
+        capability: u32,
+    },
+    /// The run-time compiler refused a file of kernels.
+    #[error("{file}: NVRTC failed: {log}")]
+    Compile {
+        /// The file.
+        file: &'static str,
+        /// What the compiler says.
+        log: String,
+    },
+    /// The driver or a library reports an error, perhaps of work that was enqueued before.
+    #[error("{operation} failed on the CUDA device: {name}: {text}")]
+    Driver {
+        /// What was done.
+        operation: &'static str,
+        /// Name of the error.
+        name: String,
+        /// Its description.
+        text: String,
+    },
 }
+
+/// What [`Device::replay`] has recorded.
+#[derive(Debug, Default)]
+pub struct Recordings(Graphs);
 
 /// A device that holds buffers and runs [`crate::ops`].
 #[derive(Clone, Debug)]
@@ -25,20 +76,35 @@ pub enum ComputeError {
 pub enum Device {
     /// All cores of this machine, in f32.
     Cpu,
+    /// An NVIDIA GPU, in bf16 with sums in f32, or in f32.
+    Cuda(CudaDevice),
 }
 
 impl Device {
+    /// Opens a CUDA device.
+    ///
+    /// # Errors
+    /// See [`CudaDevice::open`].
+    pub fn cuda(options: CudaOptions) -> Result<Self, ComputeError> {
+        CudaDevice::open(options).map(Self::Cuda)
+    }
+
     /// Short name, as on the command line.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
+            Self::Cuda(cuda) => match cuda.precision() {
+                Precision::Bf16 => "cuda",
+                Precision::F32 => "cuda-f32",
+            },
         }
     }
 
-    /// Threads that operations are spread over.
+    /// Threads of this machine that operations are spread over.
     pub fn n_threads(&self) -> usize {
         match self {
             Self::Cpu => rayon::current_num_threads(),
+            Self::Cuda(_) => 1,
         }
     }
 
@@ -46,16 +112,18 @@ impl Device {
     pub fn float_bytes(&self) -> usize {
         match self {
             Self::Cpu => 4,
+            Self::Cuda(cuda) => cuda.dtype().bytes(),
         }
     }
 
-    /// A zeroed buffer `[rows, cols]` in the format this device computes in (f32 on the CPU).
+    /// A zeroed buffer `[rows, cols]` in the format this device computes in (f32 on the CPU, bf16 on a GPU).
     ///
     /// # Errors
     /// [`ComputeError::OutOfMemory`].
     pub fn zeros(&self, rows: usize, cols: usize) -> Result<Buffer, ComputeError> {
         match self {
             Self::Cpu => Buffer::zeros_cpu(rows, cols),
+            Self::Cuda(cuda) => Buffer::zeros_cuda(cuda, rows, cols, cuda.dtype()),
         }
     }
 
@@ -66,6 +134,7 @@ impl Device {
     pub fn zeros_f32(&self, rows: usize, cols: usize) -> Result<Buffer, ComputeError> {
         match self {
             Self::Cpu => Buffer::zeros_cpu(rows, cols),
+            Self::Cuda(cuda) => Buffer::zeros_cuda(cuda, rows, cols, Dtype::F32),
         }
     }
 
@@ -76,6 +145,7 @@ impl Device {
     pub fn ints(&self, len: usize) -> Result<Ints, ComputeError> {
         match self {
             Self::Cpu => Ints::zeros_cpu(len),
+            Self::Cuda(cuda) => Ints::zeros_cuda(cuda, len),
         }
     }
 
@@ -84,6 +154,57 @@ impl Device {
     pub fn run<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
         match self {
             Self::Cpu => rayon::scope(|_| f()),
+            Self::Cuda(_) => f(),
+        }
+    }
+
+    /// Decode steps that are enqueued before the host looks at their tokens.
+    pub fn steps_ahead(&self) -> usize {
+        match self {
+            Self::Cpu => 1,
+            Self::Cuda(_) => 16,
+        }
+    }
+
+    /// Prompt tokens that are worth running together.
+    pub fn prefill_tokens(&self) -> usize {
+        match self {
+            Self::Cpu => 512,
+            Self::Cuda(_) => 8192,
+        }
+    }
+
+    /// Rows that `n` sequences are decoded as: on a GPU few sizes occur, because each is recorded.
+    pub fn decode_rows(&self, n: usize) -> usize {
+        match self {
+            Self::Cpu => n,
+            Self::Cuda(_) if n <= 32 => n.next_multiple_of(8),
+            Self::Cuda(_) => n.next_multiple_of(32),
+        }
+    }
+
+    /// Does `f`; where launching costs more than it should, records it under `key` and replays the record. What `f` does must
+    /// depend on `key` alone, in the memory that it uses.
+    pub fn replay(&self, recordings: &mut Recordings, key: u64, mut f: impl FnMut()) {
+        match self {
+            Self::Cpu => f(),
+            Self::Cuda(cuda) => recordings.0.replay(cuda, key, f),
+        }
+    }
+
+    /// Bytes of the device's own memory; none where it shares the machine's.
+    pub fn memory_bytes(&self) -> Option<usize> {
+        match self {
+            Self::Cpu => None,
+            Self::Cuda(cuda) => Some(cuda.total_bytes()),
+        }
+    }
+
+    /// Most bytes of its own memory that buffers have held at once.
+    pub fn peak_bytes(&self) -> Option<usize> {
+        match self {
+            Self::Cpu => None,
+            Self::Cuda(cuda) => Some(cuda.peak_bytes()),
         }
     }
 
@@ -94,6 +215,7 @@ impl Device {
     pub fn synchronize(&self) -> Result<(), ComputeError> {
         match self {
             Self::Cpu => Ok(()),
+            Self::Cuda(cuda) => cuda.synchronize(),
         }
     }
 }

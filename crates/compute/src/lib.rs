@@ -11,8 +11,10 @@
 
 mod buffer;
 mod cpu;
+mod cuda;
 mod device;
 pub mod ops;
 
 pub use buffer::{Buffer, Ints, View, ViewMut};
-pub use device::{ComputeError, Device};
+pub use cuda::{CudaDevice, CudaOptions, KernelCache, Precision};
+pub use device::{ComputeError, Device, Recordings};

@@ -2,9 +2,8 @@
 //! so that a token's bits are the same on every path.
 
 use ruminate_compute::ops::linear::Write;
-use ruminate_compute::ops::rope::Direction;
-use ruminate_compute::ops::{linear, qk_norm, rms_norm, rope, swiglu};
-use ruminate_compute::{Buffer, ComputeError, Device, Ints, View};
+use ruminate_compute::ops::{linear, qk_norm, rms_norm, swiglu};
+use ruminate_compute::{Buffer, ComputeError, Device, View};
 
 use crate::ModelConfig;
 use crate::parameters::LayerWeights;
@@ -63,8 +62,8 @@ impl BlockBuffers {
     }
 }
 
-/// Norm, projections and rotation: `b.qkv` from the residual stream x `[T, D]`.
-pub(crate) fn project_qkv(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, x: View<'_>, positions: &Ints) {
+/// Norm and projections: `b.qkv` from the residual stream x `[T, D]`, not yet rotated.
+pub(crate) fn project_qkv(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, x: View<'_>) {
     let (device, n, eps, heads) = (ctx.device, x.rows(), ctx.config.rms_norm_eps, ctx.config.heads());
     rms_norm::forward(device, b.normed.head_mut(n), b.inv_rms.head_mut(n), x, layer.input_norm, eps);
     if let Some((q_norm, k_norm)) = layer.qk_norm {
@@ -73,7 +72,6 @@ pub(crate) fn project_qkv(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut Bl
     } else {
         linear::forward(device, b.qkv.head_mut(n), b.normed.head(n), &layer.qkv, layer.qkv_bias, Write::Replace);
     }
-    rope::apply(device, b.qkv.head_mut(n), ctx.rope, positions, heads, Direction::Forward);
 }
 
 /// Norm, gate and up, activation: `b.activated` from the residual stream x `[T, D]`.

@@ -2,11 +2,11 @@
 
 use ruminate_compute::ops::attention::Sequences;
 use ruminate_compute::ops::head::HeadScratch;
-use ruminate_compute::ops::kv_cache::{self, KvCache, PageTable};
+use ruminate_compute::ops::kv_cache::{self, Cursors, KvCache, PageTable};
 use ruminate_compute::ops::linear::Write;
-use ruminate_compute::ops::sample::{SampleParams, SampleScratch, sample};
+use ruminate_compute::ops::sample::{Ahead, SampleParams, SampleScratch, sample_ahead};
 use ruminate_compute::ops::{attention, embedding, linear, rms_norm};
-use ruminate_compute::{Buffer, ComputeError, Device, Ints};
+use ruminate_compute::{Buffer, ComputeError, Device, Ints, Recordings};
 use ruminate_core::TokenId;
 
 use crate::block::{self, BlockBuffers};
@@ -71,9 +71,22 @@ pub struct Decoder {
     slots: Ints,
     pages: Ints,
     lengths: Ints,
-    sampled: Ints,
     head: HeadScratch,
     scratch: SampleScratch,
+    ahead: Ahead,
+    recordings: Recordings,
+    /// Rows beyond the batch, for devices that decode few different numbers of rows.
+    padded: Padded,
+}
+
+#[derive(Debug, Default)]
+struct Padded {
+    token_ids: Vec<u32>,
+    positions: Vec<u32>,
+    slots: Vec<u32>,
+    pages: Vec<u32>,
+    lengths: Vec<u32>,
+    params: Vec<SampleParams>,
 }
 
 impl Decoder {
@@ -82,11 +95,12 @@ impl Decoder {
     /// # Errors
     /// [`ComputeError::OutOfMemory`].
     pub fn new(device: &Device, config: &ModelConfig, limits: DecoderLimits) -> Result<Self, ComputeError> {
-        let (batch, d) = (limits.max_batch, config.hidden);
+        let (batch, d) = (device.decode_rows(limits.max_batch), config.hidden);
         let rows = batch.max(limits.max_prefill_tokens);
         Ok(Self {
             limits,
-            cache: KvCache::new(device, config.n_layers, limits.n_pages, config.heads())?,
+            // One page more, for what is decoded beyond the end of a sequence.
+            cache: KvCache::new(device, config.n_layers, limits.n_pages + 1, config.heads())?,
             buffers: BlockBuffers::new(device, config, rows)?,
             x: device.zeros(rows, d)?,
             x_rows: device.zeros(batch, d)?,
@@ -98,21 +112,25 @@ impl Decoder {
             slots: device.ints(rows)?,
             pages: device.ints(batch * limits.max_pages)?,
             lengths: device.ints(batch)?,
-            sampled: device.ints(batch)?,
             head: HeadScratch::new(device, batch, config.vocab)?,
             scratch: SampleScratch::default(),
+            ahead: Ahead::new(device, batch)?,
+            recordings: Recordings::default(),
+            padded: Padded::default(),
         })
     }
 
     /// Bytes that [`Decoder::new`] takes.
     pub fn bytes(device: &Device, config: &ModelConfig, limits: DecoderLimits) -> usize {
         let float = device.float_bytes();
-        let rows = limits.max_batch.max(limits.max_prefill_tokens);
+        let batch = device.decode_rows(limits.max_batch);
+        let rows = batch.max(limits.max_prefill_tokens);
         let (block_floats, block_f32) = BlockBuffers::numbers_per_token(config);
-        let cache = 2 * config.n_layers * limits.n_pages * PAGE * config.n_kv_heads * config.head_dim * float;
+        let cache = 2 * config.n_layers * (limits.n_pages + 1) * PAGE * config.n_kv_heads * config.head_dim * float;
         let per_row = (block_floats + config.hidden) * float + block_f32 * 4 + 3 * 4;
         let per_sequence = 2 * config.hidden * float + 2 * 4 + (2 + limits.max_pages) * 4;
-        cache + rows * per_row + limits.max_batch * per_sequence + HeadScratch::bytes(limits.max_batch, config.vocab)
+        let head = HeadScratch::bytes(device, batch, config.vocab);
+        cache + rows * per_row + batch * per_sequence + head + Ahead::bytes(device, batch)
     }
 
     /// The sizes it was made for.
@@ -133,8 +151,8 @@ impl Decoder {
         embedding::forward(device, self.x.head_mut(n), weights.embed, &self.token_ids);
         for (i, layer) in weights.layers.iter().enumerate() {
             let b = &mut self.buffers;
-            block::project_qkv(ctx, layer, b, self.x.head(n), &self.positions);
-            kv_cache::append(device, &mut self.cache, i, b.qkv.head(n), &self.slots);
+            block::project_qkv(ctx, layer, b, self.x.head(n));
+            kv_cache::rotate_and_append(device, &mut self.cache, i, b.qkv.head_mut(n), ctx.rope, &self.positions, &self.slots);
             attention::forward(device, b.attended.head_mut(n), b.lse.head_mut(n), b.qkv.head(n), &sequences, ctx.config.heads());
             linear::forward(device, self.x.head_mut(n), b.attended.head(n), &layer.o, None, Write::Add);
             block::activate(ctx, layer, b, self.x.head(n));
@@ -143,19 +161,57 @@ impl Decoder {
         Ok(())
     }
 
-    /// Runs one token of each sequence through the blocks.
-    pub fn step(&mut self, policy: &Policy, weights: &Weights<'_>, step: Step<'_>) {
+    /// The page that belongs to no sequence: where a page list ends, and what lies behind it is never read.
+    pub fn spare_page(&self) -> u32 {
+        self.limits.n_pages as u32
+    }
+
+    /// Decodes the next `n_steps` tokens of each sequence: each step runs the token sampled last and draws the next, with the
+    /// random numbers `uniforms` `[n_steps, B]`. `tokens` and `logprobs` receive all of them, `[n_steps, B]`.
+    ///
+    /// # Errors
+    /// A device error.
+    #[expect(clippy::too_many_arguments, reason = "what goes in and what comes out")]
+    pub fn decode(
+        &mut self,
+        policy: &Policy,
+        weights: &Weights<'_>,
+        step: Step<'_>,
+        params: &[SampleParams],
+        uniforms: &[f64],
+        tokens: &mut Vec<TokenId>,
+        logprobs: &mut Vec<f32>,
+    ) -> Result<(), ComputeError> {
+        let (device, n) = (policy.device(), step.token_ids.len());
+        let n_steps = uniforms.len() / n.max(1);
+        let rows = device.decode_rows(n);
+        let mut padded = std::mem::take(&mut self.padded);
+        padded.fill(step, params, rows, self.limits.max_pages, self.spare_page());
+        self.upload(&padded.token_ids, &padded.positions, &padded.slots);
+        self.pages.copy_from_host(&padded.pages);
+        self.lengths.copy_from_host(&padded.lengths);
+        self.ahead.begin(device, &padded.params[..n], uniforms);
+        self.padded = padded;
+        let mut recordings = std::mem::take(&mut self.recordings);
+        // What is recorded reads the weights where they lay: the same policy, or one that took its place in memory.
+        let key = policy.address().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ rows as u64;
+        for _ in 0..n_steps {
+            device.replay(&mut recordings, key, || self.decode_one(policy, weights, rows));
+        }
+        self.recordings = recordings;
+        self.ahead.finish(n_steps, tokens, logprobs)
+    }
+
+    /// One token of each row: through the blocks, drawn, and on to the next position.
+    fn decode_one(&mut self, policy: &Policy, weights: &Weights<'_>, n: usize) {
         let ctx = policy.block_context();
-        let (device, n) = (ctx.device, step.token_ids.len());
-        self.upload(step.token_ids, step.positions, step.slots);
-        self.pages.copy_from_host(step.pages);
-        self.lengths.copy_from_host(step.lengths);
+        let device = ctx.device;
         let table = PageTable { pages: &self.pages, max_pages: self.limits.max_pages, lengths: &self.lengths };
         embedding::forward(device, self.x_rows.head_mut(n), weights.embed, &self.token_ids);
         for (i, layer) in weights.layers.iter().enumerate() {
             let b = &mut self.buffers;
-            block::project_qkv(ctx, layer, b, self.x_rows.head(n), &self.positions);
-            kv_cache::append(device, &mut self.cache, i, b.qkv.head(n), &self.slots);
+            block::project_qkv(ctx, layer, b, self.x_rows.head(n));
+            kv_cache::rotate_and_append(device, &mut self.cache, i, b.qkv.head_mut(n), ctx.rope, &self.positions, &self.slots);
             kv_cache::attend(device, b.attended.head_mut(n), b.qkv.head(n), &self.cache, i, table);
             linear::forward(device, self.x_rows.head_mut(n), b.attended.head(n), &layer.o, None, Write::Add);
             block::activate(ctx, layer, b, self.x_rows.head(n));
@@ -163,25 +219,11 @@ impl Decoder {
         }
         let (hidden, inv_rms) = (self.hidden.head_mut(n), self.inv_rms.head_mut(n));
         rms_norm::forward(device, hidden, inv_rms, self.x_rows.head(n), weights.norm, ctx.config.rms_norm_eps);
-    }
-
-    /// Draws the next token of each sequence of the last [`Decoder::step`].
-    ///
-    /// # Errors
-    /// A device error.
-    pub fn sample(
-        &mut self,
-        policy: &Policy,
-        weights: &Weights<'_>,
-        params: &[SampleParams],
-        tokens: &mut Vec<TokenId>,
-        logprobs: &mut Vec<f32>,
-    ) -> Result<(), ComputeError> {
-        let n = params.len();
         let (hidden, out) = (self.hidden.head(n), self.logprobs.head_mut(n));
-        sample(policy.device(), &mut self.head, &mut self.scratch, &mut self.sampled, out, hidden, &weights.head, params);
-        self.sampled.read_into(n, tokens)?;
-        self.logprobs.head(n).read_into(logprobs)
+        sample_ahead(device, &mut self.head, &mut self.scratch, &mut self.ahead, &mut self.token_ids, out, hidden, &weights.head);
+        let cursors =
+            Cursors { positions: &mut self.positions, slots: &mut self.slots, lengths: &mut self.lengths, step: self.ahead.step_mut() };
+        kv_cache::advance(device, cursors, &self.pages, self.limits.max_pages, n, policy.context());
     }
 
     /// Copies a page of the cache in all layers.
@@ -193,5 +235,26 @@ impl Decoder {
         self.token_ids.copy_from_host(token_ids);
         self.positions.copy_from_host(positions);
         self.slots.copy_from_host(slots);
+    }
+}
+
+impl Padded {
+    /// The step, with rows of its own making up to `rows`: they decode token 0 in the spare page.
+    fn fill(&mut self, step: Step<'_>, params: &[SampleParams], rows: usize, max_pages: usize, spare_page: u32) {
+        for (to, from, filler) in [
+            (&mut self.token_ids, step.token_ids, 0),
+            (&mut self.positions, step.positions, 0),
+            (&mut self.slots, step.slots, spare_page * PAGE as u32),
+            (&mut self.lengths, step.lengths, 1),
+        ] {
+            to.clear();
+            to.extend_from_slice(from);
+            to.resize(rows, filler);
+        }
+        self.pages.clear();
+        self.pages.extend_from_slice(step.pages);
+        self.pages.resize(rows * max_pages, spare_page);
+        self.params.clear();
+        self.params.extend_from_slice(params);
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use rayon::prelude::*;
 use ruminate_compute::ops::elementwise;
 use ruminate_compute::{Buffer, Device, View, ViewMut};
 use ruminate_core::Seed;
@@ -20,8 +21,10 @@ const MAX_TABLE: usize = 32_768;
 pub struct Policy {
     device: Device,
     config: ModelConfig,
-    /// All weights, `[1, n]`; those of a reward model end with its score head, `[1, D]`.
+    /// All weights, `[1, n]`, in the format that the device computes in; those of a reward model end with its score head, `[1, D]`.
     weights: Buffer,
+    /// The same in f32, where that is another format: a learning rate of 1e-6 would vanish in bf16.
+    master: Option<Buffer>,
     /// Weights of the tensors of `config`.
     n_of_config: usize,
     /// Cosines and sines, `[context, S]`.
@@ -36,8 +39,10 @@ impl Policy {
         let mut rope = device.zeros_f32(context, config.head_dim)?;
         rope.copy_from_host(&rope::table(&config, context));
         let n_of_config = config.n_parameters();
-        let weights = device.zeros(1, n_of_config + n_more)?;
-        Ok(Self { device: device.clone(), config, weights, n_of_config, rope })
+        let n = n_of_config + n_more;
+        let weights = device.zeros(1, n)?;
+        let master = if device.float_bytes() == 4 { None } else { Some(device.zeros_f32(1, n)?) };
+        Ok(Self { device: device.clone(), config, weights, master, n_of_config, rope })
     }
 
     /// Reads the weights of a checkpoint.
@@ -57,16 +62,18 @@ impl Policy {
 
     /// Reads tensors of a checkpoint, in the order in which they lie in memory, from the first weight on.
     pub(crate) fn read(&mut self, checkpoint: &Checkpoint, specs: &[TensorSpec]) -> Result<(), ModelError> {
-        let mut rest = Some(self.weights.view_mut());
-        let mut host = Vec::new();
-        for spec in specs {
-            host.resize(spec.n_elements(), 0.0);
-            checkpoint.read_tensor(spec, &mut host)?;
-            let (mut part, tail) = rest.take().expect("put back below").split_at(host.len());
-            part.copy_from_host(&host);
-            rest = Some(tail);
-        }
-        Ok(())
+        self.write_flat(|flat| {
+            let mut rest = Some(flat);
+            let mut host = Vec::new();
+            for spec in specs {
+                host.resize(spec.n_elements(), 0.0);
+                checkpoint.read_tensor(spec, &mut host)?;
+                let (mut part, tail) = rest.take().expect("put back below").split_at(host.len());
+                part.copy_from_host(&host);
+                rest = Some(tail);
+            }
+            Ok(())
+        })
     }
 
     /// Fresh weights: normal with deviation 0.02, the projections into the residual stream divided by √(2 layers) (GPT-2's
@@ -85,10 +92,15 @@ impl Policy {
             match spec.shape.as_slice() {
                 [_] if spec.name.ends_with(".bias") => values.resize(values.len() + spec.n_elements(), 0.0),
                 [_] => values.resize(values.len() + spec.n_elements(), 1.0),
-                _ => values.extend((0..spec.n_elements() as u64).map(|i| (normal(seed.with_index(i)) * deviation) as f32)),
+                _ => {
+                    let start = values.len();
+                    values.resize(start + spec.n_elements(), 0.0);
+                    let weight = |i: usize| (normal(seed.with_index(i as u64)) * deviation) as f32;
+                    values[start..].par_iter_mut().enumerate().for_each(|(i, value)| *value = weight(i));
+                }
             }
         }
-        policy.weights.copy_from_host(&values);
+        policy.write_flat(|mut flat| flat.copy_from_host(&values));
         Ok(policy)
     }
 
@@ -103,7 +115,7 @@ impl Policy {
         chat_template: Option<&ChatTemplate>,
         dtype: SaveDtype,
     ) -> Result<(), ModelError> {
-        let weights = self.weights.to_vec()?;
+        let weights = self.flat().to_vec()?;
         let mut start = 0;
         let mut tensor = |spec: &TensorSpec| {
             start += spec.n_elements();
@@ -117,8 +129,9 @@ impl Policy {
     /// # Errors
     /// A device error.
     pub fn copy_weights_from(&mut self, other: &Self) -> Result<(), ModelError> {
-        elementwise::copy(&self.device, self.weights.view_mut(), other.weights.view());
-        Ok(self.device.synchronize()?)
+        let device = self.device.clone();
+        self.write_flat(|flat| elementwise::copy(&device, flat, other.flat()));
+        Ok(device.synchronize()?)
     }
 
     /// Sizes and variants.
@@ -153,14 +166,32 @@ impl Policy {
         self.rope.rows()
     }
 
-    /// All weights as one row.
-    pub fn flat(&self) -> View<'_> {
-        self.weights.view()
+    /// Bytes of the weights in all formats that they are held in.
+    pub fn bytes(device: &Device, config: &ModelConfig) -> usize {
+        let master = if device.float_bytes() == 4 { 0 } else { 4 };
+        config.n_parameters() * (device.float_bytes() + master)
     }
 
-    /// All weights as one row, for the optimizer.
-    pub fn flat_mut(&mut self) -> ViewMut<'_> {
-        self.weights.view_mut()
+    /// All weights in f32 as one row.
+    pub fn flat(&self) -> View<'_> {
+        self.master.as_ref().unwrap_or(&self.weights).view()
+    }
+
+    /// Overwrites weights: `f` is given all of them in f32 as one row.
+    pub fn write_flat<R>(&mut self, f: impl FnOnce(ViewMut<'_>) -> R) -> R {
+        let Some(master) = &mut self.master else { return f(self.weights.view_mut()) };
+        let result = f(master.view_mut());
+        elementwise::copy(&self.device, self.weights.view_mut(), master.view());
+        result
+    }
+
+    /// All weights in f32 as one row, and the copy in the device's own format, if that is another: for the optimizer, which
+    /// keeps them equal.
+    pub fn flat_and_working(&mut self) -> (ViewMut<'_>, Option<ViewMut<'_>>) {
+        match &mut self.master {
+            Some(master) => (master.view_mut(), Some(self.weights.view_mut())),
+            None => (self.weights.view_mut(), None),
+        }
     }
 
     /// The weights as they lie in memory, for training.
@@ -186,6 +217,11 @@ impl Policy {
     /// Cuts a flat buffer of the size of the weights, such as their gradient, into the tensors of the configuration and what lies behind.
     pub(crate) fn split<'a>(&self, flat: ViewMut<'a>) -> (ViewMut<'a>, ViewMut<'a>) {
         flat.split_at(self.n_of_config)
+    }
+
+    /// Identifies where the weights lie.
+    pub(crate) fn address(&self) -> u64 {
+        self.weights.view().address()
     }
 
     pub(crate) fn block_context(&self) -> Context<'_> {

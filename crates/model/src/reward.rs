@@ -87,7 +87,7 @@ impl RewardModel {
         policy.read(checkpoint, &specs)?;
         let head: Vec<f32> = (0..hidden as u64).map(|i| (HEAD_DEVIATION * normal(seed.with_index(i))) as f32).collect();
         let n = policy.n_parameters() - hidden;
-        policy.flat_mut().split_at(n).1.copy_from_host(&head);
+        policy.write_flat(|flat| flat.split_at(n).1.copy_from_host(&head));
         Ok(Self { policy, pad })
     }
 

@@ -151,7 +151,7 @@ impl Activations {
         let (block_floats, block_f32) = BlockBuffers::numbers_per_token(config);
         let layer = (block_floats + 2 * config.hidden) * float + block_f32 * 4;
         let shared = (5 * config.hidden + heads.qkv_cols() + heads.out_cols() + config.ffn) * float + 4 * 4;
-        max_tokens * (config.n_layers * layer + shared) + HeadScratch::bytes(max_tokens, config.vocab)
+        max_tokens * (config.n_layers * layer + shared) + HeadScratch::bytes(device, max_tokens, config.vocab)
     }
 
     /// Makes room for `n_tokens`.
@@ -175,17 +175,16 @@ fn forward_blocks(policy: &Policy, weights: &Weights<'_>, acts: &mut Activations
     embedding::forward(device, layer_input(acts, 0, n), weights.embed, &batch.token_ids);
     for (i, layer) in weights.layers.iter().enumerate() {
         let Layer { x, x_mid, buffers: b } = &mut acts.layers[i];
-        block::project_qkv(ctx, layer, b, x.head(n), &batch.positions);
+        block::project_qkv(ctx, layer, b, x.head(n));
+        rope::apply(device, b.qkv.head_mut(n), ctx.rope, &batch.positions, ctx.config.heads(), Direction::Forward);
         attention::forward(device, b.attended.head_mut(n), b.lse.head_mut(n), b.qkv.head(n), &batch.sequences, ctx.config.heads());
-        elementwise::copy(device, x_mid.head_mut(n), x.head(n));
-        linear::forward(device, x_mid.head_mut(n), b.attended.head(n), &layer.o, None, Write::Add);
+        linear::forward_onto(device, x_mid.head_mut(n), b.attended.head(n), &layer.o, x.head(n));
         block::activate(ctx, layer, b, x_mid.head(n));
         // The next block's input lies in the next element of `layers`, or after the last one in `x`.
         let (before, after) = acts.layers.split_at_mut(i + 1);
         let current = &before[i];
         let next = after.first_mut().map_or(&mut acts.x, |layer| &mut layer.x);
-        elementwise::copy(device, next.head_mut(n), current.x_mid.head(n));
-        linear::forward(device, next.head_mut(n), current.buffers.activated.head(n), &layer.down, None, Write::Add);
+        linear::forward_onto(device, next.head_mut(n), current.buffers.activated.head(n), &layer.down, current.x_mid.head(n));
     }
     elementwise::gather_rows(device, acts.x_rows.head_mut(r), acts.x.head(n), &batch.rows);
     let (normed, inv_rms) = (acts.normed_rows.head_mut(r), acts.inv_rms_rows.head_mut(r));

@@ -5,6 +5,7 @@
 //! result: a completion depends on (weights, prompt, key, sample index) only, because all operations give a row the same bits in
 //! any batch and random numbers are a function of key, sample index and position.
 
+use ruminate_compute::Device;
 use ruminate_compute::ops::sample::SampleParams;
 use ruminate_core::{Completion, FinishReason, PolicyVersion, Seed, TokenId};
 use ruminate_model::decoder::{Decoder, DecoderLimits, PAGE, Prompts, Step};
@@ -27,13 +28,14 @@ pub struct EngineLimits {
 
 impl EngineLimits {
     /// The decoder's sizes for a model of this shape.
-    pub fn decoder_limits(&self, policy_config: &ruminate_model::ModelConfig, float_bytes: usize) -> DecoderLimits {
+    pub fn decoder_limits(&self, policy_config: &ruminate_model::ModelConfig, device: &Device) -> DecoderLimits {
+        let float_bytes = device.float_bytes();
         let max_pages = self.max_sequence.div_ceil(PAGE).max(1);
         let page_bytes = 2 * policy_config.n_layers * policy_config.n_kv_heads * policy_config.head_dim * PAGE * float_bytes;
         let affordable = (self.max_cache_bytes / page_bytes.max(1)).max(max_pages + 1);
         // One page more per sequence than it needs alone: the partial page of a shared prompt.
         let n_pages = (self.max_batch * (max_pages + 1)).min(affordable);
-        DecoderLimits { max_batch: self.max_batch, max_prefill_tokens: self.max_sequence.max(512), n_pages, max_pages }
+        DecoderLimits { max_batch: self.max_batch, max_prefill_tokens: self.max_sequence.max(device.prefill_tokens()), n_pages, max_pages }
     }
 }
 
@@ -116,7 +118,10 @@ struct StepBuffers {
     lengths: Vec<u32>,
     cu_seqlens: Vec<u32>,
     params: Vec<SampleParams>,
+    uniforms: Vec<f64>,
+    /// `[n_steps, B]`.
     sampled: Vec<TokenId>,
+    /// `[n_steps, B]`.
     logprobs: Vec<f32>,
 }
 
@@ -126,7 +131,7 @@ impl Engine {
     /// # Errors
     /// Out of memory.
     pub fn new(policy: &Policy, limits: EngineLimits) -> Result<Self, RolloutError> {
-        let limits = limits.decoder_limits(policy.config(), policy.device().float_bytes());
+        let limits = limits.decoder_limits(policy.config(), policy.device());
         Ok(Self {
             decoder: Decoder::new(policy.device(), policy.config(), limits)?,
             pages: PageAllocator::new(limits.n_pages),
@@ -184,10 +189,8 @@ impl Engine {
                 assert!(waiting.peek().is_none() && self.groups.is_empty(), "an empty engine can start any checked request");
                 return Ok(stats);
             }
-            self.decode(policy, &weights, requests)?;
-            stats.n_steps += 1;
-            stats.n_sampled += self.running.len();
-            self.collect(policy, version, tokenizer, requests, on_event)?;
+            stats.n_steps += self.decode(policy, &weights, requests)?;
+            stats.n_sampled += self.collect(policy, version, tokenizer, requests, on_event)?;
         }
     }
 
@@ -315,16 +318,21 @@ impl Engine {
         }
     }
 
-    /// One token of every running sequence.
-    fn decode(&mut self, policy: &Policy, weights: &Weights<'_>, requests: &[Request]) -> Result<(), RolloutError> {
-        let max_pages = self.decoder.limits().max_pages;
+    /// The next tokens of every running sequence: as many steps as the device goes ahead, unless all sequences end before.
+    /// Returns the number of steps.
+    fn decode(&mut self, policy: &Policy, weights: &Weights<'_>, requests: &[Request]) -> Result<usize, RolloutError> {
+        let (max_pages, spare) = (self.decoder.limits().max_pages, self.decoder.spare_page());
+        let longest = self.running.iter().map(|sample| sample.max_new_tokens - sample.token_ids.len()).max().unwrap_or(0);
+        let n_steps = policy.device().steps_ahead().min(longest);
         let s = &mut self.step;
         for buffer in [&mut s.token_ids, &mut s.positions, &mut s.slots, &mut s.pages, &mut s.lengths] {
             buffer.clear();
         }
         s.params.clear();
+        s.uniforms.clear();
         for sample in &mut self.running {
-            if sample.position / PAGE == sample.pages.len() {
+            // What is decoded beyond the end of the sequence lies in the spare page.
+            while sample.n_promised > 0 && sample.pages.len() <= (sample.position + n_steps - 1) / PAGE {
                 sample.pages.push(self.pages.take());
                 sample.n_promised -= 1;
             }
@@ -333,20 +341,21 @@ impl Engine {
             s.slots.push(slot(&sample.pages, sample.position));
             s.lengths.push(sample.position as u32 + 1);
             s.pages.extend_from_slice(&sample.pages);
-            s.pages.resize(s.lengths.len() * max_pages, 0);
-            let request = &requests[sample.request_idx];
-            s.params.push(sample_params(request, uniform(request.key, sample.sample_idx, sample.token_ids.len())));
+            s.pages.resize(s.lengths.len() * max_pages, spare);
+            s.params.push(sample_params(&requests[sample.request_idx]));
+        }
+        for ahead in 0..n_steps {
+            let number = |sample: &Sample| uniform(requests[sample.request_idx].key, sample.sample_idx, sample.token_ids.len() + ahead);
+            s.uniforms.extend(self.running.iter().map(number));
         }
         let step = Step { token_ids: &s.token_ids, positions: &s.positions, slots: &s.slots, pages: &s.pages, lengths: &s.lengths };
-        let (decoder, params) = (&mut self.decoder, &s.params);
-        policy.device().run(|| {
-            decoder.step(policy, weights, step);
-            decoder.sample(policy, weights, params, &mut s.sampled, &mut s.logprobs)
-        })?;
-        Ok(())
+        let decoder = &mut self.decoder;
+        let (params, uniforms) = (&s.params, &s.uniforms);
+        policy.device().run(|| decoder.decode(policy, weights, step, params, uniforms, &mut s.sampled, &mut s.logprobs))?;
+        Ok(n_steps)
     }
 
-    /// Appends the sampled tokens and retires finished sequences.
+    /// Appends the sampled tokens up to the end of each sequence and retires those that ended. Returns the number of tokens.
     fn collect(
         &mut self,
         policy: &Policy,
@@ -354,38 +363,49 @@ impl Engine {
         tokenizer: &Tokenizer,
         requests: &[Request],
         on_event: &mut dyn FnMut(Event),
-    ) -> Result<(), RolloutError> {
+    ) -> Result<usize, RolloutError> {
+        let (n, mut n_tokens) = (self.running.len(), 0);
+        let n_steps = self.step.sampled.len() / n.max(1);
         // From the back: `swap_remove` then only moves sequences that were looked at.
-        for i in (0..self.running.len()).rev() {
-            let sample = &mut self.running[i];
-            let (request_idx, sample_idx) = (sample.request_idx, sample.sample_idx);
-            let (token_id, logprob) = (self.step.sampled[i], self.step.logprobs[i]);
-            if !logprob.is_finite() {
-                return Err(RolloutError::NonFinite { request_idx, sample_idx, position: sample.token_ids.len(), found: logprob });
+        for i in (0..n).rev() {
+            for step in 0..n_steps {
+                n_tokens += 1;
+                let sample = &mut self.running[i];
+                let (request_idx, sample_idx) = (sample.request_idx, sample.sample_idx);
+                let (token_id, logprob) = (self.step.sampled[step * n + i], self.step.logprobs[step * n + i]);
+                if !logprob.is_finite() {
+                    return Err(RolloutError::NonFinite { request_idx, sample_idx, position: sample.token_ids.len(), found: logprob });
+                }
+                sample.token_ids.push(token_id);
+                sample.logprobs.push(logprob);
+                sample.next_token = token_id;
+                sample.position += 1;
+                on_event(Event::Token { request_idx, sample_idx, token_id });
+                let stopped =
+                    policy.config().eos.contains(&token_id) || is_stopped(tokenizer, &sample.token_ids, &requests[request_idx].stop)?;
+                if stopped || sample.token_ids.len() == sample.max_new_tokens {
+                    self.retire(i, if stopped { FinishReason::Stop } else { FinishReason::Length }, version, on_event);
+                    break;
+                }
             }
-            sample.token_ids.push(token_id);
-            sample.logprobs.push(logprob);
-            sample.next_token = token_id;
-            sample.position += 1;
-            on_event(Event::Token { request_idx, sample_idx, token_id });
-            let stopped = policy.config().eos.contains(&token_id) || is_stopped(tokenizer, &sample.token_ids, &requests[request_idx].stop)?;
-            if !stopped && sample.token_ids.len() < sample.max_new_tokens {
-                continue;
-            }
-            let sample = self.running.swap_remove(i);
-            let finish_reason = if stopped { FinishReason::Stop } else { FinishReason::Length };
-            let completion = Completion {
-                token_ids: sample.token_ids.clone(),
-                rollout_logprobs: sample.logprobs.clone(),
-                finish_reason,
-                policy_version: version,
-            };
-            sample.pages.iter().for_each(|&page| self.pages.release(page));
-            self.pages.release_promise(sample.n_promised);
-            self.retired.push(sample);
-            on_event(Event::Finished { request_idx, sample_idx, completion });
         }
-        Ok(())
+        Ok(n_tokens)
+    }
+
+    /// Gives back what the sequence held and reports it.
+    fn retire(&mut self, i: usize, finish_reason: FinishReason, version: PolicyVersion, on_event: &mut dyn FnMut(Event)) {
+        let sample = self.running.swap_remove(i);
+        let (request_idx, sample_idx) = (sample.request_idx, sample.sample_idx);
+        let completion = Completion {
+            token_ids: sample.token_ids.clone(),
+            rollout_logprobs: sample.logprobs.clone(),
+            finish_reason,
+            policy_version: version,
+        };
+        sample.pages.iter().for_each(|&page| self.pages.release(page));
+        self.pages.release_promise(sample.n_promised);
+        self.retired.push(sample);
+        on_event(Event::Finished { request_idx, sample_idx, completion });
     }
 }
 
@@ -394,9 +414,10 @@ fn uniform(key: Seed, sample_idx: u32, position: usize) -> f64 {
     key.with_index(u64::from(sample_idx)).with_index(position as u64).uniform()
 }
 
-fn sample_params(request: &Request, uniform: f64) -> SampleParams {
+/// How a request is sampled; the random numbers come apart.
+fn sample_params(request: &Request) -> SampleParams {
     let p = request.params;
-    SampleParams { temperature: p.temperature, top_k: p.top_k, top_p: p.top_p, min_p: p.min_p, uniform }
+    SampleParams { temperature: p.temperature, top_k: p.top_k, top_p: p.top_p, min_p: p.min_p, uniform: 0.0 }
 }
 
 /// Tokens a sample may have.

@@ -184,7 +184,8 @@ impl Trainer {
             grad_scale: if clipped { (limit / grad_norm) as f32 } else { 1.0 },
             step: self.n_steps,
         };
-        adamw::step(&device, policy.flat_mut(), self.m.view_mut(), self.v.view_mut(), self.grads.view(), config);
+        let (weights, working) = policy.flat_and_working();
+        adamw::step(&device, weights, working, self.m.view_mut(), self.v.view_mut(), self.grads.view(), config);
         elementwise::fill(&device, self.grads.view_mut(), 0.0);
         device.synchronize()?;
         Ok(StepStats { grad_norm, clipped })

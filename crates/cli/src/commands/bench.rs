@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::{DeviceChoice, print, print_json};
 use crate::shapes;
-use crate::stages::rollouts::MAX_CACHE_BYTES;
+use crate::stages::rollouts::max_cache_bytes;
 use crate::summary::{mebibytes, peak_bytes};
 
 /// Measures training (forward, full cross-entropy, backward, `AdamW`) and decoding of a shape with random weights, in tokens per second.
@@ -70,6 +70,8 @@ struct Report<'a> {
     n_parameters: usize,
     /// Largest resident size of the process so far, where the system tells it.
     peak_bytes: Option<u64>,
+    /// Most bytes of the device's own memory that were held at once, if it has any.
+    device_peak_bytes: Option<u64>,
     train: Option<Throughput>,
     decode: Option<Throughput>,
 }
@@ -92,7 +94,7 @@ impl BenchArgs {
     pub(crate) fn run(&self) -> Result<()> {
         let known = || format!("--shape: expected one of {}, found '{}'", shapes::names().collect::<Vec<_>>().join(", "), self.shape);
         let config = shapes::shape(&self.shape).with_context(known)?;
-        let device = self.device.device();
+        let device = self.device.device()?;
         let mut policy = Policy::random(&device, config, Seed::new(1))?;
         let wants = |work| self.only.is_none_or(|only| only == work);
         let decode = if wants(Work::Decode) { Some(self.decode(&policy)?) } else { None };
@@ -103,6 +105,7 @@ impl BenchArgs {
             n_threads: device.n_threads(),
             n_parameters: policy.n_parameters(),
             peak_bytes: peak_bytes(),
+            device_peak_bytes: device.peak_bytes().map(|bytes| bytes as u64),
             train,
             decode,
         };
@@ -129,7 +132,7 @@ impl BenchArgs {
         // Only read for stop strings, of which there are none.
         let tokenizer = tiny_tokenizer(&pieces())?;
         let max_sequence = self.prompt_tokens + self.new_tokens;
-        let limits = EngineLimits { max_batch: self.batch, max_sequence, max_cache_bytes: MAX_CACHE_BYTES };
+        let limits = EngineLimits { max_batch: self.batch, max_sequence, max_cache_bytes: max_cache_bytes(policy.device()) };
         let mut engine = Engine::new(policy, limits)?;
         let request = |i| Request {
             key: Seed::new(2).with_index(i as u64),
@@ -180,10 +183,12 @@ impl std::fmt::Display for Report<'_> {
             write!(f, "\n{name:6}  {median:>9.0} tokens/s in the median step, {best:.0} best, {mean:.0} mean; ")?;
             write!(f, "{} x {} tokens, {} steps", t.sequences, t.tokens_per_sequence, t.n_steps)?;
         }
-        match self.peak_bytes {
-            Some(bytes) => write!(f, "\npeak    {}", mebibytes(bytes)),
-            None => Ok(()),
+        for (what, bytes) in [("peak  ", self.peak_bytes), ("peak on the device", self.device_peak_bytes)] {
+            if let Some(bytes) = bytes {
+                write!(f, "\n{what}  {}", mebibytes(bytes))?;
+            }
         }
+        Ok(())
     }
 }
 

@@ -14,7 +14,7 @@ use super::{DeviceChoice, SamplingArgs};
 use crate::models;
 use crate::prompts::r1_zero_prompt;
 use crate::recipe::Template;
-use crate::stages::rollouts::{MAX_CACHE_BYTES, completion_text};
+use crate::stages::rollouts::{completion_text, max_cache_bytes};
 
 /// Most tokens of a conversation: room for more is memory that few use.
 const MAX_CONVERSATION: usize = 4096;
@@ -49,11 +49,11 @@ impl ChatArgs {
         let model = models::open(&self.model)?;
         let Checkpoint { tokenizer, chat_template, .. } = &model.checkpoint;
         let template = TemplateChoice::resolve(self.template, chat_template.is_some());
-        let policy = Policy::load(&self.device.device(), &model.checkpoint)?;
+        let policy = Policy::load(&self.device.device()?, &model.checkpoint)?;
         let params = self.sampling.params();
         params.validate()?;
         let max_sequence = policy.context().min(MAX_CONVERSATION);
-        let limits = EngineLimits { max_batch: 1, max_sequence, max_cache_bytes: MAX_CACHE_BYTES };
+        let limits = EngineLimits { max_batch: 1, max_sequence, max_cache_bytes: max_cache_bytes(policy.device()) };
         let mut talk = Talk {
             args: self,
             engine: Engine::new(&policy, limits)?,

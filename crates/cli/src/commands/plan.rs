@@ -1,12 +1,12 @@
 //! `ruminate plan`: what a recipe will take, from configurations alone.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use ruminate_compute::Device;
 use ruminate_model::decoder::Decoder;
 use ruminate_model::training::Activations;
-use ruminate_model::{ModelConfig, tiny_tokenizer};
+use ruminate_model::{ModelConfig, Policy, tiny_tokenizer};
 use ruminate_rollout::EngineLimits;
 use ruminate_tasks::synthetic::pieces;
 use ruminate_train::losses::KlEstimator;
@@ -22,7 +22,7 @@ use crate::recipe::{
     StageKind,
 };
 use crate::shapes;
-use crate::stages::rollouts::MAX_CACHE_BYTES;
+use crate::stages::rollouts::max_cache_bytes;
 use crate::summary::mebibytes;
 
 /// Prints parameters, peak memory by phase and tokens per step of a recipe, and runs nothing.
@@ -62,7 +62,7 @@ impl PlanArgs {
     /// Prints the plan.
     pub(crate) fn run(&self) -> Result<()> {
         let config = self.recipe.load()?;
-        let device = self.device.device();
+        let device = self.device.device()?;
         let plans = plan(&config, &device)?;
         if self.json {
             return print_json(&serde_json::json!({ "recipe": config.name, "device": device.name(), "stages": plans }));
@@ -146,6 +146,12 @@ fn plan(config: &RunConfig, device: &Device) -> Result<Vec<StagePlan>> {
         let makes_policy = !matches!(stage.kind, StageKind::RewardModel(_));
         if let (Some(evaluation), Some(_), true) = (&config.evaluation, &stage.evaluate, makes_policy) {
             plan.peak_bytes.insert("evaluate", evaluation_bytes(evaluation, &model, device)? as u64);
+        }
+        if let Some(memory) = device.memory_bytes()
+            && let Some((phase, bytes)) = plan.peak_bytes.iter().find(|(_, bytes)| **bytes > memory as u64)
+        {
+            let (needed, there) = (mebibytes(*bytes), mebibytes(memory as u64));
+            bail!("stage '{}': {phase} needs {needed}, the device has {there}: lower microbatch_tokens or max_batch", stage.id);
         }
         plans.push(plan);
         models.push((stage.id.clone(), model));
@@ -236,6 +242,7 @@ fn plan_grpo(
     plan.tokens_per_step = Some(u64::from(settings.prompts_per_step) * u64::from(settings.group_size) * sequence as u64);
     let max_batch = grpo.max_batch.min((settings.prompts_per_rollout() * u64::from(settings.group_size)) as usize);
     let weights = weights_bytes(device, model);
+    let prepared = prepared_bytes(device, model);
     let reference = if settings.kl == KlEstimator::None { 0 } else { weights };
     // Reward models stay loaded, each with activations of its own.
     let mut scorers = 0;
@@ -248,7 +255,7 @@ fn plan_grpo(
     // While it samples, the CPU keeps a second copy of the weights in the layout that it reads fastest.
     // The activations of the step before are kept for the next.
     let activations = Trainer::bytes(device, model, grpo.microbatch_tokens.max(sequence)) - Trainer::bytes(device, model, 0);
-    plan.peak_bytes.insert("rollout", (held + activations + weights) as u64);
+    plan.peak_bytes.insert("rollout", (held + activations + prepared) as u64);
     plan.peak_bytes.insert("train", (held + activations) as u64);
     Ok(())
 }
@@ -280,14 +287,19 @@ fn evaluation_bytes(config: &EvaluationConfig, model: &ModelConfig, device: &Dev
     let longest = problems.iter().map(|problem| problem.question.len()).max().unwrap_or(0) + TEMPLATE_TOKENS;
     let sequence = (longest + config.max_new_tokens).min(ruminate_model::context(model));
     let max_batch = config.max_batch.min(config.n_problems * config.samples as usize);
-    Ok(2 * weights_bytes(device, model) + decoder_bytes(device, model, max_batch, sequence))
+    Ok(weights_bytes(device, model) + prepared_bytes(device, model) + decoder_bytes(device, model, max_batch, sequence))
 }
 
 fn weights_bytes(device: &Device, model: &ModelConfig) -> usize {
-    model.n_parameters() * device.float_bytes()
+    Policy::bytes(device, model)
+}
+
+/// The second copy of the weights that the CPU decodes from.
+fn prepared_bytes(device: &Device, model: &ModelConfig) -> usize {
+    if device.memory_bytes().is_some() { 0 } else { weights_bytes(device, model) }
 }
 
 fn decoder_bytes(device: &Device, model: &ModelConfig, max_batch: usize, max_sequence: usize) -> usize {
-    let limits = EngineLimits { max_batch, max_sequence, max_cache_bytes: MAX_CACHE_BYTES };
-    Decoder::bytes(device, model, limits.decoder_limits(model, device.float_bytes()))
+    let limits = EngineLimits { max_batch, max_sequence, max_cache_bytes: max_cache_bytes(device) };
+    Decoder::bytes(device, model, limits.decoder_limits(model, device))
 }

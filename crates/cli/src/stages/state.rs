@@ -128,12 +128,12 @@ fn read_state<T: DeserializeOwned + Default>(
         file.seek(SeekFrom::Start(8 + n_header + tensor.data_offsets.0 as u64))?;
         read_floats(&mut file, to).with_context(|| name.to_owned())
     };
-    read("weights", policy.flat_mut())?;
+    policy.write_flat(|flat| read("weights", flat))?;
     let (m, v) = trainer.restore(counters.step);
     read("m", m)?;
     read("v", v)?;
     if let Some(reference) = reference {
-        read("reference", reference.flat_mut())?;
+        reference.write_flat(|flat| read("reference", flat))?;
     }
     Ok((counters, memory))
 }

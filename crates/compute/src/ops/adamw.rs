@@ -5,7 +5,10 @@ use rayon::prelude::*;
 
 use crate::buffer::{View, ViewMut};
 use crate::cpu::vector::vectorize;
+use crate::cuda::{Arg, Kernel, Source, blocks, source};
 use crate::device::Device;
+
+static SOURCE: Source = source!("adamw");
 
 /// Hyper-parameters of one step.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +29,17 @@ pub struct AdamW {
     pub step: u64,
 }
 
-/// Updates `weights`, `m` and `v` `[1, n]` from `grads` `[1, n]`, all f32.
-pub fn step(device: &Device, mut weights: ViewMut<'_>, mut m: ViewMut<'_>, mut v: ViewMut<'_>, grads: View<'_>, config: AdamW) {
+/// Updates `weights`, `m` and `v` `[1, n]` from `grads` `[1, n]`, all f32; `working` is the copy of the weights in the device's
+/// own format, if that is another.
+pub fn step(
+    device: &Device,
+    mut weights: ViewMut<'_>,
+    working: Option<ViewMut<'_>>,
+    mut m: ViewMut<'_>,
+    mut v: ViewMut<'_>,
+    grads: View<'_>,
+    config: AdamW,
+) {
     let n = grads.cols();
     assert_eq!((weights.cols(), m.cols(), v.cols()), (n, n, n), "adamw::step");
     let correction = |beta: f32| (1.0 - f64::from(beta).powi(i32::try_from(config.step).unwrap_or(i32::MAX))) as f32;
@@ -44,6 +56,19 @@ pub fn step(device: &Device, mut weights: ViewMut<'_>, mut m: ViewMut<'_>, mut v
             chunks.zip(grads.slice().par_chunks(chunk)).for_each(|(((w, m), v), g)| {
                 update(w, m, v, g, factors);
             });
+            assert!(working.is_none(), "adamw::step: the CPU has one format");
+        }
+        Device::Cuda(cuda) => {
+            let mut working = working;
+            let working = working.as_mut().map(ViewMut::span);
+            let dtype = working.map_or(cuda.dtype(), |working| working.dtype);
+            let Factors { config: AdamW { beta1, beta2, eps, grad_scale, .. }, step_size, inv_root, keep } = factors;
+            let floats = [beta1, beta2, eps, grad_scale, step_size, inv_root, keep].map(Arg::Float);
+            let working = Arg::Ptr(working.map_or(0, |working| working.ptr));
+            let buffers = [weights.span().into(), working, m.span().into(), v.span().into(), grads.span().into(), Arg::Long(n as i64)];
+            let grid = blocks(n, 1024).min(16 * cuda.n_processors() as u32);
+            let kernel = Kernel::new(&SOURCE, dtype, "adamw");
+            cuda.launch(kernel, (grid, 1, 1), 256, 0, &[&buffers[..], &floats].concat());
         }
     }
 }

@@ -6,6 +6,8 @@
 
 #![expect(unsafe_code, reason = "tasks write disjoint head columns of the same rows")]
 
+mod cuda;
+
 use std::cell::RefCell;
 use std::ops::Range;
 
@@ -58,7 +60,8 @@ impl Heads {
 pub struct Sequences {
     cu_seqlens: Vec<u32>,
     /// The same on the device, for kernels.
-    _device: Ints,
+    borders: Ints,
+    tiles: Option<cuda::Tiles>,
 }
 
 impl Sequences {
@@ -70,7 +73,11 @@ impl Sequences {
         assert!(cu_seqlens.first() == Some(&0) && cu_seqlens.is_sorted(), "cu_seqlens must start at 0 and ascend");
         let mut ints = device.ints(cu_seqlens.len())?;
         ints.copy_from_host(cu_seqlens);
-        Ok(Self { cu_seqlens: cu_seqlens.to_vec(), _device: ints })
+        let tiles = match device {
+            Device::Cpu => None,
+            Device::Cuda(_) => Some(cuda::Tiles::new(device, cu_seqlens)?),
+        };
+        Ok(Self { cu_seqlens: cu_seqlens.to_vec(), borders: ints, tiles })
     }
 
     /// Number of rows.
@@ -142,6 +149,7 @@ pub fn forward(device: &Device, mut out: ViewMut<'_>, mut lse: ViewMut<'_>, qkv:
                 SCRATCH.with_borrow_mut(|scratch| forward_task(scratch, out, lse, qkv, rows, kv, heads));
             });
         }
+        Device::Cuda(cuda) => cuda::forward(cuda, out.span(), lse.span(), qkv.span(), sequences, heads),
     }
 }
 
@@ -213,6 +221,10 @@ pub fn backward(
             sequences.tasks(heads).into_par_iter().with_max_len(1).for_each(|(rows, kv)| {
                 SCRATCH.with_borrow_mut(|scratch| backward_task(scratch, dqkv, saved, rows, kv, heads));
             });
+        }
+        Device::Cuda(cuda) => {
+            let saved = cuda::Saved { dout: dout.span(), out: out.span(), lse: lse.span(), qkv: qkv.span() };
+            cuda::backward(cuda, dqkv.span(), saved, sequences, heads);
         }
     }
 }

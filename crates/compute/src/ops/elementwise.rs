@@ -5,7 +5,11 @@ use rayon::prelude::*;
 use super::min_rows;
 use crate::buffer::{Ints, View, ViewMut};
 use crate::cpu::vector::{sum_squares as sum_squares_of, vectorize};
+use crate::cuda::memory::{Dtype, Span};
+use crate::cuda::{Arg, CudaDevice, Kernel, Source, blocks, source, width};
 use crate::device::Device;
+
+static SOURCE: Source = source!("elementwise");
 
 /// Numbers per partial sum in [`sum_squares`]; fixed, so that the sum does not depend on the number of threads.
 const SUM_BLOCK: usize = 1 << 16;
@@ -14,14 +18,37 @@ const SUM_BLOCK: usize = 1 << 16;
 pub fn fill(device: &Device, mut x: ViewMut<'_>, value: f32) {
     match device {
         Device::Cpu => x.slice().par_chunks_mut(SUM_BLOCK).for_each(|x| x.fill(value)),
+        Device::Cuda(cuda) => {
+            let x = x.span();
+            if value.to_bits() == 0 {
+                cuda.clear(x.ptr, x.len * x.dtype.bytes());
+            } else {
+                pass(cuda, "fill", x.dtype, &[x.into(), Arg::Long(x.len as i64), value.into()], x.len);
+            }
+        }
     }
 }
 
-/// `y = x`.
+/// A kernel of one pass over `n` numbers.
+fn pass(cuda: &CudaDevice, name: &'static str, dtype: Dtype, args: &[Arg], n: usize) {
+    let grid = blocks(n, 1024).min(8 * cuda.n_processors() as u32);
+    cuda.launch(Kernel::new(&SOURCE, dtype, name), (grid, 1, 1), 256, 0, args);
+}
+
+/// `y = x`; also from f32 into the format that the device computes in.
 pub fn copy(device: &Device, mut y: ViewMut<'_>, x: View<'_>) {
     assert_eq!((y.rows(), y.cols()), (x.rows(), x.cols()), "copy");
     match device {
         Device::Cpu => y.slice().par_chunks_mut(SUM_BLOCK).zip(x.slice().par_chunks(SUM_BLOCK)).for_each(|(y, x)| y.copy_from_slice(x)),
+        Device::Cuda(cuda) => {
+            let (y, x) = (y.span(), x.span());
+            if y.dtype == x.dtype {
+                cuda.copy(y.ptr, x.ptr, x.len * x.dtype.bytes());
+            } else {
+                assert_eq!(x.dtype, Dtype::F32, "copy: from f32, or within one format");
+                pass(cuda, "cast_from_f32", y.dtype, &[y.into(), x.into(), Arg::Long(x.len as i64)], x.len);
+            }
+        }
     }
 }
 
@@ -32,6 +59,11 @@ pub fn add(device: &Device, mut y: ViewMut<'_>, x: View<'_>) {
         Device::Cpu => y.slice().par_chunks_mut(SUM_BLOCK).zip(x.slice().par_chunks(SUM_BLOCK)).for_each(|(y, x)| {
             add_to(y, x);
         }),
+        Device::Cuda(cuda) => {
+            let (y, x) = (y.span(), x.span());
+            assert_eq!(y.dtype, x.dtype, "add: one format");
+            pass(cuda, "add", x.dtype, &[y.into(), x.into(), Arg::Long(x.len as i64)], x.len);
+        }
     }
 }
 
@@ -52,6 +84,10 @@ pub fn gather_rows(device: &Device, mut y: ViewMut<'_>, x: View<'_>, rows: &Ints
                 y.copy_from_slice(&x[row as usize * cols..][..cols]);
             });
         }
+        Device::Cuda(cuda) => {
+            let n = y.rows();
+            move_rows(cuda, y.span(), x.span(), rows.ptr(n), [n, cols], 0);
+        }
     }
 }
 
@@ -67,7 +103,20 @@ pub fn scatter_rows(device: &Device, mut y: ViewMut<'_>, x: View<'_>, rows: &Int
                 y[row as usize * cols..][..cols].copy_from_slice(x);
             }
         }
+        Device::Cuda(cuda) => {
+            let (n, y) = (x.rows(), y.span());
+            cuda.clear(y.ptr, y.len * y.dtype.bytes());
+            move_rows(cuda, y, x.span(), rows.ptr(n), [n, cols], 1);
+        }
     }
+}
+
+fn move_rows(cuda: &CudaDevice, y: Span<'_>, x: Span<'_>, rows: u64, [n, cols]: [usize; 2], scatter: i32) {
+    assert_eq!(y.dtype, x.dtype, "rows of one format");
+    let wide = width(cols, &[y, x]);
+    let kernel = Kernel::wide(&SOURCE, x.dtype, ["move_rows_8", "move_rows_1"], wide).early();
+    let args = [y.into(), x.into(), Arg::Ptr(rows), n.into(), cols.into(), Arg::Int(scatter)];
+    cuda.launch(kernel, (blocks(n * cols / wide, 256), 1, 1), 256, 0, &args);
 }
 
 /// Σ x² in f64, for gradient norms. Not finite exactly when some element is not (or the sum overflows).
@@ -76,6 +125,19 @@ pub fn sum_squares(device: &Device, x: View<'_>) -> f64 {
         Device::Cpu => {
             let partial: Vec<f64> =
                 x.slice().par_chunks(SUM_BLOCK).map(|x| x.chunks(1024).map(|x| f64::from(sum_squares_block(x))).sum()).collect();
+            partial.iter().sum()
+        }
+        Device::Cuda(cuda) => {
+            let x = x.span();
+            let n = blocks(x.len, 1 << 14).clamp(1, 1024) as usize;
+            let mut partial = vec![f64::NAN; n];
+            cuda.with_scratch(8 * n, |sums| {
+                let kernel = Kernel::new(&SOURCE, x.dtype, "sum_squares");
+                cuda.launch(kernel, (n as u32, 1, 1), 256, 0, &[Arg::Ptr(sums), x.into(), Arg::Long(x.len as i64)]);
+                // An error leaves NaN in the sum and comes again at the next synchronisation.
+                let outcome = cuda.download(sums, &mut partial);
+                cuda.keep(outcome);
+            });
             partial.iter().sum()
         }
     }

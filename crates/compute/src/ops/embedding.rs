@@ -4,7 +4,11 @@ use rayon::prelude::*;
 
 use super::{elementwise, min_rows};
 use crate::buffer::{Ints, View, ViewMut};
+use crate::cuda::memory::Dtype;
+use crate::cuda::{Arg, Kernel, Source, source};
 use crate::device::Device;
+
+static SOURCE: Source = source!("embedding");
 
 /// out `[T, D]`, table `[V, D]`, the first T of `tokens`.
 pub fn forward(device: &Device, out: ViewMut<'_>, table: View<'_>, tokens: &Ints) {
@@ -38,6 +42,13 @@ pub fn backward(device: &Device, mut dtable: ViewMut<'_>, dout: View<'_>, tokens
                     target.iter_mut().zip(&dout[t as usize * cols..][..cols]).for_each(|(y, x)| *y += x);
                 }
             });
+        }
+        Device::Cuda(cuda) => {
+            let (rows, dtable, dout) = (dout.rows(), dtable.span(), dout.span());
+            assert_eq!(dtable.dtype, Dtype::F32, "embedding::backward: gradients of weights are f32");
+            let kernel = Kernel::new(&SOURCE, dout.dtype, "embedding_backward");
+            let args = [dtable.into(), dout.into(), Arg::Ptr(tokens.ptr(rows)), rows.into(), cols.into()];
+            cuda.launch(kernel, (rows as u32, 1, 1), 128, 0, &args);
         }
     }
 }

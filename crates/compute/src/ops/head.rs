@@ -6,6 +6,8 @@
 //! The vocabulary is walked in pieces; each row keeps a running maximum and rescaled sums (Milakov, Gimelshein 2018,
 //! arXiv 1805.02867). Pieces are the same for every batch, so rows do not depend on their neighbours.
 
+pub(super) mod cuda;
+
 use rayon::prelude::*;
 
 use super::elementwise;
@@ -34,12 +36,21 @@ impl HeadScratch {
     /// # Errors
     /// [`ComputeError::OutOfMemory`].
     pub fn new(device: &Device, max_rows: usize, vocab: usize) -> Result<Self, ComputeError> {
-        Ok(Self { logits: device.zeros_f32(max_rows.clamp(1, ROWS), vocab.min(PIECE))? })
+        let (rows, cols) = Self::sizes(device, max_rows, vocab);
+        Ok(Self { logits: device.zeros_f32(rows, cols)? })
     }
 
     /// Bytes that [`HeadScratch::new`] takes.
-    pub fn bytes(max_rows: usize, vocab: usize) -> usize {
-        max_rows.clamp(1, ROWS) * vocab.min(PIECE) * 4
+    pub fn bytes(device: &Device, max_rows: usize, vocab: usize) -> usize {
+        let (rows, cols) = Self::sizes(device, max_rows, vocab);
+        rows * cols * 4
+    }
+
+    fn sizes(device: &Device, max_rows: usize, vocab: usize) -> (usize, usize) {
+        match device {
+            Device::Cpu => (max_rows.clamp(1, ROWS), vocab.min(PIECE)),
+            Device::Cuda(_) => (cuda::rows_at_once(max_rows, vocab), vocab),
+        }
     }
 
     fn max_rows(&self) -> usize {
@@ -177,6 +188,7 @@ pub fn forward(
                 }
             }
         }
+        Device::Cuda(cuda) => cuda::forward(cuda, scratch, outputs, hidden, w.view(), targets, temperature),
     }
 }
 
@@ -205,10 +217,10 @@ pub fn backward(
 ) {
     let (vocab, d) = (w.rows(), hidden.cols());
     assert_eq!((w.cols(), dhidden.rows(), dw.rows()), (d, hidden.rows(), vocab), "head::backward");
-    let HeadGradients { dlogprobs, lse, targets, temperature } = gradients;
-    let weight = Weight::new(w);
     match device {
         Device::Cpu => {
+            let HeadGradients { dlogprobs, lse, targets, temperature } = gradients;
+            let weight = Weight::new(w);
             let mut partial = Vec::new();
             let step = scratch.max_rows();
             let targets = &targets.slice()[..hidden.rows()];
@@ -244,5 +256,6 @@ pub fn backward(
                 }
             }
         }
+        Device::Cuda(cuda) => cuda::backward(cuda, scratch, dhidden, dw, hidden, w, gradients),
     }
 }

@@ -3,11 +3,14 @@
 //! A page holds [`PAGE`] consecutive positions of one sequence for every layer. A sequence is a list of pages; samples of one
 //! prompt share the pages that the prompt fills. (The idea of paging is from Kwon et al. 2023, arXiv 2309.06180.)
 
+mod cuda;
+
 use std::cell::RefCell;
 
 use rayon::prelude::*;
 
 use super::attention::{Heads, softmax_row};
+use super::rope::{self, Direction};
 use crate::buffer::{Buffer, Ints, View, ViewMut};
 use crate::cpu::vector::vectorize;
 use crate::device::{ComputeError, Device};
@@ -17,7 +20,7 @@ pub const PAGE: usize = 16;
 
 /// The pages of all layers.
 ///
-/// On the CPU a page of keys is `[K][S][PAGE]`, so that the products with a query run over the positions of the page, and a
+/// On a GPU both are `[K][PAGE][S]`. On the CPU a page of keys is `[K][S][PAGE]`, so that the products with a query run over the positions of the page, and a
 /// page of values is `[K][PAGE][S]`. Both keep the order of operations of [`super::attention::forward`]: the results are equal
 /// to the bit.
 #[derive(Debug)]
@@ -77,6 +80,28 @@ pub fn append(device: &Device, cache: &mut KvCache, layer: usize, qkv: View<'_>,
                 }
             }
         }
+        Device::Cuda(cuda) => cuda::append(cuda, cache, layer, qkv, slots),
+    }
+}
+
+/// [`super::rope::apply`] forward on qkv in place, then [`append`]: what every decode step does in every layer.
+pub fn rotate_and_append(
+    device: &Device,
+    cache: &mut KvCache,
+    layer: usize,
+    mut qkv: ViewMut<'_>,
+    table: View<'_>,
+    positions: &Ints,
+    slots: &Ints,
+) {
+    let heads = cache.heads;
+    assert_eq!((qkv.cols(), table.cols()), (heads.qkv_cols(), heads.size), "kv_cache::rotate_and_append");
+    match device {
+        Device::Cpu => {
+            rope::apply(device, qkv.reborrow(), table, positions, heads, Direction::Forward);
+            append(device, cache, layer, qkv.as_view(), slots);
+        }
+        Device::Cuda(cuda) => cuda::rotate_and_append(cuda, cache, layer, qkv, table, positions, slots),
     }
 }
 
@@ -94,6 +119,7 @@ pub fn copy_page(device: &Device, cache: &mut KvCache, from: u32, to: u32) {
                 }
             }
         }
+        Device::Cuda(cuda) => cuda::copy_page(cuda, cache, from, to),
     }
 }
 
@@ -106,6 +132,38 @@ pub struct PageTable<'a> {
     pub max_pages: usize,
     /// `[B]`, positions to attend to, the new token included.
     pub lengths: &'a Ints,
+}
+
+/// What one decode step moves on, see [`advance`].
+#[derive(Debug)]
+pub struct Cursors<'a> {
+    /// Position of the token decoded next, `[B]`.
+    pub positions: &'a mut Ints,
+    /// Its cache slot, `[B]`.
+    pub slots: &'a mut Ints,
+    /// Positions to attend to, itself included, `[B]`.
+    pub lengths: &'a mut Ints,
+    /// Number of the step.
+    pub step: &'a mut Ints,
+}
+
+/// Moves the first `rows` sequences to their next position, found in `pages` `[B, max_pages]`; a sequence at position
+/// `limit - 1` stays there.
+pub fn advance(device: &Device, cursors: Cursors<'_>, pages: &Ints, max_pages: usize, rows: usize, limit: usize) {
+    let limit = limit.min(max_pages * PAGE);
+    match device {
+        Device::Cpu => {
+            let pages = pages.slice().chunks_exact(max_pages);
+            let cursors = cursors.positions.slice_mut().iter_mut().zip(cursors.slots.slice_mut()).zip(cursors.lengths.slice_mut());
+            for (((position, slot), length), pages) in cursors.zip(pages).take(rows) {
+                let next = (*position as usize + 1).min(limit - 1);
+                *position = next as u32;
+                *length = next as u32 + 1;
+                *slot = pages[next / PAGE] * PAGE as u32 + (next % PAGE) as u32;
+            }
+        }
+        Device::Cuda(cuda) => cuda::advance(cuda, cursors, pages, [max_pages, rows, limit]),
+    }
 }
 
 /// Columns of a value row that one job sums: two hardware vectors.
@@ -178,6 +236,7 @@ pub fn attend(device: &Device, mut out: ViewMut<'_>, qkv: View<'_>, cache: &KvCa
                 });
             });
         }
+        Device::Cuda(cuda) => cuda::attend(cuda, out.span(), qkv, cache, layer, table),
     }
 }
 

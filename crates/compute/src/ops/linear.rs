@@ -2,10 +2,15 @@
 
 use rayon::prelude::*;
 
+use super::elementwise;
 use crate::buffer::{View, ViewMut};
 use crate::cpu::gemm::{Lhs, Panels, Rhs, Start, gemm};
 use crate::cpu::vector::vectorize;
+use crate::cuda::matmul::{Operand, Product};
+use crate::cuda::{Kernel, ROWS, Source, source, width};
 use crate::device::Device;
+
+static SOURCE: Source = source!("linear");
 
 /// Whether a result replaces or adds to what is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +42,7 @@ impl<'a> Weight<'a> {
                 let panels = Panels::pack(Rhs::Transposed { data: view.slice(), stride: view.cols() }, view.cols(), view.rows());
                 Self { view, panels: Some(panels) }
             }
+            Device::Cuda(_) => Self::new(view),
         }
     }
 
@@ -68,6 +74,30 @@ pub fn forward(device: &Device, mut y: ViewMut<'_>, x: View<'_>, w: &Weight<'_>,
             };
             gemm(m, n, k, Lhs { data: x.slice(), row: k, col: 1 }, w.rhs(0), y.slice(), start);
         }
+        Device::Cuda(cuda) => {
+            assert!(write == Write::Replace || bias.is_none(), "linear::forward: a bias cannot be added to a residual");
+            let a = Operand { span: x.span(), stride: k, transposed: false };
+            let b = Operand { span: w.view.span(), stride: k, transposed: true };
+            let d = y.span();
+            cuda.multiply(Product { m, n, k, a, b, d, addend: (write == Write::Add).then_some(d), bias: bias.map(|bias| bias.span()) });
+        }
+    }
+}
+
+/// y `[M, N]` = residual `[M, N]` + x `[M, K]` · wᵀ: how a residual connection goes on in another buffer.
+pub fn forward_onto(device: &Device, mut y: ViewMut<'_>, x: View<'_>, w: &Weight<'_>, residual: View<'_>) {
+    match device {
+        Device::Cpu => {
+            elementwise::copy(device, y.reborrow(), residual);
+            forward(device, y, x, w, None, Write::Add);
+        }
+        Device::Cuda(cuda) => {
+            let (m, k, n) = (x.rows(), x.cols(), w.view.rows());
+            assert_eq!((y.rows(), y.cols(), residual.rows(), residual.cols()), (m, n, m, n), "linear::forward_onto");
+            let a = Operand { span: x.span(), stride: k, transposed: false };
+            let b = Operand { span: w.view.span(), stride: k, transposed: true };
+            cuda.multiply(Product { m, n, k, a, b, d: y.span(), addend: Some(residual.span()), bias: None });
+        }
     }
 }
 
@@ -81,6 +111,12 @@ pub fn backward_input(device: &Device, mut dx: ViewMut<'_>, dy: View<'_>, w: Vie
             let rhs = Rhs::RowMajor { data: w.slice(), stride: k };
             gemm(m, k, n, Lhs { data: dy.slice(), row: n, col: 1 }, rhs, dx.slice(), start);
         }
+        Device::Cuda(cuda) => {
+            let a = Operand { span: dy.span(), stride: n, transposed: false };
+            let b = Operand { span: w.span(), stride: k, transposed: false };
+            let d = dx.span();
+            cuda.multiply(Product { m, n: k, k: n, a, b, d, addend: (write == Write::Add).then_some(d), bias: None });
+        }
     }
 }
 
@@ -92,6 +128,12 @@ pub fn backward_weight(device: &Device, mut dw: ViewMut<'_>, dy: View<'_>, x: Vi
         Device::Cpu => {
             let rhs = Rhs::RowMajor { data: x.slice(), stride: k };
             gemm(n, k, m, Lhs { data: dy.slice(), row: 1, col: n }, rhs, dw.slice(), Start::Accumulate);
+        }
+        Device::Cuda(cuda) => {
+            let a = Operand { span: dy.span(), stride: n, transposed: true };
+            let b = Operand { span: x.span(), stride: k, transposed: false };
+            let d = dw.span();
+            cuda.multiply(Product { m: n, n: k, k: m, a, b, d, addend: Some(d), bias: None });
         }
     }
 }
@@ -106,6 +148,12 @@ pub fn backward_bias(device: &Device, mut db: ViewMut<'_>, dy: View<'_>) {
             db.slice().par_chunks_mut(64).enumerate().for_each(|(part, db)| {
                 add_rows(db, dy, n, part * 64);
             });
+        }
+        Device::Cuda(cuda) => {
+            let (rows, dy) = (dy.rows(), dy.span());
+            let wide = width(n, &[dy]);
+            let kernel = Kernel::wide(&SOURCE, dy.dtype, ["bias_8", "bias_1"], wide);
+            cuda.sum_columns(db.span(), kernel, wide, rows, &[dy.into(), rows.into(), n.into(), ROWS.into()]);
         }
     }
 }

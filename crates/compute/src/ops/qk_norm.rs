@@ -7,7 +7,10 @@ use super::linear::Write;
 use super::min_rows;
 use super::rms_norm::{row_backward, row_forward};
 use crate::buffer::{View, ViewMut};
+use crate::cuda::{Kernel, ROWS, Source, blocks, source};
 use crate::device::Device;
+
+static SOURCE: Source = source!("qk_norm");
 
 /// out, qkv `[T, (H + 2K) S]`; values are copied. Weights `[1, S]`; `inv_rms` `[T, H + K]` is kept for the backward.
 #[expect(clippy::too_many_arguments, reason = "the operation has this many operands")]
@@ -35,6 +38,14 @@ pub fn forward(
                     *r = row_forward(&mut out[at.clone()], &qkv[at], w, eps);
                 }
             });
+        }
+        Device::Cuda(cuda) => {
+            let rows = qkv.rows();
+            let (out, r, qkv, q_weight, k_weight) = (out.span(), inv_rms.span(), qkv.span(), q_weight.span(), k_weight.span());
+            let kernel = Kernel::new(&SOURCE, qkv.dtype, "qk_forward");
+            let sizes = [rows.into(), heads.n.into(), heads.n_kv.into(), size.into(), eps.into()];
+            let args = [&[out.into(), r.into(), qkv.into(), q_weight.into(), k_weight.into()], &sizes[..]].concat();
+            cuda.launch(kernel, (blocks(rows * (n_normed + heads.n_kv), 4), 1, 1), 128, 0, &args);
         }
     }
 }
@@ -79,6 +90,19 @@ pub fn backward(
                     }
                 },
             );
+        }
+        Device::Cuda(cuda) => {
+            let rows = qkv.rows();
+            let (dqkv, qkv, r, q_weight, k_weight) = (dqkv.span(), qkv.span(), inv_rms.span(), q_weight.span(), k_weight.span());
+            for (dw, first, n) in [(dq_weight.span(), 0, heads.n), (dk_weight.span(), heads.n, heads.n_kv)] {
+                let kernel = Kernel::new(&SOURCE, qkv.dtype, "qk_weight");
+                let sizes = [rows, cols, size, n_normed, first, n, ROWS].map(Into::into);
+                cuda.sum_columns(dw, kernel, 1, rows, &[&[dqkv.into(), qkv.into(), r.into()], &sizes[..]].concat());
+            }
+            let kernel = Kernel::new(&SOURCE, qkv.dtype, "qk_backward");
+            let sizes = [rows, heads.n, heads.n_kv, size].map(Into::into);
+            let args = [&[dqkv.into(), qkv.into(), r.into(), q_weight.into(), k_weight.into()], &sizes[..]].concat();
+            cuda.launch(kernel, (blocks(rows * n_normed, 4), 1, 1), 128, 0, &args);
         }
     }
 }

@@ -8,7 +8,15 @@ use super::linear::Write;
 use super::min_rows;
 use crate::buffer::{View, ViewMut};
 use crate::cpu::vector::{sum_by, sum_squares, vectorize};
+use crate::cuda::{Arg, Kernel, ROWS, Source, blocks, source, width};
 use crate::device::Device;
+
+static SOURCE: Source = source!("rms_norm");
+
+/// Threads of a block that holds a row in registers, 8 numbers each, where that is possible.
+fn row_threads(cols: usize, width: usize) -> Option<u32> {
+    (width == 8 && cols <= 8192).then(|| (cols / 8).next_multiple_of(32) as u32)
+}
 
 /// y, x `[T, D]`; w `[1, D]`; `inv_rms` `[T, 1]` is kept for the backward.
 pub fn forward(device: &Device, mut y: ViewMut<'_>, mut inv_rms: ViewMut<'_>, x: View<'_>, w: View<'_>, eps: f32) {
@@ -21,6 +29,19 @@ pub fn forward(device: &Device, mut y: ViewMut<'_>, mut inv_rms: ViewMut<'_>, x:
             rows.with_min_len(min_rows(cols)).for_each(|((y, x), inv_rms)| {
                 *inv_rms = row_forward(y, x, w, eps);
             });
+        }
+        Device::Cuda(cuda) => {
+            let (rows, y, inv_rms, x, w) = (x.rows(), y.span(), inv_rms.span(), x.span(), w.span());
+            let pointers = [y.into(), inv_rms.into(), x.into(), w.into()];
+            let wide = width(cols, &[y, x, w]);
+            if let Some(threads) = row_threads(cols, wide) {
+                let kernel = Kernel::new(&SOURCE, x.dtype, "rms_forward_row").early();
+                cuda.launch(kernel, (rows as u32, 1, 1), threads, 0, &[&pointers[..], &[cols.into(), eps.into()]].concat());
+            } else {
+                let kernel = Kernel::wide(&SOURCE, x.dtype, ["rms_forward_8", "rms_forward_1"], wide);
+                let args = [&pointers[..], &[rows.into(), cols.into(), eps.into()]].concat();
+                cuda.launch(kernel, (blocks(rows, 4), 1, 1), 128, 0, &args);
+            }
         }
     }
 }
@@ -57,6 +78,23 @@ pub fn backward(
                 row_backward(dx, dy, x, r, w, write);
             });
             weight_backward(dw.slice(), dy, x, r);
+        }
+        Device::Cuda(cuda) => {
+            let (rows, dx, dy, x, r, w) = (x.rows(), dx.span(), dy.span(), x.span(), inv_rms.span(), w.span());
+            let wide = width(cols, &[dx, dy, x, w]);
+            let kernel = Kernel::wide(&SOURCE, x.dtype, ["rms_weight_8", "rms_weight_1"], wide);
+            let args = [dy.into(), x.into(), r.into(), rows.into(), cols.into(), ROWS.into()];
+            cuda.sum_columns(dw.span(), kernel, wide, rows, &args);
+            let add = Arg::Int(i32::from(write == Write::Add));
+            let pointers = [dx.into(), dy.into(), x.into(), r.into(), w.into()];
+            if let Some(threads) = row_threads(cols, wide) {
+                let kernel = Kernel::new(&SOURCE, x.dtype, "rms_backward_row");
+                cuda.launch(kernel, (rows as u32, 1, 1), threads, 0, &[&pointers[..], &[cols.into(), add]].concat());
+            } else {
+                let kernel = Kernel::wide(&SOURCE, x.dtype, ["rms_backward_8", "rms_backward_1"], wide);
+                let args = [&pointers[..], &[rows.into(), cols.into(), add]].concat();
+                cuda.launch(kernel, (blocks(rows, 4), 1, 1), 128, 0, &args);
+            }
         }
     }
 }

@@ -7,7 +7,10 @@ use super::attention::Heads;
 use super::min_rows;
 use crate::buffer::{Ints, View, ViewMut};
 use crate::cpu::vector::vectorize;
+use crate::cuda::{Arg, Kernel, Source, blocks, source, width};
 use crate::device::Device;
+
+static SOURCE: Source = source!("rope");
 
 /// Which way to rotate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,16 @@ pub fn apply(device: &Device, mut qkv: ViewMut<'_>, table: View<'_>, positions: 
                 let sign = if direction == Direction::Forward { 1.0 } else { -1.0 };
                 rotate(&mut row[..(heads.n + heads.n_kv) * size], cos, sin, sign);
             });
+        }
+        Device::Cuda(cuda) => {
+            let (rows, n_rotated) = (qkv.rows(), heads.n + heads.n_kv);
+            let (qkv, table, positions) = (qkv.span(), table.span(), Arg::Ptr(positions.ptr(rows)));
+            let wide = width(size / 2, &[qkv, table]);
+            let sign = if direction == Direction::Forward { 1.0 } else { -1.0 };
+            let kernel = Kernel::wide(&SOURCE, qkv.dtype, ["rope_8", "rope_1"], wide);
+            let sizes = [rows, n_rotated, n_rotated + heads.n_kv, size].map(Into::into);
+            let args = [&[qkv.into(), table.into(), positions], &sizes[..], &[Arg::Float(sign)]].concat();
+            cuda.launch(kernel, (blocks(rows * n_rotated * (size / 2 / wide), 256), 1, 1), 256, 0, &args);
         }
     }
 }

@@ -4,16 +4,18 @@
 //! cumulative distribution first picks a chunk, whose logits are then computed again (to the same bits) for that row alone.
 //! Rows that truncate the distribution (top-k, top-p, min-p) need it sorted: they are handled a few rows at a time.
 
+mod cuda;
+
 use std::cell::RefCell;
 
 use rayon::prelude::*;
 
 use super::head::{CHUNK, HeadScratch, PIECE, RowSums, piece_logits, scale};
 use super::linear::Weight;
-use crate::buffer::{Ints, View, ViewMut};
+use crate::buffer::{Buffer, Ints, View, ViewMut};
 use crate::cpu::gemm::{Lhs, Start, gemm, gemm_single};
 use crate::cpu::vector::{exp, vectorize};
-use crate::device::Device;
+use crate::device::{ComputeError, Device};
 
 /// Rows whose full logits exist at the same time when distributions are truncated.
 const TRUNCATED_ROWS: usize = 8;
@@ -53,6 +55,8 @@ thread_local! {
 pub struct SampleScratch {
     chunks: Vec<RowSums>,
     full: Vec<f32>,
+    /// Parameters of the rows on a GPU.
+    rows: Option<Ints>,
 }
 
 /// Draws `tokens[b]` for each row of hidden `[B, D]`; `logprobs` `[B, 1]` receives its log-probability under the whole
@@ -79,6 +83,150 @@ pub fn sample(
                 let (tokens, logprobs) = (&mut tokens.slice_mut()[part.clone()], &mut logprobs.slice()[part.clone()]);
                 sample_rows(head, scratch, tokens, logprobs, hidden.rows_range(part.clone()), w, &params[part]);
             }
+        }
+        Device::Cuda(cuda) => {
+            cuda::reserve(&mut scratch.rows, cuda, rows.max(1));
+            let Some(ints) = &mut scratch.rows else { return };
+            ints.copy_from_host(&cuda::words(params));
+            let places = cuda::Places {
+                tokens: tokens.ptr(rows),
+                logprobs: logprobs.span().ptr,
+                params: ints.ptr(rows * cuda::WORDS),
+                uniforms: 0,
+                step: 0,
+                all_tokens: 0,
+                all_logprobs: 0,
+                stride: rows,
+            };
+            cuda::draw(cuda, head, places, hidden, w.view());
+        }
+    }
+}
+
+/// A loop of draws whose results the host reads after the last step: parameters, random numbers and results of all steps.
+#[derive(Debug)]
+pub struct Ahead {
+    max_rows: usize,
+    max_steps: usize,
+    params: Vec<SampleParams>,
+    uniforms: Vec<f64>, // [n_steps, rows]
+    device_params: Ints,
+    device_uniforms: Ints, // [max_steps, max_rows] of two words
+    tokens: Ints,          // [max_steps, max_rows]
+    logprobs: Buffer,      // [max_steps, max_rows]
+    step: Ints,
+    /// On the CPU, where the step is known.
+    host_step: usize,
+}
+
+impl Ahead {
+    /// Memory for `max_rows` rows and [`Device::steps_ahead`] steps.
+    ///
+    /// # Errors
+    /// [`ComputeError::OutOfMemory`].
+    pub fn new(device: &Device, max_rows: usize) -> Result<Self, ComputeError> {
+        let max_steps = device.steps_ahead();
+        Ok(Self {
+            max_rows,
+            max_steps,
+            params: Vec::new(),
+            uniforms: Vec::new(),
+            device_params: device.ints(max_rows * cuda::WORDS)?,
+            device_uniforms: device.ints(2 * max_steps * max_rows)?,
+            tokens: device.ints(max_steps * max_rows)?,
+            logprobs: device.zeros_f32(max_steps, max_rows)?,
+            step: device.ints(1)?,
+            host_step: 0,
+        })
+    }
+
+    /// Bytes that [`Ahead::new`] takes.
+    pub fn bytes(device: &Device, max_rows: usize) -> usize {
+        max_rows * 4 * (cuda::WORDS + 4 * device.steps_ahead()) + 4
+    }
+
+    /// Starts a loop over these rows, with the random numbers `uniforms` `[n_steps, rows]`.
+    pub fn begin(&mut self, device: &Device, params: &[SampleParams], uniforms: &[f64]) {
+        let n = params.len();
+        assert!(n <= self.max_rows && uniforms.len() <= self.max_steps * n, "{n} rows and {} random numbers", uniforms.len());
+        self.host_step = 0;
+        self.params.clear();
+        self.params.extend_from_slice(params);
+        self.uniforms.clear();
+        match device {
+            Device::Cpu => self.uniforms.extend_from_slice(uniforms),
+            Device::Cuda(_) => {
+                for step in uniforms.chunks(n.max(1)) {
+                    self.uniforms.extend_from_slice(step);
+                    self.uniforms.resize(self.uniforms.len() + self.max_rows - n, 0.0);
+                }
+                self.step.copy_from_host(&[0]);
+                self.device_params.copy_from_host(&cuda::words(params));
+                self.device_uniforms.copy_from_host(bytemuck::cast_slice(&self.uniforms));
+            }
+        }
+    }
+
+    /// The counter of steps, which [`super::kv_cache::advance`] moves on.
+    pub fn step_mut(&mut self) -> &mut Ints {
+        &mut self.step
+    }
+
+    /// Copies tokens and log-probabilities `[n_steps, rows]` to the host.
+    ///
+    /// # Errors
+    /// A pending device error.
+    pub fn finish(&self, n_steps: usize, tokens: &mut Vec<u32>, logprobs: &mut Vec<f32>) -> Result<(), ComputeError> {
+        let n = self.params.len();
+        self.tokens.read_into(n_steps * self.max_rows, tokens)?;
+        self.logprobs.head(n_steps).read_into(logprobs)?;
+        // Rows beyond the batch go.
+        for step in 1..n_steps {
+            tokens.copy_within(step * self.max_rows..step * self.max_rows + n, step * n);
+            logprobs.copy_within(step * self.max_rows..step * self.max_rows + n, step * n);
+        }
+        tokens.truncate(n_steps * n);
+        logprobs.truncate(n_steps * n);
+        Ok(())
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the operation has this many operands")]
+/// Draws the next tokens of a loop into `tokens`; hidden may hold more rows than the loop has, whose tokens mean nothing.
+pub fn sample_ahead(
+    device: &Device,
+    head: &mut HeadScratch,
+    scratch: &mut SampleScratch,
+    ahead: &mut Ahead,
+    tokens: &mut Ints,
+    mut logprobs: ViewMut<'_>,
+    hidden: View<'_>,
+    w: &Weight<'_>,
+) {
+    match device {
+        Device::Cpu => {
+            let (n, step) = (ahead.params.len(), ahead.host_step);
+            let uniforms = &ahead.uniforms[step * n..(step + 1) * n];
+            ahead.params.iter_mut().zip(uniforms).for_each(|(params, &uniform)| params.uniform = uniform);
+            sample(device, head, scratch, tokens, logprobs.reborrow(), hidden, w, &ahead.params);
+            let first = step * ahead.max_rows;
+            ahead.tokens.slice_mut()[first..first + n].copy_from_slice(&tokens.slice()[..n]);
+            ahead.logprobs.view_mut().slice()[first..first + n].copy_from_slice(logprobs.slice());
+            ahead.host_step += 1;
+        }
+        Device::Cuda(cuda) => {
+            let rows = hidden.rows();
+            let places = cuda::Places {
+                tokens: tokens.ptr(rows),
+                logprobs: logprobs.span().ptr,
+                params: ahead.device_params.ptr(rows * cuda::WORDS),
+                uniforms: ahead.device_uniforms.ptr(0),
+                step: ahead.step.ptr(1),
+                all_tokens: ahead.tokens.ptr(0),
+                all_logprobs: ahead.logprobs.view().span().ptr,
+                stride: ahead.max_rows,
+            };
+            cuda::draw(cuda, head, places, hidden, w.view());
         }
     }
 }

@@ -5,7 +5,10 @@ use rayon::prelude::*;
 use super::min_rows;
 use crate::buffer::{View, ViewMut};
 use crate::cpu::vector::{sigmoid, vectorize};
+use crate::cuda::{Kernel, Source, blocks, source, width};
 use crate::device::Device;
+
+static SOURCE: Source = source!("swiglu");
 
 /// y `[T, F]`; `gate_up` `[T, 2F]` holds g then u in each row.
 pub fn forward(device: &Device, mut y: ViewMut<'_>, gate_up: View<'_>) {
@@ -18,6 +21,13 @@ pub fn forward(device: &Device, mut y: ViewMut<'_>, gate_up: View<'_>) {
                 let (gate, up) = gate_up.split_at(cols);
                 activate(y, gate, up);
             });
+        }
+        Device::Cuda(cuda) => {
+            let (rows, y, gate_up) = (gate_up.rows(), y.span(), gate_up.span());
+            let wide = width(cols, &[y, gate_up]);
+            let kernel = Kernel::wide(&SOURCE, y.dtype, ["swiglu_forward_8", "swiglu_forward_1"], wide).early();
+            let args = [y.into(), gate_up.into(), rows.into(), cols.into()];
+            cuda.launch(kernel, (blocks(rows * cols, 256 * wide), 1, 1), 256, 0, &args);
         }
     }
 }
@@ -39,6 +49,13 @@ pub fn backward_in_place(device: &Device, mut gate_up: ViewMut<'_>, dy: View<'_>
                 let (gate, up) = gate_up.split_at_mut(cols);
                 differentiate(gate, up, dy);
             });
+        }
+        Device::Cuda(cuda) => {
+            let (rows, gate_up, dy) = (dy.rows(), gate_up.span(), dy.span());
+            let wide = width(cols, &[gate_up, dy]);
+            let kernel = Kernel::wide(&SOURCE, dy.dtype, ["swiglu_backward_8", "swiglu_backward_1"], wide);
+            let args = [gate_up.into(), dy.into(), rows.into(), cols.into()];
+            cuda.launch(kernel, (blocks(rows * cols, 256 * wide), 1, 1), 256, 0, &args);
         }
     }
 }

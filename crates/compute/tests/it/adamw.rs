@@ -24,7 +24,8 @@ fn steps_match_the_reference() {
             let mut random = Random::new(n as u64);
             let start = random.floats(n, 1.0);
             let mut state: Vec<_> = wide(&start).into_iter().map(|w| (w, 0.0, 0.0)).collect();
-            let (mut w, mut m, mut v) = (upload(&device, 1, n, &start), device.zeros_f32(1, n).unwrap(), device.zeros_f32(1, n).unwrap());
+            let (mut w, mut m, mut v) =
+                (upload_f32(&device, 1, n, &start), device.zeros_f32(1, n).unwrap(), device.zeros_f32(1, n).unwrap());
             for step in first_step..first_step + 6 {
                 let config = AdamW {
                     learning_rate: 0.01 / (step - first_step + 1) as f32,
@@ -40,7 +41,8 @@ fn steps_match_the_reference() {
                 // A weight that never gets a gradient only decays.
                 grads.iter_mut().take(1).for_each(|g| *g = 0.0);
                 reference_step(&mut state, &wide(&grads), config);
-                adamw::step(&device, w.view_mut(), m.view_mut(), v.view_mut(), upload(&device, 1, n, &grads).view(), config);
+                let grads = upload_f32(&device, 1, n, &grads);
+                adamw::step(&device, w.view_mut(), None, m.view_mut(), v.view_mut(), grads.view(), config);
             }
             let column = |f: fn(&(f64, f64, f64)) -> f64| state.iter().map(f).collect::<Vec<f64>>();
             assert_close("w", &w.to_vec().unwrap(), &column(|s| s.0), n.max(1), tolerance);
@@ -63,8 +65,8 @@ fn results_do_not_depend_on_the_number_of_threads() {
         let v: Vec<f32> = v.iter().map(|v| v * v).collect();
         let config = AdamW { learning_rate: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.01, grad_scale: 0.5, step: 3 };
         assert_thread_invariant("adamw", || {
-            let [mut w, g, mut m, mut v] = [&w, &g, &m, &v].map(|x| upload(&device, 1, n, x));
-            adamw::step(&device, w.view_mut(), m.view_mut(), v.view_mut(), g.view(), config);
+            let [mut w, g, mut m, mut v] = [&w, &g, &m, &v].map(|x| upload_f32(&device, 1, n, x));
+            adamw::step(&device, w.view_mut(), None, m.view_mut(), v.view_mut(), g.view(), config);
             [w, m, v].map(|x| x.to_vec().unwrap()).concat()
         });
     }

@@ -1,30 +1,59 @@
 //! What the suite runs on: devices with their tolerances, shapes, random inputs; and how results are compared.
 
+use std::sync::OnceLock;
+
 use ruminate_compute::ops::attention::Heads;
-use ruminate_compute::{Buffer, Device, Ints};
+use ruminate_compute::{Buffer, CudaOptions, Device, Ints, Precision};
 
 /// A device under test.
+#[derive(Clone)]
 pub(crate) struct Target {
     pub device: Device,
     /// Largest error of a row, relative to its norm (see [`assert_close`]).
     pub tolerance: f64,
 }
 
-/// The devices that the suite runs on. Another device joins by a line here.
+impl Target {
+    /// Whether it computes in f32.
+    pub(crate) fn is_f32(&self) -> bool {
+        self.device.float_bytes() == 4
+    }
+}
+
+/// The devices that the suite runs on: the CPU, and an NVIDIA GPU in f32 and in bf16 if there is one. A bf16 number has 8 bits:
+/// each rounding is off by at most 2^-9, and results of several are held to 2%.
 pub(crate) fn devices() -> Vec<Target> {
-    vec![Target { device: Device::Cpu, tolerance: 1e-5 }]
+    static DEVICES: OnceLock<Vec<Target>> = OnceLock::new();
+    let cuda = |precision, tolerance| match Device::cuda(CudaOptions { precision, ..CudaOptions::default() }) {
+        Ok(device) => Some(Target { device, tolerance }),
+        Err(error) => {
+            println!("skipped on cuda, {precision:?}: {error}");
+            None
+        }
+    };
+    let open = || {
+        let cpu = Some(Target { device: Device::Cpu, tolerance: 1e-5 });
+        [cpu, cuda(Precision::F32, 1e-5), cuda(Precision::Bf16, 2e-2)].into_iter().flatten().collect()
+    };
+    DEVICES.get_or_init(open).clone()
+}
+
+/// The devices whose results are the same to the bit in any batch and on any number of threads.
+pub(crate) fn invariant_devices() -> Vec<Target> {
+    devices().into_iter().filter(|target| matches!(target.device, Device::Cpu)).collect()
 }
 
 /// Lengths around the sizes of pages and query blocks.
-pub(crate) const LENGTHS: [usize; 9] = [1, 2, 15, 16, 17, 47, 48, 49, 130];
+pub(crate) const LENGTHS: [usize; 10] = [1, 2, 15, 16, 17, 47, 48, 49, 130, 300];
 
 /// Query heads, key/value heads and head sizes: one to one, shared by three, shared by two.
-pub(crate) const HEADS: [Heads; 5] = [
+pub(crate) const HEADS: [Heads; 6] = [
     Heads { n: 2, n_kv: 2, size: 8 },
     Heads { n: 3, n_kv: 1, size: 32 },
     Heads { n: 4, n_kv: 2, size: 64 },
     Heads { n: 2, n_kv: 1, size: 80 },
     Heads { n: 1, n_kv: 1, size: 2 },
+    Heads { n: 6, n_kv: 2, size: 128 },
 ];
 
 /// Heads small enough for finite differences.
@@ -71,9 +100,10 @@ impl Random {
         (self.bits() % n as u64) as usize
     }
 
-    /// About normal (a sum of uniforms), mean 0, standard deviation `scale`.
+    /// About normal (a sum of uniforms), mean 0, standard deviation `scale`; exact in bf16, so that all devices get the same.
     pub(crate) fn floats(&mut self, n: usize, scale: f64) -> Vec<f32> {
-        (0..n).map(|_| ((0..12).map(|_| self.uniform()).sum::<f64>() - 6.0) * scale).map(|x| x as f32).collect()
+        let number = |_| (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0;
+        (0..n).map(number).map(|x| half::bf16::from_f64(x * scale).to_f32()).collect()
     }
 
     pub(crate) fn indices(&mut self, n: usize, below: usize) -> Vec<u32> {
@@ -90,6 +120,18 @@ pub(crate) fn upload(device: &Device, rows: usize, cols: usize, values: &[f32]) 
 /// A buffer full of NaN, for results that must be overwritten whatever was there.
 pub(crate) fn garbage(device: &Device, rows: usize, cols: usize) -> Buffer {
     upload(device, rows, cols, &vec![f32::NAN; rows * cols])
+}
+
+/// In f32 on every device: statistics and gradients of weights.
+pub(crate) fn upload_f32(device: &Device, rows: usize, cols: usize, values: &[f32]) -> Buffer {
+    let mut buffer = device.zeros_f32(rows, cols).unwrap();
+    buffer.copy_from_host(values);
+    buffer
+}
+
+/// A buffer of f32 full of NaN.
+pub(crate) fn garbage_f32(device: &Device, rows: usize, cols: usize) -> Buffer {
+    upload_f32(device, rows, cols, &vec![f32::NAN; rows * cols])
 }
 
 pub(crate) fn upload_ints(device: &Device, values: &[u32]) -> Ints {
@@ -118,6 +160,17 @@ pub(crate) fn assert_close(what: &str, actual: &[f32], expected: &[f64], cols: u
         let (error, bound) = (norm(&difference), tolerance * norm(expected).max(mean));
         // Written so that NaN fails.
         assert!(error <= bound, "{what}: row {i} of {n_rows} is off by {error:e}, allowed {bound:e}: {actual:?} for {expected:?}");
+    }
+}
+
+impl Target {
+    /// Equal to the bit where the device promises it, else within the tolerance.
+    #[track_caller]
+    pub(crate) fn assert_same(&self, what: &str, actual: &[f32], expected: &[f32], cols: usize) {
+        match self.device {
+            Device::Cpu => assert_same_bits(what, actual, expected),
+            _ => assert_close(what, actual, &wide(expected), cols, self.tolerance),
+        }
     }
 }
 

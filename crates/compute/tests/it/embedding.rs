@@ -15,7 +15,7 @@ fn forward(device: &Device, table: &[f32], tokens: &[u32], d: usize) -> Vec<f32>
 }
 
 fn backward(device: &Device, table: &[f32], dout: &[f32], tokens: &[u32], d: usize) -> Vec<f32> {
-    let (mut dtable, dout) = (upload(device, table.len() / d, d, table), upload(device, tokens.len(), d, dout));
+    let (mut dtable, dout) = (upload_f32(device, table.len() / d, d, table), upload(device, tokens.len(), d, dout));
     embedding::backward(device, dtable.view_mut(), dout.view(), &upload_ints(device, tokens));
     dtable.to_vec().unwrap()
 }

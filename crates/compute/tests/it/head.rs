@@ -35,7 +35,7 @@ pub(crate) fn forward(device: &Device, case: &Case, temperature: f32, prepared: 
     let (hidden, w) = (upload(device, rows, D, &case.hidden), upload(device, vocab, D, &case.w));
     let w = if prepared { Weight::prepared(device, w.view()) } else { Weight::new(w.view()) };
     let mut scratch = HeadScratch::new(device, max_rows, vocab).unwrap();
-    let [mut logprobs, mut entropies, mut lse] = [(); 3].map(|()| garbage(device, rows, 1));
+    let [mut logprobs, mut entropies, mut lse] = [(); 3].map(|()| garbage_f32(device, rows, 1));
     let outputs = HeadOutputs { logprobs: logprobs.view_mut(), entropies: entropies.view_mut(), lse: lse.view_mut() };
     head::forward(device, &mut scratch, outputs, hidden.view(), &w, &upload_ints(device, &case.targets), temperature);
     [logprobs, entropies, lse].map(|x| x.to_vec().unwrap())
@@ -46,8 +46,9 @@ fn backward(device: &Device, case: &Case, temperature: f32, max_rows: usize) -> 
     let (rows, vocab) = (case.hidden.len() / D, case.w.len() / D);
     let (hidden, w) = (upload(device, rows, D, &case.hidden), upload(device, vocab, D, &case.w));
     let mut scratch = HeadScratch::new(device, max_rows, vocab).unwrap();
-    let (mut dhidden, mut dw) = (garbage(device, rows, D), upload(device, vocab, D, &case.w));
-    let [dlogprobs, lse] = [&case.dlogprobs, &forward(device, case, temperature, false, max_rows)[2]].map(|x| upload(device, rows, 1, x));
+    let (mut dhidden, mut dw) = (garbage(device, rows, D), upload_f32(device, vocab, D, &case.w));
+    let [dlogprobs, lse] =
+        [&case.dlogprobs, &forward(device, case, temperature, false, max_rows)[2]].map(|x| upload_f32(device, rows, 1, x));
     let targets = upload_ints(device, &case.targets);
     let gradients = HeadGradients { dlogprobs: dlogprobs.view(), lse: lse.view(), targets: &targets, temperature };
     head::backward(device, &mut scratch, dhidden.view_mut(), dw.view_mut(), hidden.view(), w.view(), gradients);
@@ -121,7 +122,7 @@ fn reference_gradients_match_finite_differences() {
 fn logits_far_apart_neither_overflow_nor_vanish() {
     for Target { device, tolerance } in devices() {
         let mut case = case(5, 5000);
-        case.hidden.iter_mut().for_each(|x| *x *= 40.0);
+        case.hidden.iter_mut().for_each(|x| *x *= 64.0);
         let [logprobs, entropies, lse] = forward(&device, &case, 1.0, false, 5);
         let expected = reference::head(&wide(&case.hidden), &wide(&case.w), &case.targets, D, 1.0);
         assert!(expected.lse.iter().any(|&lse| lse > 200.0), "the logits are large");
@@ -156,7 +157,7 @@ fn the_mean_of_the_embeddings_cancels() {
 
 #[test]
 fn rows_do_not_depend_on_the_batch() {
-    for Target { device, .. } in devices() {
+    for Target { device, .. } in invariant_devices() {
         for (rows, vocab) in [(5, 9000), (37, 513), (1030, 96)] {
             let case = case(rows, vocab);
             let batch = forward(&device, &case, 0.6, false, rows);

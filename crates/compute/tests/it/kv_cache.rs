@@ -46,7 +46,8 @@ fn shuffled_pages(random: &mut Random, n: usize) -> Vec<u32> {
 
 #[test]
 fn decoding_token_by_token_equals_prefill() {
-    for Target { device, .. } in devices() {
+    for target in devices() {
+        let device = target.device.clone();
         for heads in HEADS {
             let (n, cols) = (130_usize, heads.qkv_cols());
             let n_pages = n.div_ceil(PAGE);
@@ -62,7 +63,7 @@ fn decoding_token_by_token_equals_prefill() {
                     let query = Query { row, pages: &pages[..=i / PAGE], length: i + 1 };
                     let out = attend(&device, &cache, layer, &[query], heads);
                     let expected = &expected[layer][i * heads.out_cols()..][..heads.out_cols()];
-                    assert_same_bits(&format!("{heads:?}, layer {layer}, position {i}"), &out, expected);
+                    target.assert_same(&format!("{heads:?}, layer {layer}, position {i}"), &out, expected, heads.out_cols());
                 }
             }
         }
@@ -71,7 +72,8 @@ fn decoding_token_by_token_equals_prefill() {
 
 #[test]
 fn a_batch_of_all_lengths_equals_the_last_rows() {
-    for Target { device, .. } in devices() {
+    for target in devices() {
+        let device = target.device.clone();
         for heads in HEADS {
             let cols = heads.qkv_cols();
             let n_pages: usize = LENGTHS.iter().map(|n| n.div_ceil(PAGE)).sum();
@@ -91,11 +93,8 @@ fn a_batch_of_all_lengths_equals_the_last_rows() {
             for (i, query) in queries.iter().enumerate() {
                 let last = forward(&device, &sequences[i].0, &[query.length], heads).0;
                 let expected = &last[last.len() - heads.out_cols()..];
-                assert_same_bits(
-                    &format!("{heads:?}, length {}", query.length),
-                    &batch[i * heads.out_cols()..][..heads.out_cols()],
-                    expected,
-                );
+                let actual = &batch[i * heads.out_cols()..][..heads.out_cols()];
+                target.assert_same(&format!("{heads:?}, length {}", query.length), actual, expected, heads.out_cols());
             }
             assert_thread_invariant("attend", || attend(&device, &cache, 0, &queries, heads));
         }
@@ -105,7 +104,8 @@ fn a_batch_of_all_lengths_equals_the_last_rows() {
 /// Two samples of one prompt: all pages but the last are shared, the last one is copied before they part.
 #[test]
 fn samples_share_the_pages_of_their_prompt() {
-    for Target { device, .. } in devices() {
+    for target in devices() {
+        let device = target.device.clone();
         for (heads, n_prompt) in HEADS.into_iter().flat_map(|heads| [15_usize, 16, 17, 40].map(|n| (heads, n))) {
             let cols = heads.qkv_cols();
             let mut cache = KvCache::new(&device, N_LAYERS, 9, heads).unwrap();
@@ -132,7 +132,8 @@ fn samples_share_the_pages_of_their_prompt() {
                     let out = attend(&device, &cache, layer, &queries, heads);
                     for (qkv, out) in samples.iter().zip(out.chunks(heads.out_cols())) {
                         let expected = forward(&device, &qkv[..(i + 1) * cols], &[i + 1], heads).0;
-                        assert_same_bits(&format!("{heads:?}, prompt {n_prompt}, position {i}"), out, &expected[i * heads.out_cols()..]);
+                        let what = format!("{heads:?}, prompt {n_prompt}, position {i}");
+                        target.assert_same(&what, out, &expected[i * heads.out_cols()..], heads.out_cols());
                     }
                 }
             }

@@ -7,6 +7,7 @@
 mod adamw;
 mod attention;
 mod cases;
+mod device;
 mod elementwise;
 mod embedding;
 mod head;

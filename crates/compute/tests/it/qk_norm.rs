@@ -32,7 +32,7 @@ fn case(rows: usize, heads: Heads) -> Case {
 fn forward(device: &Device, case: &Case, heads: Heads) -> (Vec<f32>, Vec<f32>) {
     let (cols, rows) = (heads.qkv_cols(), case.qkv.len() / heads.qkv_cols());
     let [qw, kw] = [&case.q_weight, &case.k_weight].map(|w| upload(device, 1, heads.size, w));
-    let (mut out, mut inv_rms) = (garbage(device, rows, cols), garbage(device, rows, heads.n + heads.n_kv));
+    let (mut out, mut inv_rms) = (garbage(device, rows, cols), garbage_f32(device, rows, heads.n + heads.n_kv));
     let qkv = upload(device, rows, cols, &case.qkv);
     qk_norm::forward(device, out.view_mut(), inv_rms.view_mut(), qkv.view(), qw.view(), kw.view(), heads, EPS);
     (out.to_vec().unwrap(), inv_rms.to_vec().unwrap())
@@ -41,9 +41,9 @@ fn forward(device: &Device, case: &Case, heads: Heads) -> (Vec<f32>, Vec<f32>) {
 /// `[dqkv, dq_weight, dk_weight]`, the last two on top of the weights.
 fn backward(device: &Device, case: &Case, heads: Heads) -> [Vec<f32>; 3] {
     let (cols, rows) = (heads.qkv_cols(), case.qkv.len() / heads.qkv_cols());
-    let inv_rms = upload(device, rows, heads.n + heads.n_kv, &forward(device, case, heads).1);
-    let [qw, kw, mut dqw, mut dkw] =
-        [&case.q_weight, &case.k_weight, &case.q_weight, &case.k_weight].map(|w| upload(device, 1, heads.size, w));
+    let inv_rms = upload_f32(device, rows, heads.n + heads.n_kv, &forward(device, case, heads).1);
+    let [qw, kw] = [&case.q_weight, &case.k_weight].map(|w| upload(device, 1, heads.size, w));
+    let [mut dqw, mut dkw] = [&case.q_weight, &case.k_weight].map(|w| upload_f32(device, 1, heads.size, w));
     let (qkv, mut dqkv) = (upload(device, rows, cols, &case.qkv), upload(device, rows, cols, &case.dout));
     let (dq, dk) = (dqw.view_mut(), dkw.view_mut());
     qk_norm::backward(device, dqkv.view_mut(), dq, dk, qkv.view(), inv_rms.view(), qw.view(), kw.view(), heads);

@@ -22,7 +22,7 @@ fn case(rows: usize, cols: usize) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
 fn forward(device: &Device, x: &[f32], w: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let (rows, cols) = (x.len() / w.len(), w.len());
     let (x, w) = (upload(device, rows, cols, x), upload(device, 1, cols, w));
-    let (mut y, mut inv_rms) = (garbage(device, rows, cols), garbage(device, rows, 1));
+    let (mut y, mut inv_rms) = (garbage(device, rows, cols), garbage_f32(device, rows, 1));
     rms_norm::forward(device, y.view_mut(), inv_rms.view_mut(), x.view(), w.view(), EPS);
     (y.to_vec().unwrap(), inv_rms.to_vec().unwrap())
 }
@@ -30,8 +30,8 @@ fn forward(device: &Device, x: &[f32], w: &[f32]) -> (Vec<f32>, Vec<f32>) {
 /// `(dx, dw)`, on top of what `dx` and `dw` hold for [`Write::Add`] and of `dw` for both.
 fn backward(device: &Device, (dx, dw): (&[f32], &[f32]), dy: &[f32], x: &[f32], w: &[f32], write: Write) -> (Vec<f32>, Vec<f32>) {
     let (rows, cols) = (x.len() / w.len(), w.len());
-    let inv_rms = upload(device, rows, 1, &forward(device, x, w).1);
-    let (mut dx, mut dw) = (upload(device, rows, cols, dx), upload(device, 1, cols, dw));
+    let inv_rms = upload_f32(device, rows, 1, &forward(device, x, w).1);
+    let (mut dx, mut dw) = (upload(device, rows, cols, dx), upload_f32(device, 1, cols, dw));
     let (dy, x, w) = (upload(device, rows, cols, dy), upload(device, rows, cols, x), upload(device, 1, cols, w));
     rms_norm::backward(device, dx.view_mut(), dw.view_mut(), dy.view(), x.view(), inv_rms.view(), w.view(), write);
     (dx.to_vec().unwrap(), dw.to_vec().unwrap())

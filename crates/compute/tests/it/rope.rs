@@ -16,7 +16,7 @@ fn table(size: usize) -> Vec<f32> {
 
 fn apply(device: &Device, qkv: &[f32], positions: &[u32], heads: Heads, direction: Direction) -> Vec<f32> {
     let mut qkv = upload(device, qkv.len() / heads.qkv_cols(), heads.qkv_cols(), qkv);
-    let table = upload(device, N_POSITIONS, heads.size, &table(heads.size));
+    let table = upload_f32(device, N_POSITIONS, heads.size, &table(heads.size));
     rope::apply(device, qkv.view_mut(), table.view(), &upload_ints(device, positions), heads, direction);
     qkv.to_vec().unwrap()
 }

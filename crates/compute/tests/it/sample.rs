@@ -18,7 +18,7 @@ fn draw(device: &Device, hidden: &[f32], w: &[f32], params: &[SampleParams], pre
     let (hidden, w) = (upload(device, rows, D, hidden), upload(device, vocab, D, w));
     let w = if prepared { Weight::prepared(device, w.view()) } else { Weight::new(w.view()) };
     let mut scratch = HeadScratch::new(device, max_rows, vocab).unwrap();
-    let (mut tokens, mut logprobs) = (upload_ints(device, &vec![u32::MAX; rows]), garbage(device, rows, 1));
+    let (mut tokens, mut logprobs) = (upload_ints(device, &vec![u32::MAX; rows]), garbage_f32(device, rows, 1));
     sample(device, &mut scratch, &mut SampleScratch::default(), &mut tokens, logprobs.view_mut(), hidden.view(), &w, params);
     let mut drawn = Vec::new();
     tokens.read_into(rows, &mut drawn).unwrap();
@@ -170,8 +170,10 @@ fn temperature_zero_takes_the_first_of_the_largest() {
 
 #[test]
 fn logprobs_equal_the_training_forward() {
-    for Target { device, .. } in devices() {
-        for vocab in VOCABS {
+    for target in devices() {
+        let device = target.device.clone();
+        // A single token is certain: its log-probability is what rounding leaves of 0, which has no size to hold an error against.
+        for vocab in VOCABS.into_iter().filter(|&vocab| vocab > 1 || matches!(device, Device::Cpu)) {
             for params in TRUNCATIONS.into_iter().chain([
                 PLAIN,
                 SampleParams { temperature: 0.6, ..PLAIN },
@@ -185,7 +187,7 @@ fn logprobs_equal_the_training_forward() {
                 assert!(tokens.iter().all(|&token| (token as usize) < vocab));
                 case.targets = tokens;
                 let [expected, ..] = head::forward(&device, &case, temperature, false, 37);
-                assert_same_bits(&format!("vocabulary {vocab}, {:?}", params[0]), &logprobs, &expected);
+                target.assert_same(&format!("vocabulary {vocab}, {:?}", params[0]), &logprobs, &expected, 37);
             }
         }
     }
@@ -203,7 +205,7 @@ fn mixed_params(n: usize) -> Vec<SampleParams> {
 
 #[test]
 fn a_row_alone_draws_the_same_token_as_in_a_batch() {
-    for Target { device, .. } in devices() {
+    for Target { device, .. } in invariant_devices() {
         for vocab in VOCABS {
             let (hidden, w) = random_case(6, 61, vocab);
             let params = mixed_params(61);

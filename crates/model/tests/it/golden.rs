@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ruminate_compute::Device;
+use ruminate_compute::{CudaOptions, Device, Precision};
 use ruminate_core::Seed;
 use ruminate_model::training::{self, Activations, Batch};
 use ruminate_model::{ModelConfig, Policy};
@@ -49,22 +49,41 @@ impl<'a> Golden<'a> {
         self.ids(name).into_iter().map(|i| i as usize).collect()
     }
 
-    fn policy(&self) -> Policy {
-        let mut policy = Policy::random(&Device::Cpu, self.config.clone(), Seed::new(0)).unwrap();
+    fn policy(&self, device: &Device) -> Policy {
+        let mut policy = Policy::random(device, self.config.clone(), Seed::new(0)).unwrap();
         let weights: Vec<f32> = self.config.tensors().iter().flat_map(|spec| self.floats(&format!("weight.{}", spec.name))).collect();
-        policy.flat_mut().copy_from_host(&weights);
+        policy.write_flat(|mut flat| flat.copy_from_host(&weights));
         policy
     }
 }
 
+/// The devices to run on, each with the largest error of a tensor relative to its norm. In bf16 every activation is rounded to 8
+/// bits: on these models transformers in bf16 (PyTorch 2.11, on an H200) is off by 0.05 to 0.13 in its
+/// worst tensor, and ours by 0.06 to 0.13, but for gradients of biases of keys, whose terms
+/// cancel: 0.23.
+pub(crate) fn devices() -> Vec<(Device, f64)> {
+    let mut devices = vec![(Device::Cpu, TOLERANCE)];
+    for (precision, tolerance) in [(Precision::F32, TOLERANCE), (Precision::Bf16, 0.3)] {
+        match Device::cuda(CudaOptions { precision, ..CudaOptions::default() }) {
+            Ok(device) => devices.push((device, tolerance)),
+            Err(error) => println!("skipped on cuda, {precision:?}: {error}"),
+        }
+    }
+    devices
+}
+
 /// The largest relative error so far.
-#[derive(Default)]
 pub(crate) struct Errors {
     worst: f64,
+    tolerance: f64,
 }
 
 impl Errors {
-    /// Holds `‖actual − expected‖` against [`TOLERANCE`] times `‖expected‖`.
+    pub(crate) fn new(tolerance: f64) -> Self {
+        Self { worst: 0.0, tolerance }
+    }
+
+    /// Holds `‖actual − expected‖` against the tolerance times `‖expected‖`.
     #[track_caller]
     pub(crate) fn compare(&mut self, what: &str, actual: &[f32], expected: &[f32]) {
         assert_eq!(actual.len(), expected.len(), "{what}: length");
@@ -72,7 +91,7 @@ impl Errors {
         let size = norm(&mut expected.iter().map(|&x| f64::from(x)));
         let error = norm(&mut actual.iter().zip(expected).map(|(&a, &e)| f64::from(a) - f64::from(e))) / size;
         // Written so that NaN fails, and with it a tensor of zeros.
-        assert!(error <= TOLERANCE, "{what} is off by {error:e} of its norm {size:e}");
+        assert!(error <= self.tolerance, "{what} is off by {error:e} of its norm {size:e}");
         self.worst = self.worst.max(error);
     }
 }
@@ -80,12 +99,18 @@ impl Errors {
 fn check(name: &str) {
     let bytes = std::fs::read(Golden::path("models", name)).unwrap();
     let golden = Golden::parse(&bytes);
-    let policy = golden.policy();
+    for (device, tolerance) in devices() {
+        check_on(&device, tolerance, name, &golden);
+    }
+}
+
+fn check_on(device: &Device, tolerance: f64, name: &str, golden: &Golden<'_>) {
+    let policy = golden.policy(device);
     let (tokens, targets) = (golden.ids("tokens"), golden.ids("targets"));
     let batch = Batch::new(&policy, &tokens, &golden.indices("cu_seqlens"), &golden.indices("rows"), &targets).unwrap();
     let mut acts = Activations::new(policy.device(), policy.config(), tokens.len()).unwrap();
 
-    let mut errors = Errors::default();
+    let mut errors = Errors::new(tolerance);
     let logits = training::logits(&policy, &mut acts, &batch).unwrap().to_vec().unwrap();
     errors.compare("logits", &logits, &golden.floats("logits"));
 
@@ -104,7 +129,7 @@ fn check(name: &str) {
         start += spec.n_elements();
     }
     assert_eq!(start, grads.len());
-    println!("{name}: largest relative error {:e}", errors.worst);
+    println!("{name} on {}: largest relative error {:e}", device.name(), errors.worst);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use ruminate_model::{
     Architecture, Checkpoint, ModelConfig, Policy, Reads, RewardInfo, RewardModel, RopeScaling, SaveDtype, Tokenizer, tiny_tokenizer,
 };
 
-use crate::golden::{Errors, Golden};
+use crate::golden::{Errors, Golden, TOLERANCE};
 
 fn tokenizer(n_pieces: usize) -> Tokenizer {
     let pieces: Vec<String> = (0..n_pieces as u8).map(|i| char::from(b'0' + i).to_string()).collect();
@@ -24,7 +24,7 @@ fn with_weights(dir: &Path, config: &ModelConfig, weights: &[f32]) -> RewardMode
     let policy = Policy::random(&Device::Cpu, config.clone(), Seed::new(0)).unwrap();
     policy.save(&dir.join("writer"), &tokenizer, None, SaveDtype::F32).unwrap();
     let mut model = RewardModel::start(&Device::Cpu, &Checkpoint::open(&dir.join("writer")).unwrap(), Seed::new(1)).unwrap();
-    model.policy_mut().flat_mut().copy_from_host(weights);
+    model.policy_mut().write_flat(|mut flat| flat.copy_from_host(weights));
     model.save(&dir.join("reward"), &tokenizer, None, &INFO, SaveDtype::F32).unwrap();
     RewardModel::load(&Device::Cpu, &Checkpoint::open(&dir.join("reward")).unwrap()).unwrap()
 }
@@ -44,7 +44,7 @@ fn check(name: &str) {
     let batch = Batch::of_ends(model.policy(), &tokens, &golden.indices("cu_seqlens")).unwrap();
     let mut acts = Activations::new(&Device::Cpu, model.policy().config(), 0).unwrap();
     let scores = training::forward_scores(&model, &mut acts, &batch).unwrap();
-    let mut errors = Errors::default();
+    let mut errors = Errors::new(TOLERANCE);
     errors.compare("scores", &scores, &golden.floats("scores"));
     // Bradley-Terry: -log sigma(chosen - rejected), the mean over pairs.
     let n_pairs = scores.len() as f32 / 2.0;

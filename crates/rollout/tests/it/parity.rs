@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ruminate_compute::Device;
+use ruminate_compute::{CudaOptions, Device, Precision};
 use ruminate_core::{Completion, FinishReason, PolicyVersion, Seed};
 use ruminate_model::training::{self, Activations, Batch};
 use ruminate_model::{Architecture, ModelConfig, Policy, RopeScaling, Tokenizer, tiny_tokenizer};
@@ -35,10 +35,14 @@ pub(crate) fn config(architecture: Architecture) -> ModelConfig {
 
 /// A random policy whose distributions are far from uniform.
 pub(crate) fn policy(architecture: Architecture) -> Policy {
-    let mut policy = Policy::random(&Device::Cpu, config(architecture), Seed::new(5)).unwrap();
+    policy_on(&Device::Cpu, architecture)
+}
+
+fn policy_on(device: &Device, architecture: Architecture) -> Policy {
+    let mut policy = Policy::random(device, config(architecture), Seed::new(5)).unwrap();
     let mut weights = policy.flat().to_vec().unwrap();
     weights.iter_mut().for_each(|w| *w *= 6.0);
-    policy.flat_mut().copy_from_host(&weights);
+    policy.write_flat(|mut flat| flat.copy_from_host(&weights));
     policy
 }
 
@@ -109,11 +113,30 @@ fn a_small_cache_changes_the_order_but_not_the_result() {
     assert_eq!(roomy, cramped);
 }
 
+/// The devices, with the largest and the mean difference between a log-probability at sampling and that of the training forward.
+/// In bf16 the weights of this test, six times as large as usual, make much of every rounding.
+fn devices() -> Vec<(Device, [f32; 2])> {
+    let mut devices = vec![(Device::Cpu, [0.0; 2])];
+    for (precision, tolerance) in [(Precision::F32, [1e-3, 1e-4]), (Precision::Bf16, [5.0, 0.2])] {
+        match Device::cuda(CudaOptions { precision, ..CudaOptions::default() }) {
+            Ok(device) => devices.push((device, tolerance)),
+            Err(error) => println!("skipped on cuda, {precision:?}: {error}"),
+        }
+    }
+    devices
+}
+
 #[test]
 fn logprobs_at_sampling_equal_those_of_the_training_forward() {
+    for (device, tolerance) in devices() {
+        check_logprobs(&device, tolerance);
+    }
+}
+
+fn check_logprobs(device: &Device, tolerance: [f32; 2]) {
     for architecture in [Architecture::Llama, Architecture::Qwen2, Architecture::Qwen3] {
         for temperature in [1.0, 0.7] {
-            let policy = policy(architecture);
+            let policy = policy_on(device, architecture);
             let params = SamplingParams { temperature, ..SamplingParams::default() };
             let requests: Vec<Request> = (0..8).map(|problem| request(problem, 3, params)).collect();
             let completions = generate(&policy, limits(24), &requests);
@@ -130,8 +153,11 @@ fn logprobs_at_sampling_equal_those_of_the_training_forward() {
             let batch = Batch::new(&policy, &tokens, &borders, &rows, &targets).unwrap();
             let mut activations = Activations::new(policy.device(), policy.config(), 0).unwrap();
             let scores = training::forward(&policy, &mut activations, &batch, temperature).unwrap();
-            let largest = scores.logprobs.iter().zip(&sampled).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert_eq!(largest, 0.0, "{architecture:?} at temperature {temperature}");
+            let differences = || scores.logprobs.iter().zip(&sampled).map(|(a, b)| (a - b).abs());
+            let found = [differences().fold(0.0, f32::max), differences().sum::<f32>() / sampled.len() as f32];
+            let what = format!("{}, {architecture:?} at temperature {temperature}: largest and mean {found:?}", device.name());
+            println!("{what}");
+            assert!(found[0] <= tolerance[0] && found[1] <= tolerance[1], "{what}, allowed {tolerance:?}");
             assert!(scores.logprobs.iter().any(|&l| l < -1.0), "the distributions are not degenerate");
         }
     }

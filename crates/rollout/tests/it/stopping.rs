@@ -51,7 +51,7 @@ fn nan_weights_are_found_when_sampling() {
     let mut weights = policy.flat().to_vec().unwrap();
     let last = weights.len() - 1;
     weights[last] = f32::NAN;
-    policy.flat_mut().copy_from_host(&weights);
+    policy.write_flat(|mut flat| flat.copy_from_host(&weights));
     let mut engine = Engine::new(&policy, limits(2)).unwrap();
     let error = engine.generate(&policy, PolicyVersion(0), &tokenizer(), &[request(vec![3], 4, vec![])], &mut |_| {}).unwrap_err();
     assert!(matches!(error, RolloutError::NonFinite { position: 0, .. }), "{error}");

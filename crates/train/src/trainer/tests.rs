@@ -66,7 +66,7 @@ fn gradient_agrees_with_finite_differences_along_random_directions() {
         let expected: f64 = gradient.iter().zip(&direction).map(|(&g, &d)| f64::from(g) * f64::from(d)).sum();
         let mut loss_at = |step: f32| {
             let moved: Vec<f32> = weights.iter().zip(&direction).map(|(w, d)| w + step * d).collect();
-            policy.flat_mut().copy_from_host(&moved);
+            policy.write_flat(|mut flat| flat.copy_from_host(&moved));
             accumulate(&policy, &mut Trainer::new(&policy, CONFIG).unwrap(), &documents(), 1000)
         };
         let found = (loss_at(1e-3) - loss_at(-1e-3)) / 2e-3;
@@ -164,7 +164,7 @@ fn golden_policy() -> Policy {
         weights.extend(tensor.data().chunks_exact(4).map(|word| f32::from_le_bytes(word.try_into().unwrap())));
     }
     let mut policy = Policy::random(&Device::Cpu, config, Seed::new(0)).unwrap();
-    policy.flat_mut().copy_from_host(&weights);
+    policy.write_flat(|mut flat| flat.copy_from_host(&weights));
     policy
 }
 

@@ -1,0 +1,28 @@
+//! Sums over rows in a fixed order: gradients of biases and of norms.
+
+use super::memory::{Dtype, Span};
+use super::{Arg, CudaDevice, Kernel, blocks, launch::Source, source};
+
+static SOURCE: Source = source!("columns");
+
+/// Rows that one block adds up.
+pub(crate) const ROWS: usize = 64;
+
+impl CudaDevice {
+    /// `sums [cols] += Σ over rows`, by a kernel that writes one row of partial sums for each [`ROWS`] rows: its arguments are the
+    /// partial sums, then `args`.
+    pub(crate) fn sum_columns(&self, sums: Span<'_>, kernel: Kernel, width: usize, rows: usize, args: &[Arg]) {
+        let cols = sums.len;
+        let n = rows.div_ceil(ROWS);
+        if n == 0 || cols == 0 {
+            return;
+        }
+        assert_eq!(sums.dtype, Dtype::F32, "{}: gradients of weights are f32", kernel.name);
+        self.with_scratch(4 * n * cols, |partial| {
+            let all = [&[Arg::Ptr(partial)], args].concat();
+            self.launch(kernel, (blocks(cols, 32 * width), n as u32, 1), 256, 0, &all);
+            let fold = Kernel::new(&SOURCE, Dtype::F32, "fold_columns");
+            self.launch(fold, (blocks(cols, 32), 1, 1), 256, 0, &[sums.into(), Arg::Ptr(partial), n.into(), cols.into()]);
+        });
+    }
+}

@@ -1,0 +1,161 @@
+// What every kernel file starts with. No header of the toolkit is included: none need be installed.
+// After this text comes `typedef float real;` or `typedef bf16 real;`: weights and activations. Sums are float.
+#define KERNEL extern "C" __global__ void
+// At most this many threads, and at least this many blocks to be on a processor at once: bounds the registers.
+#define KERNEL_FOR(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
+#define INFINITY_F __int_as_float(0x7f800000)
+
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef long long i64;
+
+struct bf16 {
+  u16 bits;
+};
+
+__device__ __forceinline__ float to_f32(float x) { return x; }
+__device__ __forceinline__ float to_f32(bf16 x) { return __uint_as_float((u32)x.bits << 16); }
+
+template <typename T>
+__device__ __forceinline__ T from_f32(float x);
+template <>
+__device__ __forceinline__ float from_f32<float>(float x) {
+  return x;
+}
+template <>
+__device__ __forceinline__ bf16 from_f32<bf16>(float x) {
+  bf16 y;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
+  return y;
+}
+
+// Two numbers in one word, the first in the lower half.
+__device__ __forceinline__ u32 pack_bf16(float a, float b) {
+  u32 y;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(b), "f"(a));
+  return y;
+}
+
+// 8 consecutive numbers, from and to memory aligned to 16 bytes.
+__device__ __forceinline__ void load8(const bf16* p, float* x) {
+  uint4 v = *(const uint4*)p;
+  u32 w[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    x[2 * i] = __uint_as_float(w[i] << 16);
+    x[2 * i + 1] = __uint_as_float(w[i] & 0xffff0000u);
+  }
+}
+__device__ __forceinline__ void load8(const float* p, float* x) {
+  float4 a = ((const float4*)p)[0], b = ((const float4*)p)[1];
+  x[0] = a.x, x[1] = a.y, x[2] = a.z, x[3] = a.w, x[4] = b.x, x[5] = b.y, x[6] = b.z, x[7] = b.w;
+}
+__device__ __forceinline__ void store8(bf16* p, const float* x) {
+  *(uint4*)p = make_uint4(pack_bf16(x[0], x[1]), pack_bf16(x[2], x[3]), pack_bf16(x[4], x[5]), pack_bf16(x[6], x[7]));
+}
+__device__ __forceinline__ void store8(float* p, const float* x) {
+  ((float4*)p)[0] = make_float4(x[0], x[1], x[2], x[3]);
+  ((float4*)p)[1] = make_float4(x[4], x[5], x[6], x[7]);
+}
+
+// 8 numbers as they lie in memory, to be taken apart later.
+struct Raw {
+  uint4 v[2];  // the second is for f32 only
+};
+__device__ __forceinline__ void fetch(Raw& raw, const bf16* p) { raw.v[0] = *(const uint4*)p; }
+__device__ __forceinline__ void fetch(Raw& raw, const float* p) { raw.v[0] = ((const uint4*)p)[0], raw.v[1] = ((const uint4*)p)[1]; }
+template <typename T>
+__device__ __forceinline__ void expand(const Raw& raw, float* x) {
+  const u32* w = (const u32*)raw.v;
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    if (sizeof(T) == 2) {
+      x[2 * i] = __uint_as_float(w[i] << 16);
+      x[2 * i + 1] = __uint_as_float(w[i] & 0xffff0000u);
+    } else {
+      x[2 * i] = __uint_as_float(w[2 * i]);
+      x[2 * i + 1] = __uint_as_float(w[2 * i + 1]);
+    }
+  }
+}
+
+// N consecutive numbers: 8 as one vector, 1 wherever it lies.
+template <int N, typename T>
+__device__ __forceinline__ void load(const T* p, float* x) {
+  if constexpr (N == 8) {
+    load8(p, x);
+  } else {
+    x[0] = to_f32(p[0]);
+  }
+}
+template <int N, typename T>
+__device__ __forceinline__ void store(T* p, const float* x) {
+  if constexpr (N == 8) {
+    store8(p, x);
+  } else {
+    p[0] = from_f32<T>(x[0]);
+  }
+}
+
+// Kernels that are launched early (see `Kernel::early`) start while the one before them still runs. What they read of it, and
+// everything they write, comes after this.
+__device__ __forceinline__ void wait_for_inputs() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+__device__ __forceinline__ float warp_sum(float x) {
+#pragma unroll
+  for (int d = 16; d > 0; d /= 2) x += __shfl_xor_sync(0xffffffffu, x, d);
+  return x;
+}
+
+__device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+
+// The sum over a block of whole warps, to all of its threads; `sums` holds 32 numbers.
+__device__ __forceinline__ float block_sum(float x, float* sums) {
+  x = warp_sum(x);
+  if (threadIdx.x % 32 == 0) sums[threadIdx.x / 32] = x;
+  __syncthreads();
+  float total = 0.0f;
+  for (int w = 0; w < blockDim.x / 32; w++) total += sums[w];
+  return total;
+}
+
+// The two widths of a kernel that handles N numbers at a time.
+#define WIDTHS(name, parameters, arguments)                 \
+  KERNEL name##_8 parameters { name<8> arguments; }         \
+  KERNEL name##_1 parameters { name<1> arguments; }
+
+// Sums over rows in a fixed order: a block of 8 warps takes rows first..last of 32 N columns; f(row, column, x) gives N numbers
+// of a row. The result lies in the block's row of `partial`, which `fold_columns` adds up.
+template <int N, typename F>
+__device__ __forceinline__ void sum_columns(float* partial, int first, int last, int cols, F f) {
+  __shared__ float sums[8][32 * N];
+  int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  int col = (blockIdx.x * 32 + lane) * N;
+  float sum[N];
+#pragma unroll
+  for (int j = 0; j < N; j++) sum[j] = 0.0f;
+  if (col < cols) {
+    for (int row = first + warp; row < last; row += 8) {
+      float x[N];
+      f(row, col, x);
+#pragma unroll
+      for (int j = 0; j < N; j++) sum[j] += x[j];
+    }
+  }
+#pragma unroll
+  for (int j = 0; j < N; j++) sums[warp][lane * N + j] = sum[j];
+  __syncthreads();
+  for (int i = threadIdx.x; i < 32 * N; i += blockDim.x) {
+    int c = blockIdx.x * 32 * N + i;
+    if (c >= cols) continue;
+    float total = 0.0f;
+    for (int w = 0; w < 8; w++) total += sums[w][i];
+    partial[(i64)blockIdx.y * cols + c] = total;
+  }
+}

@@ -1,0 +1,98 @@
+//! The cache on a GPU.
+
+use super::{Cursors, KvCache, PAGE, PageTable};
+use crate::buffer::{Ints, View, ViewMut};
+use crate::cuda::memory::{Dtype, Span};
+use crate::cuda::{Arg, CudaDevice, Kernel, Source, blocks, width};
+use crate::ops::attention::Heads;
+
+static ANY: Source = Source { name: "kv_cache", text: concat!(include_str!("../attention.cuh"), include_str!("../kv_cache.cu")) };
+static ATTEND: Source = Source { name: "kv_attend", text: include_str!("../kv_attend.cu") };
+static ATTEND_MMA: Source =
+    Source { name: "kv_attend_mma", text: concat!(include_str!("../../cuda/mma.cuh"), include_str!("../kv_attend_mma.cu")) };
+
+/// Positions that one block attends to, as in the kernels.
+const SPLIT: usize = 256;
+
+impl KvCache {
+    /// Keys and values of one layer.
+    fn layer(&self, layer: usize) -> (Span<'_>, Span<'_>) {
+        let len = self.n_pages * self.page_len();
+        (self.keys.view().span().part(layer * len, len), self.values.view().span().part(layer * len, len))
+    }
+}
+
+pub(super) fn append(cuda: &CudaDevice, cache: &mut KvCache, layer: usize, qkv: View<'_>, slots: &Ints) {
+    let (rows, heads, qkv) = (qkv.rows(), cache.heads, qkv.span());
+    let (keys, values) = cache.layer(layer);
+    let wide = width(heads.size, &[keys, values, qkv]);
+    let kernel = Kernel::wide(&ANY, qkv.dtype, ["append_8", "append_1"], wide);
+    let sizes = [rows, heads.n, heads.n_kv, heads.size].map(Into::into);
+    let args = [&[keys.into(), values.into(), qkv.into(), Arg::Ptr(slots.ptr(rows))], &sizes[..]].concat();
+    cuda.launch(kernel, (blocks(rows * heads.n_kv * heads.size / wide, 128), 1, 1), 128, 0, &args);
+}
+
+pub(super) fn rotate_and_append(
+    cuda: &CudaDevice,
+    cache: &mut KvCache,
+    layer: usize,
+    mut qkv: ViewMut<'_>,
+    table: View<'_>,
+    positions: &Ints,
+    slots: &Ints,
+) {
+    let (rows, heads, qkv, table) = (qkv.rows(), cache.heads, qkv.span(), table.span());
+    let (keys, values) = cache.layer(layer);
+    let wide = width(heads.size / 2, &[keys, values, qkv, table]);
+    let kernel = Kernel::wide(&ANY, qkv.dtype, ["rotate_append_8", "rotate_append_1"], wide).early();
+    let sizes = [rows, heads.n, heads.n_kv, heads.size].map(Into::into);
+    let pointers = [qkv.into(), keys.into(), values.into(), table.into(), Arg::Ptr(positions.ptr(rows)), Arg::Ptr(slots.ptr(rows))];
+    let n_items = rows * (heads.n + 2 * heads.n_kv) * (heads.size / 2 / wide);
+    cuda.launch(kernel, (blocks(n_items, 128), 1, 1), 128, 0, &[&pointers[..], &sizes].concat());
+}
+
+pub(super) fn copy_page(cuda: &CudaDevice, cache: &mut KvCache, from: u32, to: u32) {
+    let (len, keys, values) = (cache.page_len(), cache.keys.view().span(), cache.values.view().span());
+    let args = [keys.into(), values.into(), Arg::Int(from as i32), Arg::Int(to as i32), cache.n_pages.into(), len.into()];
+    cuda.launch(Kernel::new(&ANY, keys.dtype, "copy_page"), (blocks(len, 256), cache.n_layers as u32, 1), 256, 0, &args);
+}
+
+pub(super) fn advance(cuda: &CudaDevice, cursors: Cursors<'_>, pages: &Ints, [max_pages, rows, limit]: [usize; 3]) {
+    let Cursors { positions, slots, lengths, step } = cursors;
+    let pointers = [positions.ptr(rows), slots.ptr(rows), lengths.ptr(rows), step.ptr(1), pages.ptr(rows * max_pages)].map(Arg::Ptr);
+    let args = [&pointers[..], &[rows.into(), max_pages.into(), limit.into()]].concat();
+    cuda.launch(Kernel::new(&ANY, cuda.dtype(), "advance").early(), (blocks(rows, 256), 1, 1), 256, 0, &args);
+}
+
+/// Whether there are kernels of its own for these heads.
+fn is_fast(heads: Heads) -> bool {
+    matches!(heads.size, 64 | 128) && heads.n / heads.n_kv <= 8
+}
+
+pub(super) fn attend(cuda: &CudaDevice, out: Span<'_>, qkv: View<'_>, cache: &KvCache, layer: usize, table: PageTable<'_>) {
+    let (rows, heads, qkv) = (qkv.rows(), cache.heads, qkv.span());
+    let (keys, values) = cache.layer(layer);
+    let (pages, lengths) = (Arg::Ptr(table.pages.ptr(rows * table.max_pages)), Arg::Ptr(table.lengths.ptr(rows)));
+    if !is_fast(heads) {
+        let sizes = [rows, heads.n, heads.n_kv, heads.size, table.max_pages].map(Into::into);
+        let args = [&[out.into(), qkv.into(), keys.into(), values.into(), pages, lengths], &sizes[..], &[heads.scale().into()]].concat();
+        cuda.launch(Kernel::new(&ANY, qkv.dtype, "attend_any"), (blocks(rows * heads.n, 4), 1, 1), 128, 0, &args);
+        return;
+    }
+    let n_splits = (table.max_pages * PAGE).div_ceil(SPLIT);
+    let consts = [heads.size, heads.n / heads.n_kv];
+    let partial_bytes = if n_splits > 1 { 4 * rows * heads.n * n_splits * (heads.size + 2) } else { 0 };
+    cuda.with_scratch(partial_bytes, |partial| {
+        let partial = Arg::Ptr(partial);
+        let inputs = [qkv.into(), keys.into(), values.into(), pages, lengths, heads.n_kv.into(), table.max_pages.into()];
+        let args = [&[out.into(), partial], &inputs[..], &[heads.scale().into()]].concat();
+        let source = if qkv.dtype == Dtype::Bf16 { &ATTEND_MMA } else { &ATTEND };
+        let kernel = Kernel::new(source, qkv.dtype, "attend").with(consts).early();
+        cuda.launch(kernel, (rows as u32, heads.n_kv as u32, n_splits as u32), 128, 0, &args);
+        if n_splits > 1 {
+            let kernel = Kernel::new(&ATTEND, qkv.dtype, "attend_merge").with(consts).early();
+            let args = [out.into(), partial, lengths, heads.n.into(), n_splits.into()];
+            cuda.launch(kernel, (rows as u32, heads.n as u32, 1), heads.size as u32, 0, &args);
+        }
+    });
+}

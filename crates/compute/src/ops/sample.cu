@@ -1,0 +1,218 @@
+// One block for each row of logits [rows, vocab].
+struct Params {
+  double uniform;
+  float temperature, top_p, min_p;
+  u32 top_k;
+};
+
+__device__ __forceinline__ double warp_scan(double x, int lane) {
+  for (int d = 1; d < 32; d *= 2) {
+    double y = __shfl_up_sync(0xffffffffu, x, d);
+    if (lane >= d) x += y;
+  }
+  return x;
+}
+
+// Index in first..end at which the running sum of e^(l - max) passes `target`; the last positive one if rounding leaves none.
+// By one warp.
+__device__ int pick(const float* row, int first, int end, bool aligned, float scale, float max, double target) {
+  int lane = threadIdx.x % 32, last = first;
+  double before = 0.0;
+  for (int start = first; start < end; start += 128) {
+    int i = start + 4 * lane;
+    float4 v = logits4(row, i, end, aligned, scale);
+    double p[4] = {expf(v.x - max), expf(v.y - max), expf(v.z - max), expf(v.w - max)};
+    double mine = p[0] + p[1] + p[2] + p[3];
+    double upto = before + warp_scan(mine, lane), at = upto - mine;
+    int found = -1, positive = -1;
+    for (int j = 0; j < 4; j++) {
+      double next = at + p[j];
+      if (found < 0 && target < next) found = i + j;
+      if (next > at) positive = i + j;
+      at = next;
+    }
+    u32 any = __ballot_sync(0xffffffffu, found >= 0);
+    if (any) return __shfl_sync(0xffffffffu, found, __ffs(any) - 1);
+    u32 some = __ballot_sync(0xffffffffu, positive >= 0);
+    if (some) last = __shfl_sync(0xffffffffu, positive, 31 - __clz(some));
+    before = __shfl_sync(0xffffffffu, upto, 31);
+  }
+  return last;
+}
+
+// Integers in the order of the floats.
+__device__ __forceinline__ u32 order(float x) {
+  u32 bits = __float_as_uint(x);
+  return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
+struct Mass {
+  double mass;
+  u32 count;
+};
+
+// Mass and number of the tokens whose logit has at least this place in the order. By the block.
+__device__ Mass mass_from(const float* row, int vocab, float scale, float max, u32 least, Mass* of_warp) {
+  double mass = 0.0;
+  u32 count = 0;
+  for (int i = threadIdx.x; i < vocab; i += THREADS) {
+    float l = row[i] * scale;
+    if (order(l) >= least) mass += expf(l - max), count++;
+  }
+  for (int d = 16; d > 0; d /= 2) {
+    mass += __shfl_xor_sync(0xffffffffu, mass, d);
+    count += __shfl_xor_sync(0xffffffffu, count, d);
+  }
+  __syncthreads();
+  if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = {mass, count};
+  __syncthreads();
+  Mass total = {0.0, 0};
+  for (int w = 0; w < WARPS; w++) total.mass += of_warp[w].mass, total.count += of_warp[w].count;
+  return total;
+}
+
+// The highest place below `upper` that holds a token. By the block.
+__device__ u32 place_below(const float* row, int vocab, float scale, u32 upper) {
+  __shared__ u32 place;
+  __syncthreads();
+  if (threadIdx.x == 0) place = 0;
+  __syncthreads();
+  u32 mine = 0;
+  for (int i = threadIdx.x; i < vocab; i += THREADS) {
+    u32 at = order(row[i] * scale);
+    if (at < upper && at > mine) mine = at;
+  }
+  for (int d = 16; d > 0; d /= 2) mine = max(mine, __shfl_xor_sync(0xffffffffu, mine, d));
+  if (threadIdx.x % 32 == 0) atomicMax(&place, mine);
+  __syncthreads();
+  return place;
+}
+
+// The highest place that leaves at least `mass` (more than, if strict) and at least `count` tokens: a bisection of all places,
+// which ends as soon as one token lies between its bounds.
+__device__ u32 highest(const float* row, int vocab, float scale, float max, u32 lower, double mass, bool strict, u32 count, Mass* of_warp) {
+  u32 upper = 0xffffffffu, above = 0, from = vocab;  // `above` tokens have at least `upper`, `from` at least `lower`
+  while (upper - lower > 1 && from - above > 1) {
+    u32 middle = lower + (upper - lower) / 2;
+    Mass m = mass_from(row, vocab, scale, max, middle, of_warp);
+    if ((strict ? m.mass > mass : m.mass >= mass) && m.count >= count) {
+      lower = middle, from = m.count;
+    } else {
+      upper = middle, above = m.count;
+    }
+  }
+  return from - above == 1 ? ::max(lower, place_below(row, vocab, scale, upper)) : lower;
+}
+
+// Draws among the tokens that top-k, top-p and min-p keep (and those that tie with the last of them), the most probable first.
+__device__ int draw_kept(const float* row, int vocab, float scale, Sums s, Params p, double uniform, Mass* of_warp) {
+  __shared__ int found;
+  u32 least = 0;
+  if (p.top_k > 0 && p.top_k < vocab) least = highest(row, vocab, scale, s.max, 0, 0.0, false, p.top_k, of_warp);
+  if (p.top_p < 1.0f) {
+    double kept = mass_from(row, vocab, scale, s.max, least, of_warp).mass;
+    least = highest(row, vocab, scale, s.max, least, kept * p.top_p, false, 1, of_warp);
+  }
+  if (p.min_p > 0.0f) {
+    // The lowest place whose probability is at least min_p of the largest.
+    u32 lower = 0, upper = order(s.max);
+    while (lower < upper) {
+      u32 middle = lower + (upper - lower) / 2;
+      u32 bits = middle & 0x80000000u ? middle & 0x7fffffffu : ~middle;
+      float l = __uint_as_float(bits);
+      // Bits of no number lie below all others.
+      if (l == l && expf(l - s.max) >= p.min_p) {
+        upper = middle;
+      } else {
+        lower = middle + 1;
+      }
+    }
+    least = max(least, upper);
+  }
+  double kept = mass_from(row, vocab, scale, s.max, least, of_warp).mass, target = uniform * kept;
+  u32 place = highest(row, vocab, scale, s.max, least, target, true, 1, of_warp);
+  Mass above = mass_from(row, vocab, scale, s.max, place + 1, of_warp), upto = mass_from(row, vocab, scale, s.max, place, of_warp);
+  u32 ties = upto.count - above.count;
+  u32 which = ties < 2 ? 0 : min(ties - 1, (u32)((target - above.mass) / ((upto.mass - above.mass) / ties)));
+  int at = -1;
+  for (u32 n = 0; n <= which; n++) {
+    __syncthreads();
+    if (threadIdx.x == 0) found = 0x7fffffff;
+    __syncthreads();
+    for (int i = at + 1 + threadIdx.x; i < vocab; i += THREADS)
+      if (order(row[i] * scale) == place) {
+        atomicMin(&found, i);
+        break;
+      }
+    __syncthreads();
+    at = found;
+  }
+  return at < vocab ? at : 0;
+}
+
+// uniforms is null, or [steps, stride] of which row *step is used; so are all_tokens and all_logprobs.
+KERNEL sample(u32* tokens, float* logprobs, u32* all_tokens, float* all_logprobs, const float* logits, const Params* params, const double* uniforms, const u32* step,
+              int stride, int vocab) {
+  __shared__ Sums of_warp[WARPS];
+  __shared__ Mass masses[WARPS];
+  wait_for_inputs();
+  i64 row = blockIdx.x;
+  const float* l = logits + row * vocab;
+  Params p = params[row];
+  double uniform = uniforms ? uniforms[(i64)*step * stride + row] : p.uniform;
+  bool greedy = !(p.temperature > 0.0f);
+  float scale = greedy ? 1.0f : 1.0f / p.temperature;
+  Sums s = row_sums(l, vocab, scale, of_warp);
+  int size = segment(vocab), lane = threadIdx.x % 32, warp = threadIdx.x / 32, token = 0;
+  if (!(s.sum == s.sum)) {
+    token = 0;  // NaN: the caller sees it in the log-probability
+  } else if (!greedy && (p.top_k > 0 || p.top_p < 1.0f || p.min_p > 0.0f)) {
+    token = draw_kept(l, vocab, scale, s, p, uniform, masses);
+  } else {
+    int w = 0;
+    double rest = 0.0;
+    if (greedy) {
+      while (w + 1 < WARPS && of_warp[w].max < s.max) w++;
+    } else {
+      double total = 0.0, before = 0.0;
+      for (int i = 0; i < WARPS; i++)
+        if (of_warp[i].sum > 0.0f) total += (double)of_warp[i].sum * exp((double)of_warp[i].max - s.max);
+      double target = uniform * total;
+      rest = 1e300;
+      for (int i = 0; i < WARPS; i++) {
+        if (!(of_warp[i].sum > 0.0f)) continue;
+        double next = before + (double)of_warp[i].sum * exp((double)of_warp[i].max - s.max);
+        if (next > before) w = i;
+        if (target < next) {
+          rest = (target - before) / exp((double)of_warp[i].max - s.max);
+          break;
+        }
+        before = next;
+      }
+    }
+    if (warp == 0) {
+      int first = w * size, end = min(vocab, first + size);
+      if (greedy) {
+        token = first;
+        for (int i = first + lane;; i += 32) {
+          u32 any = __ballot_sync(0xffffffffu, i < end && l[i] >= s.max);
+          if (any || i - lane >= end) {
+            token = any ? i - lane + __ffs(any) - 1 : first;
+            break;
+          }
+        }
+      } else {
+        token = pick(l, first, end, vocab % 4 == 0, scale, of_warp[w].max, rest);
+      }
+    }
+  }
+  if (threadIdx.x == 0) {
+    float logprob = l[token] * scale - (s.max + logf(s.sum));
+    tokens[row] = token;
+    logprobs[row] = logprob;
+    if (all_tokens) {
+      all_tokens[(i64)*step * stride + row] = token;
+      all_logprobs[(i64)*step * stride + row] = logprob;
+    }
+  }
+}

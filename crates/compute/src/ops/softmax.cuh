@@ -1,0 +1,74 @@
+// Sums over one row of logits: the same for the training forward and for sampling, so that both have the same log-sum-exp.
+// A block of 16 warps takes a row; each warp takes a contiguous segment, lanes take 4 neighbours.
+#define WARPS 16
+#define THREADS 512
+
+struct Sums {
+  float max, sum, weighted;  // m, sum of e^(l - m), sum of e^(l - m) l
+};
+
+__device__ __forceinline__ Sums merge(Sums a, Sums b) {
+  if (a.max == -INFINITY_F && a.sum == 0.0f) return b;
+  if (b.max == -INFINITY_F && b.sum == 0.0f) return a;
+  float m = fmaxf(a.max, b.max), x = expf(a.max - m), y = expf(b.max - m);
+  return {m, a.sum * x + b.sum * y, a.weighted * x + b.weighted * y};
+}
+
+// Numbers of the vocabulary that each warp takes.
+__device__ __forceinline__ int segment(int vocab) { return (vocab + WARPS * 128 - 1) / (WARPS * 128) * 128; }
+
+// Scaled logits i..i+3, -inf beyond the end. `aligned`: rows are whole vectors of 4.
+__device__ __forceinline__ float4 logits4(const float* row, int i, int end, bool aligned, float scale) {
+  float4 v = make_float4(-INFINITY_F, -INFINITY_F, -INFINITY_F, -INFINITY_F);
+  if (aligned && i + 4 <= end) {
+    v = *(const float4*)(row + i);
+    v.x *= scale, v.y *= scale, v.z *= scale, v.w *= scale;
+  } else {
+    if (i < end) v.x = row[i] * scale;
+    if (i + 1 < end) v.y = row[i + 1] * scale;
+    if (i + 2 < end) v.z = row[i + 2] * scale;
+    if (i + 3 < end) v.w = row[i + 3] * scale;
+  }
+  return v;
+}
+
+__device__ __forceinline__ void take(Sums& s, float l) {
+  if (l == -INFINITY_F) return;
+  float p = expf(l - s.max);
+  s.sum += p;
+  s.weighted += p * l;
+}
+
+// The sums of each warp's segment, in shared memory, and of the whole row.
+__device__ Sums row_sums(const float* row, int vocab, float scale, Sums* of_warp) {
+  int warp = threadIdx.x / 32, lane = threadIdx.x % 32, size = segment(vocab);
+  int end = min(vocab, (warp + 1) * size);
+  bool aligned = vocab % 4 == 0;
+  Sums s = {-INFINITY_F, 0.0f, 0.0f};
+  for (int i = warp * size + lane * 4; i < end; i += 4 * 128) {
+    float4 vs[4];
+#pragma unroll
+    for (int j = 0; j < 4; j++) vs[j] = logits4(row, i + 128 * j, end, aligned, scale);
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+      float4 v = vs[j];
+      float largest = fmaxf(fmaxf(v.x, v.y), fmaxf(v.z, v.w));
+      if (largest > s.max) {
+        float x = expf(s.max - largest);
+        s.max = largest, s.sum *= x, s.weighted *= x;
+      }
+      take(s, v.x), take(s, v.y), take(s, v.z), take(s, v.w);
+    }
+  }
+  for (int d = 16; d > 0; d /= 2) {
+    Sums o = {__shfl_xor_sync(0xffffffffu, s.max, d), __shfl_xor_sync(0xffffffffu, s.sum, d),
+              __shfl_xor_sync(0xffffffffu, s.weighted, d)};
+    // The lower lane comes first on both sides: all lanes get the same bits.
+    s = lane & d ? merge(o, s) : merge(s, o);
+  }
+  if (lane == 0) of_warp[warp] = s;
+  __syncthreads();
+  Sums total = of_warp[0];
+  for (int w = 1; w < WARPS; w++) total = merge(total, of_warp[w]);
+  return total;
+}
