@@ -203,10 +203,11 @@ fn first_waiting<'a>(stage: &'a StageConfig, waiting: &[(StageConfig, Part)]) ->
 
 /// Names become directories.
 fn check_name(source: &Source, part: &Part, key: &str, name: &str) -> Result<(), RecipeError> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if !name.is_empty() && name.len() <= 64 && name.chars().all(is_plain) {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    // A name that begins with a dot would be hidden, or another folder.
+    if !name.starts_with('.') && !name.is_empty() && name.len() <= 64 && name.chars().all(is_plain) {
         return Ok(());
     }
-    let message = format!("expected 1 to 64 letters, digits, '-' or '_', found \"{name}\"");
+    let message = format!("expected 1 to 64 letters, digits, '-', '_' or '.', not first, found \"{name}\"");
     Err(source.error(part, Some(key), Problem::value(key, message)))
 }
