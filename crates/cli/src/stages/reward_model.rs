@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use ruminate_core::Seed;
-use ruminate_model::{RewardInfo, RewardModel, SaveDtype};
+use ruminate_model::{RewardInfo, RewardModel, SaveDtype, flops};
 use ruminate_train::losses::{PairwiseOutputs, PointwiseOutputs, pairwise_loss, pointwise_loss};
 use ruminate_train::packing::{PackedBatch, Sequence, pack_together};
 use ruminate_train::preferences::epoch_order;
@@ -21,7 +21,7 @@ use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, Trainer};
 use self::data::{Entry, Item};
 pub(crate) use self::measure::RewardReport;
 use super::state::{self, Counters};
-use super::{StageContext, StageResult};
+use super::{COMPUTE_KEY, StageContext, StageResult};
 use crate::models;
 use crate::recipe::{RewardLoss, RewardModelConfig, Template};
 use crate::reward_text::{RewardText, template_of};
@@ -128,6 +128,7 @@ impl Learner<'_> {
             ("rm/grad_norm", stats.grad_norm),
             ("rm/epoch", (step / self.steps_per_epoch()) as f64),
             ("rm/tokens", sums.n_tokens as f64),
+            (COMPUTE_KEY, sums.flops),
         ];
         if self.config.loss == RewardLoss::Pairwise {
             figures.push(("rm/score_difference", sums.difference / n));
@@ -157,6 +158,8 @@ struct Sums {
     n_right: usize,
     difference: f64,
     n_tokens: usize,
+    /// Floating-point operations.
+    flops: f64,
 }
 
 /// The sequences of some items, those of one item together.
@@ -180,6 +183,7 @@ fn accumulate(config: &RewardModelConfig, trainer: &mut Trainer, model: &RewardM
         sums.n_right += result.metrics.n_right;
         sums.difference += result.metrics.difference;
         sums.n_tokens += packed.n_tokens();
+        sums.flops += flops::training(model.policy().config(), packed.cu_seqlens.windows(2).map(|w| w[1] - w[0]));
     }
     Ok(sums)
 }

@@ -9,7 +9,7 @@ mod data;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use ruminate_model::{Policy, SaveDtype, flops};
+use ruminate_model::{Checkpoint, Policy, SaveDtype, flops};
 use ruminate_tasks::statistics::Interval;
 use ruminate_train::losses::{SftOutputs, weighted_sft_loss};
 use ruminate_train::packing::{MaskedSequence, PackedBatch, pack_masked};
@@ -120,6 +120,7 @@ fn train_variant(
     let mut trainer = Trainer::new(&policy, optimizer_config(config))?;
     let (mut counters, mut best): (Counters, Best) = state::restore_with(dir, &mut policy, &mut trainer, None)?;
     let mut metrics = MetricsFile::open(&dir.metrics(), counters.step)?;
+    let tuning = Tuning { ctx, stage_id, label, dir, config, start: &start, held_out: &data.held_out };
     let seed = ctx.seed(stage_id).with("order");
     let per_epoch = data.trained.len().div_ceil(config.batch_examples) as u64;
     let n_steps = per_epoch * u64::from(config.epochs);
@@ -166,20 +167,7 @@ fn train_variant(
         let every = config.evaluate_every.unwrap_or(per_epoch);
         let is_due = counters.step.is_multiple_of(every) || counters.step == n_steps;
         if is_due {
-            let evaluated = Instant::now();
-            let loss = held_out_loss(&policy, &mut trainer, &data.held_out, config.microbatch_tokens)?;
-            figures.extend(loss.map(|loss| ("sft/held_out_loss", loss)));
-            let pass_at_1 = match (config.best_by, ctx.evaluation_settings(stage_id)) {
-                (BestBy::PassAt1, Some(settings)) => Some(evaluate_policy(ctx, &policy, text, settings, label)?.0.pass_at_1.mean),
-                _ => None,
-            };
-            figures.extend(pass_at_1.map(|pass_at_1| ("eval/pass@1", pass_at_1)));
-            figures.push(("seconds/evaluate", evaluated.elapsed().as_secs_f64()));
-            if is_better(config.best_by, &best, loss, pass_at_1) {
-                best = Best { value: pass_at_1.or(loss).unwrap_or(0.0), step: counters.step, held_out_loss: loss, ..best };
-                // Before the state: a kill between them makes the same steps, and the same file, again.
-                policy.save(&dir.checkpoint(), &start.tokenizer, start.chat_template.as_ref(), SaveDtype::F32)?;
-            }
+            figures.extend(tuning.measure(&policy, &mut trainer, &mut best, counters.step)?);
         }
         metrics.append(before, &figures)?;
         if is_due || counters.step.is_multiple_of(config.save_every) {
@@ -200,6 +188,41 @@ fn train_variant(
         pass_at_1: None,
         flops: super::spent(&dir.metrics())?.total,
     })
+}
+
+/// What stays the same while one policy is trained.
+struct Tuning<'a> {
+    ctx: &'a StageContext<'a>,
+    stage_id: &'a str,
+    label: &'a str,
+    dir: &'a StageDir,
+    config: &'a SftConfig,
+    start: &'a Checkpoint,
+    held_out: &'a [Item],
+}
+
+impl Tuning<'_> {
+    /// Measures the policy after `step` steps on what is not trained, and writes it if it is the best so far. Gives back the figures.
+    fn measure(&self, policy: &Policy, trainer: &mut Trainer, best: &mut Best, step: u64) -> Result<Vec<(&'static str, f64)>> {
+        let started = Instant::now();
+        let loss = held_out_loss(policy, trainer, self.held_out, self.config.microbatch_tokens)?;
+        let (tokenizer, chat) = (&self.start.tokenizer, self.start.chat_template.as_ref());
+        let pass_at_1 = match (self.config.best_by, self.ctx.evaluation_settings(self.stage_id)) {
+            (BestBy::PassAt1, Some(settings)) => {
+                let text = PolicyText { tokenizer, chat };
+                Some(evaluate_policy(self.ctx, policy, text, settings, self.label)?.0.pass_at_1.mean)
+            }
+            _ => None,
+        };
+        if is_better(self.config.best_by, best, loss, pass_at_1) {
+            *best = Best { value: pass_at_1.or(loss).unwrap_or(0.0), step, held_out_loss: loss, ..*best };
+            // Before the state: a kill between them makes the same steps, and the same file, again.
+            policy.save(&self.dir.checkpoint(), tokenizer, chat, SaveDtype::F32)?;
+        }
+        let figures =
+            [("sft/held_out_loss", loss), ("eval/pass@1", pass_at_1), ("seconds/evaluate", Some(started.elapsed().as_secs_f64()))];
+        Ok(figures.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
+    }
 }
 
 fn optimizer_config(config: &SftConfig) -> OptimizerConfig {
