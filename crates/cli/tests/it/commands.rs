@@ -95,7 +95,7 @@ fn bench_measures_both_directions() {
     let folder = Folder::new();
     let args = ["bench", "--json", "--seconds", "0", "--sequences", "2", "--sequence-tokens", "8", "--batch", "2", "--new-tokens", "4"];
     let report: serde_json::Value = serde_json::from_str(&folder.ruminate(&args).well().out).unwrap();
-    assert_eq!((&report["shape"], &report["n_parameters"]), (&"tiny".into(), &865_408.into()));
+    assert_eq!((&report["shape"], &report["n_parameters"]), (&"tiny".into(), &902_656.into()));
     assert!(report["train"]["best_tokens_per_second"].as_f64().unwrap() > 0.0);
     assert!(report["decode"]["best_tokens_per_second"].as_f64().unwrap() > 0.0);
     folder.ruminate(&["bench", "--shape", "huge"]).failed(1, "--shape: expected one of tiny, smollm2-135m");

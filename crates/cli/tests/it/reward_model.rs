@@ -11,7 +11,7 @@ use crate::graders::serve;
 use crate::training::metrics;
 use crate::util::Folder;
 
-/// Responses of random weights are good where they hold a digit that the request asks for: about half of them do.
+/// Responses of random weights are good where they hold a digit or a sign that the request asks for: about half of them do.
 const RECIPE: &str = r#"
 name = "r"
 seed = 7
@@ -66,9 +66,9 @@ fn requests(task: &Value) -> String {
     (0..300).map(|id| request(id, "chat", &format!("{id} + {id} = ?"), task)).collect()
 }
 
-/// About half of random responses of eight tokens hold one of these characters.
+/// About half of random responses of eight tokens hold one of these characters: 33 of 387 tokens do.
 fn digits() -> Value {
-    json!({ "any_of": ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"] })
+    json!({ "any_of": "0123456789,.:?+-*/=()".chars().map(String::from).collect::<Vec<_>>() })
 }
 
 fn folder() -> Folder {
