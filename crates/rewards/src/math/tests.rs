@@ -65,6 +65,67 @@ fn algebraic_numbers() {
 }
 
 #[test]
+fn names_of_a_figure_stand_before_their_value() {
+    table(&[
+        ("AB = 4, CD = 5", &["4, 5", "(4, 5)", "AB = 4, CD = 5"], &["5, 4", "4", "AB = 5, CD = 4"]),
+        (r"\frac{NO}{BO} = \frac{1}{\sqrt6}", &[r"\frac{1}{\sqrt6}", r"\frac{\sqrt6}{6}"], &[r"\sqrt6"]),
+        ("|AB| = 1", &["1"], &["2"]),
+        ("V_1 : V_2 = 11 : 21", &["11:21", "22:42", r"\frac{11}{21}"], &["21:11", "11"]),
+        ("A : B = 1", &["1"], &["2"]),
+        ("p=5,q=2;p=7,q=2", &["(5,2),(7,2)", "p=7,q=2;p=5,q=2", "q=2,p=5;q=2,p=7"], &["(5,2)", "(2,5),(2,7)", "5,2,7,2"]),
+        ("0 < f(x) < 1", &["(0,1)", "0 < f(x) < 1"], &["[0,1]", "0 < x < 1", "(0,2)"]),
+        // Unknowns of an equation are no names.
+        ("x + y = 5", &["2x + 2y = 10"], &["5"]),
+        ("xy = 5", &["yx = 5"], &["5"]),
+        ("AB = C", &[], &["C"]),
+        ("B", &["B"], &["A = B", "B = A", "A"]),
+    ]);
+}
+
+#[test]
+fn a_gold_answer_may_be_a_whole_solution() {
+    let solution = |answer: &str| format!("We add $1$ and $2$.\nThat is why {answer} is what we get.{}", " It is so.".repeat(300));
+    for (gold, equal) in [
+        (solution(r"$\boxed{3}$").as_str(), "3"),
+        (r"x \in \boxed{\{-1\} \cup [0,7)}.$", r"[0,7) \cup \{-1\}"),
+        (r" So the answer is: \[ \boxed{32349} \]", "32,349"),
+        ("She sold 48/2 = 24 clips.\n#### 72", "72"),
+        ("<think>2 or 3?</think><answer>3</answer>", "3"),
+        // These are answers as they are.
+        (r"\boxed{5}\text{ cm}", "50 mm"),
+        (r"\boxed{1}, \boxed{2}", "2, 1"),
+    ] {
+        assert_eq!(verdict(gold, equal).verdict, Verdict::Equal, "{gold}");
+        assert_ne!(verdict(gold, "4").verdict, Verdict::Equal, "{gold}");
+        assert!(parse_gold(gold).is_ok(), "{gold}");
+    }
+    for gold in [solution("nothing").as_str(), r"so \boxed{+} is it", "We add 1 and 2 to get 3, of course?"] {
+        assert_eq!(verdict(gold, "3").verdict, Verdict::UnparsedGold, "{gold}");
+    }
+    // A prediction has to be an answer.
+    assert_eq!(verdict("72", "She sold 24 clips, she did.\n#### 72").verdict, Verdict::UnparsedPrediction);
+}
+
+#[test]
+fn a_decimal_comma_is_read_where_the_gold_has_a_point() {
+    table(&[
+        ("1000.99", &["1000,99", "1,000.99"], &["1000,98", "100,099"]),
+        ("-3.25", &["-3,25"], &["3,25", "-3,2"]),
+        ("1.234", &[], &["1,234"]),
+        ("3, 25", &["3,25"], &["3.25"]),
+    ]);
+}
+
+#[test]
+fn an_empty_box_is_no_empty_set() {
+    for response in [r"\boxed{}", r"\boxed{ }", "<answer></answer>", r"<answer>\boxed{}</answer>", r"$\boxed{}$"] {
+        let found = verify(r"\emptyset", response, &Options::default());
+        assert_eq!(found.verdict, Verdict::UnparsedPrediction, "{response}: {}", found.reason);
+    }
+    assert_eq!(verify(r"\emptyset", r"\boxed{\{\}}", &Options::default()).verdict, Verdict::Equal);
+}
+
+#[test]
 fn expressions_in_variables() {
     table(&[
         ("(x+1)^2", &["x^2+2x+1", "(1+x)(x+1)", "x(x+2)+1"], &["x^2+1", "x^2+2x", "(x-1)^2", "x^2-2x+1"]),

@@ -77,7 +77,16 @@ pub(super) fn narrowed(sentence: &str) -> &str {
     if let Some(formula) = only_formula(body) {
         return formula;
     }
+    let body = stated(body);
     body.strip_prefix("option ").or_else(|| body.strip_prefix("choice ")).unwrap_or(body)
+}
+
+/// What a sentence about the answer says: "The volume of the cone is 120".
+fn stated(sentence: &str) -> &str {
+    let of_a_thing = sentence.starts_with("The ") || sentence.starts_with("the ");
+    let Some((_, value)) = sentence.rsplit_once(" is ").filter(|_| of_a_thing) else { return sentence };
+    let value = without_type(value);
+    only_formula(value).unwrap_or(value)
 }
 
 /// Takes off `**bold**` and white space. `**` inside stays: it may be a power.
