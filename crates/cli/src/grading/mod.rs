@@ -226,7 +226,9 @@ fn grade_language(line: &LanguageLine) -> Value {
     // Without a target, the text's own main language: the share then says how pure it is.
     let target = line.target.or_else(|| language_of(&line.text)).unwrap_or(Language::En);
     let count = count_language(&line.text, target);
-    json!({ "share": count.share(), "words": count.words, "target": target })
+    // In double precision: 4 of 9 words are not 0.44444448.
+    let share = (count.words > 0).then(|| count.target as f64 / count.words as f64);
+    json!({ "share": share, "words": count.words, "target": target })
 }
 
 fn grade_logic(line: LogicLine) -> Result<Value> {

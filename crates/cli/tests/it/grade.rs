@@ -87,6 +87,9 @@ fn format_language_and_logic_lines() {
     assert_eq!(json!(fields(&answers[..2], &["id", "share"])), json!([["en", 1.0], ["zh", 1.0]]));
     assert_eq!((&answers[0]["words"], &answers[2]["share"], &answers[2]["words"]), (&json!(7), &Value::Null, &json!(0)));
 
+    let mixed = graded("language", &[text("en", "first we add and 然后我们停")]);
+    assert_eq!(json!(fields(&mixed, &["share", "words"])), json!([[4.0 / 9.0, 9]]));
+
     let sudoku = json!({ "type": "sudoku", "givens": [[1, 2, 3, 4], [3, 4, 1, 2], [2, 1, 4, 3], [4, 3, 2, 0]] });
     let answers = graded(
         "logic",

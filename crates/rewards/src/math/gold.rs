@@ -15,8 +15,9 @@ pub(super) fn read(text: &str, work: &mut Work) -> Result<Vec<Answer>, ParseErro
     // A solution may be longer than an answer, and marks its answer once or more.
     let Some(marked) = marked(text).filter(|marked| marked.len() <= MAX_ANSWER_BYTES) else { return whole };
     match (parse::parse(marked, work), whole) {
-        (Ok(readings), _) => Ok(readings),
-        (Err(_), Ok(readings)) => Ok(readings),
+        // What can be read as a whole stays a reading: the answer `x = \\boxed{yes}` is itself.
+        (Ok(readings), Ok(whole)) => Ok([readings, whole].concat()),
+        (Ok(readings), Err(_)) | (Err(_), Ok(readings)) => Ok(readings),
         (Err(error), Err(_)) => Err(error),
     }
 }

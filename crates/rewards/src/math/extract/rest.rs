@@ -10,8 +10,12 @@ pub(super) fn sentence(text: &str) -> Range<usize> {
     let start = text.len() - body.len();
     let line = body.lines().next().unwrap_or_default();
     // A formula that spans lines is taken whole.
-    for (open, close) in [("$$", "$$"), ("\\[", "\\]")] {
+    for (open, close) in [("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$")] {
         let Some(inside) = line.strip_prefix(open) else { continue };
+        // A single dollar may be money, but not at the end of a line or before a matrix.
+        if open == "$" && !(inside.trim_matches(['{', ' ']).is_empty() || inside.contains("\\begin{")) {
+            break;
+        }
         if inside.contains(close) {
             break;
         }
@@ -96,8 +100,10 @@ fn without_type(text: &str) -> &str {
         let before = body;
         body = body.strip_prefix("**").unwrap_or(body).trim_start();
         body = body.strip_suffix("**").unwrap_or(body).trim_end();
-        if body.starts_with('_') && body.ends_with('_') && body.len() > 1 {
-            body = &body[1..body.len() - 1];
+        for mark in ['_', '*'] {
+            if body.starts_with(mark) && body.ends_with(mark) && body.len() > 1 {
+                body = &body[1..body.len() - 1];
+            }
         }
         if body == before {
             return body;
