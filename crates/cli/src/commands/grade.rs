@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use ruminate_rewards::judge::Judge;
@@ -25,6 +25,9 @@ use crate::sandbox::SandboxArgs;
 
 /// Lines that are graded together: enough to keep all threads busy, few enough to see progress and to need little memory.
 const CHUNK: usize = 1024;
+
+/// What is read at once.
+const BUFFER_BYTES: usize = 1 << 20;
 
 /// Grades a file of answers, one JSON object on each line, or serves verdicts over HTTP.
 ///
@@ -116,32 +119,43 @@ impl GradeArgs {
     }
 }
 
-/// The objects of a JSONL file, with their line numbers.
+/// A line with its number in the file; what is no text is an error.
+type Line = (usize, Result<String>);
+
+/// The objects of a JSONL file.
 struct Lines {
     name: String,
-    lines: Box<dyn Iterator<Item = (usize, std::io::Result<String>)>>,
+    reader: BufReader<Box<dyn Read>>,
+    line_no: usize,
 }
 
 impl Lines {
     fn open(path: &Path) -> Result<Self> {
-        let reader: Box<dyn BufRead> = match path.to_str() {
-            Some("-") => Box::new(std::io::stdin().lock()),
-            _ => Box::new(BufReader::new(File::open(path).with_context(io_context("read", path))?)),
+        let reader: Box<dyn Read> = match path.to_str() {
+            Some("-") => Box::new(std::io::stdin()),
+            _ => Box::new(File::open(path).with_context(io_context("read", path))?),
         };
-        Ok(Self { name: path.display().to_string(), lines: Box::new(reader.lines().enumerate()) })
+        Ok(Self { name: path.display().to_string(), reader: BufReader::with_capacity(BUFFER_BYTES, reader), line_no: 0 })
     }
 
-    /// The next lines, blank ones left out; none at the end.
-    fn chunk(&mut self) -> Result<Vec<(usize, String)>> {
+    /// The next lines, blank ones left out; none at the end. Lines that are there are not held back for others that may come: a program
+    /// may write one and wait for its answer.
+    fn chunk(&mut self) -> Result<Vec<Line>> {
         let mut chunk = Vec::new();
-        for (line_idx, line) in self.lines.by_ref() {
-            let line = line.with_context(|| format!("cannot read {}:{}", self.name, line_idx + 1))?;
-            if line.trim().is_empty() {
-                continue;
-            }
-            chunk.push((line_idx + 1, line));
-            if chunk.len() == CHUNK {
+        while chunk.len() < CHUNK && (chunk.is_empty() || !self.reader.buffer().is_empty()) {
+            let mut line = Vec::new();
+            let n_bytes =
+                self.reader.read_until(b'\n', &mut line).with_context(|| format!("cannot read {}:{}", self.name, self.line_no + 1))?;
+            if n_bytes == 0 {
                 break;
+            }
+            self.line_no += 1;
+            // Some editors put a mark at the beginning of a file.
+            let line = if self.line_no == 1 { line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&line) } else { &line };
+            match std::str::from_utf8(line) {
+                Ok(text) if text.trim().is_empty() => {}
+                Ok(text) => chunk.push((self.line_no, Ok(text.to_owned()))),
+                Err(error) => chunk.push((self.line_no, Err(anyhow!("expected UTF-8: {error}")))),
             }
         }
         Ok(chunk)
@@ -157,16 +171,21 @@ fn grade_lines(grader: &Grader, kind: Kind, mut lines: Lines) -> Result<()> {
         if chunk.is_empty() {
             break;
         }
-        let texts: Vec<&str> = chunk.iter().map(|(_, line)| line.as_str()).collect();
-        let graded = grader.grade(kind, &texts);
-        for (answer, (line_no, line)) in graded.into_iter().zip(&chunk) {
+        let texts: Vec<&str> = chunk.iter().filter_map(|(_, line)| line.as_deref().ok()).collect();
+        let mut graded = grader.grade(kind, &texts).into_iter();
+        for (line_no, line) in chunk {
             n_lines += 1;
+            let (text, answer) = match line {
+                Ok(text) => (text, graded.next().context("one answer for each line")?),
+                Err(error) => (String::new(), Err(error)),
+            };
             let answer = answer.unwrap_or_else(|error| {
                 n_failed += 1;
                 eprintln!("error: {}:{line_no}: {error:#}", lines.name);
-                error_line(line, &error)
+                error_line(&text, &error)
             });
-            n_pending += usize::from(answer.get("pending").is_some());
+            n_pending += usize::from(answer.is_pending());
+            let answer = serde_json::to_string(&answer).context("an answer is JSON")?;
             writeln!(out, "{answer}").context("cannot write to the standard output")?;
         }
         out.flush().context("cannot write to the standard output")?;
@@ -204,6 +223,7 @@ fn report(mut lines: Lines) -> Result<()> {
             break;
         }
         let graded = in_parallel(n_threads, &chunk, |(line_no, line)| -> Result<_> {
+            let line = line.as_ref().map_err(|error| anyhow!("{name}:{line_no}: {error:#}"))?;
             let pair: Pair =
                 serde_json::from_str(line).with_context(|| format!("{name}:{line_no}: expected {{\"id\",\"gold\",\"pred\"}}"))?;
             let started = Instant::now();

@@ -23,6 +23,7 @@ use ruminate_rewards::{FormatForm, check_gold, count_language, grade_accuracy, l
 use ruminate_sandbox::Sandbox;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::endpoint::{Endpoint, Question, judge_all};
@@ -102,6 +103,22 @@ impl JudgeLine {
     }
 }
 
+/// What is said about a line.
+#[derive(Debug, Serialize)]
+pub(crate) struct Answer {
+    /// The line's id, digit by digit as it was written: it may be a number that no other type here holds.
+    id: Option<Box<RawValue>>,
+    #[serde(flatten)]
+    fields: Value,
+}
+
+impl Answer {
+    /// Whether the judge gave no verdict yet.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.fields.get("pending").is_some()
+    }
+}
+
 /// Grades lines of every kind. The sandbox starts with the first program.
 #[derive(Debug)]
 pub(crate) struct Grader {
@@ -135,9 +152,9 @@ impl Grader {
     /// # Errors
     /// By line: text that is no JSON object, a field that is missing or cannot be used, a sandbox that cannot start. Then there is no
     /// verdict.
-    pub(crate) fn grade(&self, kind: Kind, lines: &[&str]) -> Vec<Result<Value>> {
+    pub(crate) fn grade(&self, kind: Kind, lines: &[&str]) -> Vec<Result<Answer>> {
         let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut answers = match kind {
+        let answers = match kind {
             Kind::Math => in_parallel(n_cores, lines, |line| Ok(grade_math(&read(line)?))),
             Kind::Code => in_parallel(self.settings.slots(), lines, |line| self.grade_code(line)),
             Kind::Format => in_parallel(n_cores, lines, |line| grade_format(&read(line)?)),
@@ -145,12 +162,7 @@ impl Grader {
             Kind::Logic => in_parallel(n_cores, lines, |line| grade_logic(read(line)?)),
             Kind::Judge => self.grade_by_judge(lines),
         };
-        for (answer, line) in answers.iter_mut().zip(lines) {
-            if let Ok(answer) = answer {
-                answer["id"] = id(line);
-            }
-        }
-        answers
+        answers.into_iter().zip(lines).map(|(fields, line)| Ok(Answer { id: id(line), fields: fields? })).collect()
     }
 
     /// A judge that is down leaves lines pending: that says nothing about their answers.
@@ -179,13 +191,18 @@ impl Grader {
 }
 
 /// What stands in the place of a line that could not be graded.
-pub(crate) fn error_line(line: &str, error: &anyhow::Error) -> Value {
-    json!({ "id": id(line), "error": format!("{error:#}") })
+pub(crate) fn error_line(line: &str, error: &anyhow::Error) -> Answer {
+    Answer { id: id(line), fields: json!({ "error": format!("{error:#}") }) }
 }
 
-/// The line's id; null if it has none.
-fn id(line: &str) -> Value {
-    serde_json::from_str::<Value>(line).ok().and_then(|mut line| line.get_mut("id").map(Value::take)).unwrap_or_default()
+/// The line's id, if it has one.
+fn id(line: &str) -> Option<Box<RawValue>> {
+    #[derive(Deserialize)]
+    struct Line<'a> {
+        #[serde(borrow)]
+        id: Option<&'a RawValue>,
+    }
+    serde_json::from_str::<Line<'_>>(line).ok()?.id.map(ToOwned::to_owned)
 }
 
 fn read<T: DeserializeOwned>(line: &str) -> Result<T> {
@@ -209,7 +226,9 @@ fn grade_language(line: &LanguageLine) -> Value {
     // Without a target, the text's own main language: the share then says how pure it is.
     let target = line.target.or_else(|| language_of(&line.text)).unwrap_or(Language::En);
     let count = count_language(&line.text, target);
-    json!({ "share": count.share(), "words": count.words, "target": target })
+    // In double precision: 4 of 9 words are not 0.44444448.
+    let share = (count.words > 0).then(|| count.target as f64 / count.words as f64);
+    json!({ "share": share, "words": count.words, "target": target })
 }
 
 fn grade_logic(line: LogicLine) -> Result<Value> {

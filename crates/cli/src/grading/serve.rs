@@ -11,11 +11,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use clap::ValueEnum;
+use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
-use super::{Grader, Kind, error_line};
+use super::{Answer, Grader, Kind, error_line};
 
 /// Longest request, bytes.
 const MAX_REQUEST_BYTES: usize = 64 << 20;
@@ -68,15 +69,23 @@ async fn grade(State(grader): State<Arc<Grader>>, Path(kind): Path<String>, head
     }
 }
 
+/// What a request gets.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Reply {
+    One(Answer),
+    Many(Vec<Answer>),
+}
+
 /// Lines stay text until their kind reads them: numbers of any length keep their digits.
-fn answer(grader: &Grader, kind: Kind, body: &str) -> Result<Value> {
+fn answer(grader: &Grader, kind: Kind, body: &str) -> Result<Reply> {
     if !body.trim_start().starts_with('[') {
-        return grader.grade(kind, &[body]).pop().context("expected a line")?;
+        return grader.grade(kind, &[body]).pop().context("expected a line")?.map(Reply::One);
     }
     let lines: Vec<&RawValue> = serde_json::from_str(body).context("expected an object or a list of objects")?;
     let lines: Vec<&str> = lines.into_iter().map(RawValue::get).collect();
     let answers = grader.grade(kind, &lines).into_iter().zip(&lines);
-    Ok(answers.map(|(answer, line)| answer.unwrap_or_else(|error| error_line(line, &error))).collect())
+    Ok(Reply::Many(answers.map(|(answer, line)| answer.unwrap_or_else(|error| error_line(line, &error))).collect()))
 }
 
 fn refusal(status: StatusCode, message: &str) -> Response {

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -86,6 +87,9 @@ fn format_language_and_logic_lines() {
     assert_eq!(json!(fields(&answers[..2], &["id", "share"])), json!([["en", 1.0], ["zh", 1.0]]));
     assert_eq!((&answers[0]["words"], &answers[2]["share"], &answers[2]["words"]), (&json!(7), &Value::Null, &json!(0)));
 
+    let mixed = graded("language", &[text("en", "first we add and 然后我们停")]);
+    assert_eq!(json!(fields(&mixed, &["share", "words"])), json!([[4.0 / 9.0, 9]]));
+
     let sudoku = json!({ "type": "sudoku", "givens": [[1, 2, 3, 4], [3, 4, 1, 2], [2, 1, 4, 3], [4, 3, 2, 0]] });
     let answers = graded(
         "logic",
@@ -113,6 +117,66 @@ fn lines_without_a_verdict_have_an_error_in_their_place() {
     folder.ruminate(&["grade", "--kind", "judge", "form.jsonl"]).failed(1, "expected --judge-url and --judge-model");
     folder.ruminate(&["grade", "gone.jsonl"]).failed(1, "gone.jsonl");
     folder.ruminate(&["grade", "--kind", "poetry", "form.jsonl"]).failed(2, "possible values: math, code");
+}
+
+#[test]
+fn one_bad_line_holds_up_no_other() {
+    let folder = Folder::new();
+    let mut bytes = b"\xef\xbb\xbf{\"id\": 1, \"gold\": \"1\", \"pred\": \"1\"}\r\n".to_vec();
+    bytes.extend(b"{\"id\": 2, \"gold\": \"1\", \"pred\": \"\xff\"}\n");
+    bytes.extend(format!("{}\n", json!({ "id": 3, "gold": "1", "pred": "x".repeat(3_000_000) })).bytes());
+    bytes.extend(b"[[[[[\nnull\n{\"id\": 6, \"gold\": 1, \"pred\": \"1\"}\n{\"id\": 7, \"gold\": \"1\", \"pred\": \"1\", \"more\": []}");
+    std::fs::write(folder.path().join("in.jsonl"), bytes).unwrap();
+    let said = folder.ruminate(&["grade", "--kind", "math", "in.jsonl"]);
+    said.failed(1, "in.jsonl:2: expected UTF-8");
+    let answers = lines(&said.out);
+    let heads: Vec<Value> = answers.iter().map(|answer| json!([answer["id"], answer["verdict"], answer["error"].is_string()])).collect();
+    let error = |id: Value| json!([id, null, true]);
+    let expected = [
+        json!([1, "equal", false]),
+        error(Value::Null),
+        json!([3, "unparsed_prediction", false]),
+        error(Value::Null),
+        error(Value::Null),
+        error(json!(6)),
+        json!([7, "equal", false]),
+    ];
+    assert_eq!(heads, expected);
+    folder.ruminate(&["grade", "in.jsonl"]).failed(1, "4 lines hold no pair");
+
+    folder.write("empty.jsonl", "\n \n");
+    assert_eq!(folder.ruminate(&["grade", "--kind", "math", "empty.jsonl"]).well().out, "");
+}
+
+#[test]
+fn ids_come_back_as_they_were_written() {
+    let ids = ["340282366920938463463374607431768211455", "1.10", "\"a\"", "[1,{\"b\":null}]", "null", "true"];
+    let folder = Folder::new();
+    folder.write("in.jsonl", &ids.map(|id| format!("{{\"id\":{id},\"gold\":\"1\",\"pred\":\"1\"}}\n")).concat());
+    let out = folder.ruminate(&["grade", "--kind", "math", "in.jsonl"]).well().out;
+    for (line, id) in out.lines().zip(ids) {
+        assert!(line.starts_with(&format!("{{\"id\":{id},")), "{line}");
+    }
+}
+
+#[test]
+fn a_program_may_write_a_line_and_wait_for_its_answer() {
+    let folder = Folder::new();
+    let mut grader = folder.spawn(&["grade", "--kind", "math", "-"]);
+    let mut input = grader.stdin.take().unwrap();
+    let output = BufReader::new(grader.stdout.take().unwrap());
+    let (sender, answers) = std::sync::mpsc::channel();
+    std::thread::spawn(move || output.lines().try_for_each(|line| sender.send(line.unwrap())));
+    for id in 1..=3 {
+        writeln!(input, "{}", json!({ "id": id, "gold": "2", "pred": "1 + 1" })).unwrap();
+        let Ok(line) = answers.recv_timeout(Duration::from_secs(60)) else {
+            grader.kill().unwrap();
+            panic!("no answer to line {id}");
+        };
+        assert_eq!(json!([lines(&line)[0]["id"], lines(&line)[0]["verdict"]]), json!([id, "equal"]));
+    }
+    drop(input);
+    assert!(grader.wait().unwrap().success());
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Finding the answer in free text, in time linear in its length.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 mod rest;
@@ -132,20 +134,79 @@ fn tags(text: &str) -> Vec<&str> {
     found
 }
 
-/// The insides of all boxes that close and stand in no other box, in one pass.
+/// A box: all of it, and its inside.
+#[derive(Clone, Debug)]
+struct Frame {
+    outside: Range<usize>,
+    inside: Range<usize>,
+}
+
+/// The insides of all boxes that close and stand in no other box; boxes in a row that a comma or an "and" joins are one answer.
 fn boxes(text: &str) -> Vec<&str> {
+    let mut frames = frames(text);
+    frames.retain(|frame| !text[frame.inside.clone()].trim().is_empty());
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < frames.len() {
+        let mut last = at;
+        let mut formulas = false;
+        while let Some(next) = frames.get(last + 1) {
+            let between = &text[frames[last].outside.end..next.outside.start];
+            if !joins(between) {
+                break;
+            }
+            formulas |= between.contains('$');
+            last += 1;
+        }
+        found.push(if last == at {
+            &text[frames[at].inside.clone()]
+        } else {
+            let (start, end) = (frames[at].outside.start, frames[last].outside.end);
+            // `$\boxed{1}$ and $\boxed{2}$`
+            let wider = formulas && text[..start].ends_with('$') && text[end..].starts_with('$');
+            if wider { &text[start - 1..=end] } else { &text[start..end] }
+        });
+        at = last + 1;
+    }
+    found
+}
+
+/// Whether a text between two boxes makes them parts of one answer: a comma, "and", "or", and nothing else.
+fn joins(between: &str) -> bool {
+    /// Longer than any joint with its spaces.
+    const MAX_BYTES: usize = 60;
+    const DRESSING: [&str; 14] =
+        ["\\qquad", "\\quad", "\\text{", "\\textrm{", "\\mathrm{", "\\,", "\\;", "\\:", "\\ ", "\\(", "\\)", "}", "$", "~"];
+    if between.len() > MAX_BYTES {
+        return false;
+    }
+    let mut joint = between.to_owned();
+    for dressing in DRESSING {
+        joint = joint.replace(dressing, " ");
+    }
+    let words: Vec<&str> = joint.split_whitespace().collect();
+    matches!(words.as_slice(), ["," | ";" | "，" | "；" | "、" | "and" | "or" | "和" | "或" | "&"] | [",", "and" | "or"])
+}
+
+/// All boxes that close and stand in no other box, in one pass.
+fn frames(text: &str) -> Vec<Frame> {
     const COMMANDS: [&str; 3] = ["\\boxed", "\\fbox", "\\framebox"];
     let bytes = text.as_bytes();
-    let mut found: Vec<(usize, usize)> = Vec::new();
-    // Where each open brace's content begins, and whether the brace belongs to a box.
-    let mut open: Vec<(usize, bool)> = Vec::new();
+    let mut found: Vec<Frame> = Vec::new();
+    // Where each open brace's content begins, and where its box begins if the brace belongs to one.
+    let mut open: Vec<(usize, Option<usize>)> = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
         match bytes[at] {
             b'\\' => {
                 let rest = &text[at..];
-                let command = COMMANDS.iter().find(|command| rest.starts_with(**command));
+                // `\\\\boxed`: a backslash that was escaped once too often, or the end of a line without a backslash for the box.
+                let escaped = rest.strip_prefix('\\').filter(|rest| rest.starts_with('\\')).unwrap_or(rest);
+                let command = COMMANDS.iter().find(|command| escaped.starts_with(**command));
+                let begin = at;
+                at += rest.len() - escaped.len();
                 let Some(command) = command else {
+                    at = begin;
                     // An escaped brace is no brace; other characters may be more than one byte long.
                     at += if matches!(bytes.get(at + 1), Some(b'{' | b'}' | b'\\')) { 2 } else { 1 };
                     continue;
@@ -154,29 +215,29 @@ fn boxes(text: &str) -> Vec<&str> {
                 let spaces = bytes[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
                 if bytes.get(at + spaces) == Some(&b'{') {
                     at += spaces + 1;
-                    open.push((at, true));
+                    open.push((at, Some(begin)));
                 } else if let Some(len) = bare_box(&text[at..]) {
-                    found.push((at, at + len));
+                    found.push(Frame { outside: begin..at + len, inside: at..at + len });
                     at += len;
                 }
             }
             b'{' => {
                 at += 1;
-                open.push((at, false));
+                open.push((at, None));
             }
             b'}' => {
-                if let Some((start, true)) = open.pop() {
-                    while found.last().is_some_and(|&(inner, _)| inner >= start) {
+                if let Some((start, Some(begin))) = open.pop() {
+                    while found.last().is_some_and(|inner| inner.inside.start >= start) {
                         found.pop();
                     }
-                    found.push((start, at));
+                    found.push(Frame { outside: begin..at + 1, inside: start..at });
                 }
                 at += 1;
             }
             _ => at += 1,
         }
     }
-    found.into_iter().map(|(start, end)| &text[start..end]).collect()
+    found
 }
 
 /// The length of what `\boxed` without braces encloses: the next word, as in `\boxed 5`.
@@ -211,7 +272,12 @@ fn phrases(text: &str) -> Vec<&str> {
         let sentence = rest::sentence(&text[start..]);
         // The search goes on behind the answer, so that each byte is looked at once.
         from = start + sentence.end;
-        found.push(rest::narrowed(&text[start..][sentence]));
+        let mut begin = start + sentence.start;
+        // "Final answer: the final answer is 5."
+        while let Some(next) = next_phrase(&text[..from], begin).filter(|&next| !text[next..from].trim().is_empty()) {
+            begin = next;
+        }
+        found.push(rest::narrowed(&text[begin..from]));
     }
     found
 }

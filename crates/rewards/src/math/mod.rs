@@ -7,6 +7,7 @@
 pub mod answer;
 mod compare;
 pub mod extract;
+mod gold;
 mod number;
 pub mod parse;
 mod work;
@@ -141,15 +142,12 @@ pub fn audit(gold: &str, response: &str, options: &Options) -> Audit {
     Audit { exact: alone(Paths::ExactOnly), numeric: alone(Paths::NumericOnly), answer: Some(answer.text.to_owned()) }
 }
 
-/// Reads a gold answer, which may be wrapped in `$…$` or `\boxed{…}`.
+/// Reads a gold answer, which may be wrapped in `$…$` or `\boxed{…}`, or be a whole solution that marks it so.
 ///
 /// # Errors
 /// What in the text cannot be read, so that such data are found before training.
 pub fn parse_gold(text: &str) -> Result<Vec<Answer>, ParseError> {
-    if text.len() > MAX_ANSWER_BYTES {
-        return Err(ParseError::Exhausted);
-    }
-    parse::parse(text, &mut Work::new(STEPS))
+    gold::read(text, &mut Work::new(STEPS))
 }
 
 /// Whether a text is a number, with or without a unit: the form that answers of GSM8K have.
@@ -184,26 +182,27 @@ fn compare_texts(gold: &str, prediction: &str, tolerant: bool, paths: Paths) -> 
 
 /// The comparison, and whether it was left open.
 fn compare_readings(gold: &str, prediction: &str, tolerant: bool, paths: Paths) -> (Comparison, bool) {
-    let too_long = |text: &str| {
-        (text.len() > MAX_ANSWER_BYTES).then(|| format!("answer has {} bytes, at most {MAX_ANSWER_BYTES} are read", text.len()))
-    };
-    for (text, verdict) in [(gold, Verdict::UnparsedGold), (prediction, Verdict::UnparsedPrediction)] {
-        if let Some(reason) = too_long(text) {
-            return (unparsed(verdict, reason), false);
-        }
-    }
     let mut work = Work::new(STEPS);
-    let expected = match parse::parse(gold, &mut work) {
+    let too_long = |text: &str| text.len() > MAX_ANSWER_BYTES;
+    let length = |text: &str| format!("answer has {} bytes, at most {MAX_ANSWER_BYTES} are read", text.len());
+    let expected = match if tolerant { gold::read(gold, &mut work) } else { gold::read_whole(gold, &mut work) } {
         Ok(readings) => readings,
+        Err(_) if too_long(gold) => return (unparsed(Verdict::UnparsedGold, length(gold)), false),
         Err(ParseError::Exhausted) => return (timeout("reading the gold answer"), true),
         Err(error) => return (unparsed(Verdict::UnparsedGold, format!("gold answer '{}': {error}", shorten(gold))), false),
     };
+    if too_long(prediction) {
+        return (unparsed(Verdict::UnparsedPrediction, length(prediction)), false);
+    }
     let found = match parse::parse(prediction, &mut work) {
         Ok(readings) => readings,
         Err(ParseError::Exhausted) => return (timeout("reading the prediction"), true),
         Err(error) => return (unparsed(Verdict::UnparsedPrediction, format!("'{}': {error}", shorten(prediction))), false),
     };
-    let (expected, found) = without_unlikely((gold, expected), (prediction, found));
+    let (expected, mut found) = without_unlikely((gold, expected), (prediction, found));
+    if tolerant && let Some(decimal) = decimal_comma(gold, prediction) {
+        found.extend(parse::parse(&decimal, &mut work).unwrap_or_default());
+    }
     let mut matcher = Matcher::new(work, paths, tolerant, seed(gold, prediction));
     let texts = || format!("expected {}, found {}", shown(&expected), shown(&found));
     let (verdict, reason, method, open) = match matcher.readings(&expected, &found) {
@@ -236,6 +235,16 @@ fn without_unlikely((gold, mut expected): (&str, Vec<Answer>), (prediction, mut 
         found.retain(|answer| !matches!(answer, Answer::Expr(_)));
     }
     (expected, found)
+}
+
+/// The prediction with a point, if it is a number with a decimal comma and the gold answer one with a point: `3,25` and 3.25. Three digits
+/// behind a comma are thousands.
+fn decimal_comma(gold: &str, prediction: &str) -> Option<String> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let halves = |text: &str, mark: char| text.split_once(mark).is_some_and(|(whole, part)| digits(whole) && digits(part));
+    let (gold, prediction) = (bare(gold).trim_start_matches('-'), bare(prediction));
+    let unsigned = prediction.trim_start_matches('-');
+    (halves(gold, '.') && halves(unsigned, ',') && !in_thousands(unsigned)).then(|| prediction.replace(',', "."))
 }
 
 fn bare(text: &str) -> &str {

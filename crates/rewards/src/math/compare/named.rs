@@ -1,6 +1,7 @@
 //! Answers that say a value of something: `x = 5`, `x = 1, y = 2`, `(x, y) = (1, 2)`, `x \in S`.
 
 use super::expand::{each_expr, renamed};
+use super::relation::is_constant;
 use crate::math::answer::{Answer, Expr, Function, Operator};
 use crate::math::number::any;
 
@@ -70,6 +71,9 @@ fn one(name: String, value: Answer) -> Named {
 }
 
 fn of_relation(terms: &[Answer], operators: &[Operator]) -> Option<Named> {
+    if operators.contains(&Operator::Ratio) {
+        return of_ratio(terms, operators);
+    }
     if operators == [Operator::In] {
         let mut named = of_pair(terms.first()?, terms.get(1)?)?;
         // A member of a set of points keeps the set as it is.
@@ -92,9 +96,52 @@ fn of_relation(terms: &[Answer], operators: &[Operator]) -> Option<Named> {
     }
 }
 
-/// `name = value` or `(x, y) = (1, 2)`.
+/// `A : B = 2 : 3`, where the left side has names only and the right side none: the ratio.
+fn of_ratio(terms: &[Answer], operators: &[Operator]) -> Option<Named> {
+    let at = operators.iter().position(|operator| *operator == Operator::Equal)?;
+    let (left, right) = (&operators[..at], &operators[at + 1..]);
+    if left.is_empty() || left.iter().chain(right).any(|operator| *operator != Operator::Ratio) {
+        return None;
+    }
+    let names = terms[..=at].iter().map(|term| name_of(term).or_else(|| label_of(term))).collect::<Option<Vec<_>>>()?;
+    let values = &terms[at + 1..];
+    let value = match values {
+        [value] => value.clone(),
+        values => Answer::Relation { terms: values.to_vec(), operators: right.to_vec() },
+    };
+    values.iter().all(is_constant).then(|| one(names.join(":"), value))
+}
+
+/// The name of a length, an area or a ratio of such in a figure: `AB`, `|AB|`, `AB/CD`.
+fn label_of(answer: &Answer) -> Option<String> {
+    fn label(expr: &Expr) -> Option<String> {
+        match expr {
+            Expr::Product(parts) if parts.len() <= 4 => parts.iter().map(letter).collect(),
+            Expr::Apply(Function::Abs, arguments) => arguments.first().and_then(label),
+            Expr::Quotient(top, bottom) => Some(format!("{}/{}", label(top)?, label(bottom)?)),
+            _ => None,
+        }
+    }
+    fn letter(expr: &Expr) -> Option<&str> {
+        match expr {
+            Expr::Symbol(name) if name.starts_with(|c: char| c.is_ascii_uppercase()) => Some(name.as_str()),
+            _ => None,
+        }
+    }
+    if let Answer::Expr(expr) = answer { label(expr) } else { None }
+}
+
+/// `name = value`, `AB = 5` or `(x, y) = (1, 2)`.
 fn of_pair(left: &Answer, right: &Answer) -> Option<Named> {
+    if let Some(label) = label_of(left).filter(|_| is_constant(right)) {
+        return Some(one(label, right.clone()));
+    }
     if let Some(name) = name_of(left) {
+        // B = A names two choices.
+        let choice = |name: &str| matches!(name.as_bytes(), [b'A'..=b'H']);
+        if choice(&name) && name_of(right).is_some_and(|other| choice(&other)) {
+            return None;
+        }
         let arguments = match left {
             Answer::Expr(Expr::Apply(Function::Other(_), arguments)) => arguments.clone(),
             _ => Vec::new(),
@@ -146,11 +193,29 @@ fn of_list(parts: &[Answer]) -> Option<Named> {
             }
         }
     }
+    if let Some(points) = same_points(&pairs) {
+        return Some(points);
+    }
     if same_name {
         let flat = values.into_iter().flat_map(|value| if let Answer::List(parts) = value { parts } else { vec![value] });
         return Some(Named { arguments: first.arguments, ..Named::new(first.names, Answer::List(flat.collect())) });
     }
     point(pairs)
+}
+
+/// `p = 5, q = 2; p = 7, q = 2`: several points with the same names in the same order.
+fn same_points(pairs: &[(String, Answer)]) -> Option<Named> {
+    let n_names = 1 + pairs.iter().skip(1).position(|(name, _)| *name == pairs[0].0)?;
+    let whole = n_names > 1 && pairs.len() > n_names && pairs.len().is_multiple_of(n_names);
+    let mut chunks = pairs.chunks(n_names);
+    if !whole || !chunks.all(|chunk| chunk.iter().zip(pairs).all(|((name, _), (first, _))| name == first)) {
+        return None;
+    }
+    let points = pairs.chunks(n_names).map(|chunk| point(chunk.to_vec())).collect::<Option<Vec<_>>>()?;
+    let names = points.first()?.names.clone();
+    let written = points.iter().map(|point| point.as_written.clone()).collect::<Option<Vec<_>>>().map(Answer::List);
+    let values = points.into_iter().map(|point| point.value).collect();
+    Some(Named { as_written: written, ..Named::new(names, Answer::List(values)) })
 }
 
 /// A variable, or a function of variables (`f(x)`), that stands alone.

@@ -1,10 +1,11 @@
 //! Sets of real numbers: intervals, unions, differences, inequalities in one variable, single points.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::Matcher;
 use crate::math::Method;
-use crate::math::answer::{Answer, Constant, Expr, Operator};
+use crate::math::answer::{Answer, Constant, Expr, Function, Operator};
 use crate::math::number::{Decided, infinity, variables};
 use crate::math::work::Exhausted;
 
@@ -174,8 +175,9 @@ impl Matcher {
         if let ([_, set], [Operator::In]) = (terms, operators) {
             return self.region(set);
         }
-        let exprs: Option<Vec<&Expr>> = terms.iter().map(|term| if let Answer::Expr(expr) = term { Some(expr) } else { None }).collect();
+        let exprs: Option<Vec<Cow<'_, Expr>>> = terms.iter().map(unknown).collect();
         let Some(exprs) = exprs else { return Ok(None) };
+        let exprs: Vec<&Expr> = exprs.iter().map(AsRef::as_ref).collect();
         let names = variables(&exprs);
         let [(name, _)] = names.as_slice() else { return Ok(None) };
         let mut common = vec![everything()];
@@ -341,9 +343,19 @@ fn point(value: &Expr) -> Span {
 /// The variable of a relation in one variable.
 pub(super) fn variable_of(answer: &Answer) -> Option<String> {
     let Answer::Relation { terms, .. } = answer else { return None };
-    let exprs: Vec<&Expr> = terms.iter().filter_map(|term| if let Answer::Expr(expr) = term { Some(expr) } else { None }).collect();
+    let exprs: Vec<Cow<'_, Expr>> = terms.iter().filter_map(unknown).collect();
+    let exprs: Vec<&Expr> = exprs.iter().map(AsRef::as_ref).collect();
     match variables(&exprs).as_slice() {
         [(name, _)] => Some(name.clone()),
+        _ => None,
+    }
+}
+
+/// A term of a relation; a value of a function, as `f(x)` in `0 < f(x) < 1`, is an unknown of its own.
+fn unknown(term: &Answer) -> Option<Cow<'_, Expr>> {
+    match term {
+        Answer::Expr(Expr::Apply(Function::Other(name), _)) => Some(Cow::Owned(Expr::Symbol(format!("{name}()")))),
+        Answer::Expr(expr) => Some(Cow::Borrowed(expr)),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Equations, inequalities, ratios and congruences.
 
 use super::Matcher;
-use super::named::{Named, name_of, named};
+use super::named::{Named, named};
 use super::region::variable_of;
 use crate::math::Method;
 use crate::math::answer::{Answer, Expr, Function, Operator};
@@ -265,14 +265,15 @@ fn is_inequality(operators: &[Operator]) -> bool {
     operators.iter().all(|operator| matches!(operator, O::Less | O::LessOrEqual | O::Greater | O::GreaterOrEqual | O::NotEqual | O::In))
 }
 
-fn is_constant(answer: &Answer) -> bool {
+pub(super) fn is_constant(answer: &Answer) -> bool {
     matches!(answer, Answer::Expr(expr) if variables(&[expr]).is_empty())
 }
 
 /// Whether the answer is a relation or a list of some, which only another relation can equal.
 fn holds_relation(answer: &Answer) -> bool {
     match answer {
-        Answer::Relation { .. } => name_of(answer).is_none(),
+        // A ratio is a value.
+        Answer::Relation { operators, .. } => !operators.iter().all(|operator| *operator == Operator::Ratio),
         Answer::List(parts) | Answer::Set(parts) => parts.iter().any(|part| matches!(part, Answer::Relation { .. })),
         _ => false,
     }

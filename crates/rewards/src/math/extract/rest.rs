@@ -10,8 +10,12 @@ pub(super) fn sentence(text: &str) -> Range<usize> {
     let start = text.len() - body.len();
     let line = body.lines().next().unwrap_or_default();
     // A formula that spans lines is taken whole.
-    for (open, close) in [("$$", "$$"), ("\\[", "\\]")] {
+    for (open, close) in [("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$")] {
         let Some(inside) = line.strip_prefix(open) else { continue };
+        // A single dollar may be money, but not at the end of a line or before a matrix.
+        if open == "$" && !(inside.trim_matches(['{', ' ']).is_empty() || inside.contains("\\begin{")) {
+            break;
+        }
         if inside.contains(close) {
             break;
         }
@@ -77,7 +81,16 @@ pub(super) fn narrowed(sentence: &str) -> &str {
     if let Some(formula) = only_formula(body) {
         return formula;
     }
+    let body = stated(body);
     body.strip_prefix("option ").or_else(|| body.strip_prefix("choice ")).unwrap_or(body)
+}
+
+/// What a sentence about the answer says: "The volume of the cone is 120".
+fn stated(sentence: &str) -> &str {
+    let of_a_thing = sentence.starts_with("The ") || sentence.starts_with("the ");
+    let Some((_, value)) = sentence.rsplit_once(" is ").filter(|_| of_a_thing) else { return sentence };
+    let value = without_type(value);
+    only_formula(value).unwrap_or(value)
 }
 
 /// Takes off `**bold**` and white space. `**` inside stays: it may be a power.
@@ -87,8 +100,10 @@ fn without_type(text: &str) -> &str {
         let before = body;
         body = body.strip_prefix("**").unwrap_or(body).trim_start();
         body = body.strip_suffix("**").unwrap_or(body).trim_end();
-        if body.starts_with('_') && body.ends_with('_') && body.len() > 1 {
-            body = &body[1..body.len() - 1];
+        for mark in ['_', '*'] {
+            if body.starts_with(mark) && body.ends_with(mark) && body.len() > 1 {
+                body = &body[1..body.len() - 1];
+            }
         }
         if body == before {
             return body;

@@ -60,6 +60,26 @@ fn boxes_of_all_kinds_are_read() {
 }
 
 #[test]
+fn boxes_that_are_joined_are_one_answer() {
+    for (text, inside) in [
+        ("\\boxed{1}, \\boxed{2}", "\\boxed{1}, \\boxed{2}"),
+        ("$\\boxed{1}$ and $\\boxed{2}$.", "$\\boxed{1}$ and $\\boxed{2}$"),
+        ("$$\\boxed{(2, 2)} \\quad \\text{and} \\quad \\boxed{(6, 2)}$$", "\\boxed{(2, 2)} \\quad \\text{and} \\quad \\boxed{(6, 2)}"),
+        ("\\boxed{1} or \\boxed{2}, and \\boxed{3}", "\\boxed{1} or \\boxed{2}, and \\boxed{3}"),
+        ("\\boxed{1}、\\boxed{2}", "\\boxed{1}、\\boxed{2}"),
+        // Nothing between them, a sentence, an empty one: the last one counts.
+        ("\\boxed{1}\\boxed{2}", "2"),
+        ("\\boxed{1}. So \\boxed{2}", "2"),
+        ("(a) \\boxed{1}, (b) \\boxed{2}", "2"),
+        ("\\boxed{1}, \\boxed{}, \\boxed{2}", "2"),
+        ("\\\\boxed{7}", "7"),
+        ("x \\\\\\boxed{7}", "7"),
+    ] {
+        check(text, Some((inside, Place::Boxed)));
+    }
+}
+
+#[test]
 fn phrases_give_the_answer_of_their_sentence() {
     for (text, inside) in [
         ("The answer is $x$.", "x"),
@@ -81,6 +101,14 @@ fn phrases_give_the_answer_of_their_sentence() {
         ("答案：$12$", "12"),
         ("**答案**：5", "5"),
         ("first the answer is 1. No, the answer is 2.", "2"),
+        ("Final Answer: The final answer is 12,000,023. I hope it is correct.", "12,000,023"),
+        ("Final answer: the volume of $ABCD$ is 120.", "120"),
+        ("Answer: The largest $n$ is $34$.", "34"),
+        ("Answer: ***7***", "7"),
+        ("Answer: $\\begin{pmatrix} 1\\\\\n2 \\end{pmatrix}$", "\\begin{pmatrix} 1\\\\\n2 \\end{pmatrix}"),
+        ("Answer: $\n12\n$", "12"),
+        ("Answer: $5.\nShe has $6 left.", "$5"),
+        ("Answer: The largest n is not 34.", "not 34"),
         ("The answer is 5!", "5!"),
         ("Answer: x^{2} + 1", "x^{2} + 1"),
     ] {
@@ -96,6 +124,7 @@ fn the_end_without_marks_gives_its_last_expression() {
         ("Therefore x = 5 and y = 3.", "x = 5 and y = 3", Place::Rest),
         ("3 + 4 = 7\n\n-3", "-3", Place::Rest),
         ("- 7", "7", Place::Rest),
+        ("***7***", "7", Place::Rest),
         ("He pays $12.50 in total.", "$12.50", Place::Rest),
         ("She has $5 and he has $6.", "$6", Place::Rest),
         ("所以她还剩18个鸡蛋。", "18", Place::Rest),

@@ -202,13 +202,13 @@ impl Judge {
             if integer {
                 return RBig::from(1 + bits % (6 + attempt as u64));
             }
-            // 40 random bits in (1/8, 17/8), a quarter of that, and beyond all numbers that occur.
-            let size = UBig::from((1_u64 << 37) + (bits >> 23));
-            let (up, down) = match attempt % 4 {
-                0 => (0, 40),
-                2 => (0, 42),
-                _ => (spread + 1, 40),
+            // 40 random bits in (1/8, 17/8), a quarter of that, and beyond all numbers that occur: from 2 to 8 times the largest.
+            let (size, up, down) = match attempt % 4 {
+                0 => ((1_u64 << 37) + (bits >> 23), 0, 40),
+                2 => ((1_u64 << 37) + (bits >> 23), 0, 42),
+                _ => ((1_u64 << 40) + (bits >> 24), spread + 1, 40),
             };
+            let size = UBig::from(size);
             let negative = match attempt {
                 0..=2 => false,
                 3 | 4 => true,

@@ -63,6 +63,11 @@ pub(super) fn meaning(name: &str) -> Meaning {
     }
 }
 
+/// A space that a letter is glued to, as in `\quadx = 1`: LaTeX has no such command.
+pub(super) fn glued_space(name: &str) -> Option<usize> {
+    ["qquad", "quad"].iter().find(|space| name.starts_with(**space)).map(|space| space.len())
+}
+
 /// The sign that a command stands for.
 fn sign(name: &str) -> Option<char> {
     Some(match name {

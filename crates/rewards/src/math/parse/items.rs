@@ -344,7 +344,8 @@ impl Parser<'_, '_> {
     /// A group of LaTeX that is a whole item: nothing but its content. Braces of plain text around commas make a set.
     fn braces(&mut self, opener: char) -> Result<Option<Answer>, ParseError> {
         let Some(group) = self.groups[self.at] else { return Err(self.error("a brace that closes")) };
-        if group.close == self.at + 1 && self.is_boundary(group.close + 1) {
+        // The braces of a command are no set: an empty box is no answer.
+        if opener == '{' && group.close == self.at + 1 && self.is_boundary(group.close + 1) {
             self.at = group.close;
             self.advance()?;
             return Ok(Some(Answer::Set(Vec::new())));

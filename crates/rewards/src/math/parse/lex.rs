@@ -469,6 +469,11 @@ impl<'a> Lexer<'a> {
             Meaning::End => self.environment(at, false)?,
             Meaning::Newline => self.push(Kind::Sign('\n'), at),
             Meaning::Unknown => {
+                if let Some(len) = commands::glued_space(name) {
+                    self.at = at + 1 + len;
+                    self.spaced = true;
+                    return Ok(());
+                }
                 let found = format!("\\{name}");
                 return Err(ParseError::unreadable(at, "a command of LaTeX that stands for mathematics", &found));
             }

@@ -1,0 +1,44 @@
+//! Gold answers as data sets have them: an answer, or a whole solution that marks one.
+
+use super::MAX_ANSWER_BYTES;
+use super::answer::Answer;
+use super::extract::{Extraction, Place, Several, candidates};
+use super::parse::{self, ParseError};
+use super::work::Work;
+
+/// The readings of a gold answer. What cannot be read as an answer is read as a solution: its last box, `<answer>` or `####` counts.
+pub(super) fn read(text: &str, work: &mut Work) -> Result<Vec<Answer>, ParseError> {
+    let whole = read_whole(text, work);
+    if whole.as_ref().is_ok_and(|readings| !readings.first().is_some_and(says_words)) {
+        return whole;
+    }
+    // A solution may be longer than an answer, and marks its answer once or more.
+    let Some(marked) = marked(text).filter(|marked| marked.len() <= MAX_ANSWER_BYTES) else { return whole };
+    match (parse::parse(marked, work), whole) {
+        // What can be read as a whole stays a reading: the answer `x = \\boxed{yes}` is itself.
+        (Ok(readings), Ok(whole)) => Ok([readings, whole].concat()),
+        (Ok(readings), Err(_)) | (Err(_), Ok(readings)) => Ok(readings),
+        (Err(error), Err(_)) => Err(error),
+    }
+}
+
+/// The readings of an answer without anything around it.
+pub(super) fn read_whole(text: &str, work: &mut Work) -> Result<Vec<Answer>, ParseError> {
+    if text.len() > MAX_ANSWER_BYTES { Err(ParseError::Exhausted) } else { parse::parse(text, work) }
+}
+
+/// The answer that a solution marks.
+fn marked(text: &str) -> Option<&str> {
+    let extraction = Extraction { order: vec![Place::Tag, Place::Boxed, Place::Hashes], several: Several::Last };
+    candidates(text, &extraction).pop().map(|found| found.text)
+}
+
+/// Whether words are a part of the answer.
+fn says_words(answer: &Answer) -> bool {
+    match answer {
+        Answer::Words(_) => true,
+        Answer::Relation { terms, .. } => terms.iter().any(says_words),
+        Answer::List(parts) | Answer::Set(parts) | Answer::Tuple(parts) => parts.iter().any(says_words),
+        _ => false,
+    }
+}
