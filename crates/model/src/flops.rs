@@ -19,6 +19,14 @@ pub fn training(config: &ModelConfig, lengths: impl IntoIterator<Item = usize>) 
     3.0 * forward(config, lengths)
 }
 
+/// Operations of a forward and a backward of a reward model over sequences of these lengths, in tokens: instead of every token's logits there
+/// is one score of each sequence.
+pub fn scored_training(config: &ModelConfig, lengths: impl IntoIterator<Item = usize> + Clone) -> f64 {
+    let (n_sequences, n_tokens) = lengths.clone().into_iter().fold((0, 0), |(n, sum), length| (n + 1, sum + length));
+    let heads = |rows: usize, width: usize| 6.0 * (rows * width * config.hidden) as f64;
+    training(config, lengths) - heads(n_tokens, config.vocab) + heads(n_sequences, 1)
+}
+
 /// Operations of sampling completions of these lengths to one prompt that is read once, in tokens.
 pub fn sampling(config: &ModelConfig, prompt: usize, completions: impl IntoIterator<Item = usize>) -> f64 {
     let prefill = forward(config, [prompt]);
@@ -68,6 +76,9 @@ mod tests {
         // An untied head is multiplied, its embedding is not.
         assert_eq!(forward(&config(false), [3, 5]), forward(&config(true), [3, 5]));
         assert_eq!(forward(&config(true), []), 0.0);
+        // Without the embedding's 80 weights, with a head of 8 for each of two sequences.
+        let without_head = 3.0 * (2.0 * (n - 80.0) * 8.0 + 2.0 * 2.0 * 8.0 * (9.0 + 25.0));
+        assert_eq!(scored_training(&config(true), [3, 5]), without_head + 6.0 * 8.0 * 2.0);
     }
 
     #[test]

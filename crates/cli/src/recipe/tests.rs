@@ -136,7 +136,11 @@ fn wrong_values_have_a_line() {
     check(", default = \"train.jsonl\"", "", "t.toml:5: inputs: input 'data' has no value (GSM8K file); give it with --set data=...");
     check("kind = \"load\"", "kind = \"lod\"", "t.toml:25: stage 'base': unknown kind 'lod'; did you mean 'load'?");
     check("1e-4", "-1.0", "t.toml:10: stage 'zero': learning_rate: expected a finite number >= 0, found -1");
-    check("name = \"t\"", "name = \"a/b\"", "t.toml:1: 'name': expected 1 to 64 letters, digits, '-', '_' or '.', not first, found \"a/b\"");
+    check(
+        "name = \"t\"",
+        "name = \"a/b\"",
+        "t.toml:1: 'name': expected 1 to 64 letters, digits, '-', '_' or '.', not first, found \"a/b\"",
+    );
     check(
         "template = \"tiny\"",
         "template = \"tini\"",

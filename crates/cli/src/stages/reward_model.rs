@@ -183,7 +183,7 @@ fn accumulate(config: &RewardModelConfig, trainer: &mut Trainer, model: &RewardM
         sums.n_right += result.metrics.n_right;
         sums.difference += result.metrics.difference;
         sums.n_tokens += packed.n_tokens();
-        sums.flops += flops::training(model.policy().config(), packed.cu_seqlens.windows(2).map(|w| w[1] - w[0]));
+        sums.flops += flops::scored_training(model.policy().config(), packed.cu_seqlens.windows(2).map(|w| w[1] - w[0]));
     }
     Ok(sums)
 }

@@ -75,6 +75,14 @@ impl Scorers {
     }
 }
 
+/// What a model reads of a rollout.
+struct Reading {
+    group_idx: usize,
+    rollout_idx: usize,
+    /// Its tokens, or the verdict where there is nothing that it could read.
+    ids: Result<Vec<TokenId>, Verdict>,
+}
+
 impl Scorer {
     fn open(ctx: &StageContext<'_>, component: Component, id: &str) -> Result<Self> {
         let dir = ctx.run_dir.stage(id);
@@ -98,7 +106,7 @@ impl Scorer {
 
     fn score(&mut self, mix: &RewardMix, opens_think: &[bool], max_tokens: usize, groups: &mut [RolloutGroup]) -> Result<()> {
         let text = RewardText::new(self.info.reads, self.template, &self.checkpoint)?;
-        let mut read: Vec<((usize, usize), Result<Vec<TokenId>, Verdict>)> = Vec::new();
+        let mut read: Vec<Reading> = Vec::new();
         for (group_idx, group) in groups.iter().enumerate() {
             if mix.weights_of(&group.problem.kind).of(self.component) == 0.0 {
                 continue;
@@ -110,17 +118,17 @@ impl Scorer {
                     "" => Err(nothing(self.info.reads)),
                     _ => text.ids(&question(&group.problem.question), &response)?.ok_or_else(unreadable),
                 };
-                read.push(((group_idx, rollout_idx), ids));
+                read.push(Reading { group_idx, rollout_idx, ids });
             }
         }
-        let mut scores = self.scores(read.iter().filter_map(|(_, ids)| ids.as_deref().ok()), max_tokens)?.into_iter();
-        for (at, ids) in read {
+        let mut scores = self.scores(read.iter().filter_map(|reading| reading.ids.as_deref().ok()), max_tokens)?.into_iter();
+        for Reading { group_idx, rollout_idx, ids } in read {
             let verdict = match ids {
                 Ok(ids) => self.verdict(scores.next().context("expected one score for each text")?, ids.len()),
                 Err(verdict) => verdict,
             };
-            let RolloutGroup { problem, rollouts, .. } = &mut groups[at.0];
-            let rollout = &mut rollouts[at.1];
+            let RolloutGroup { problem, rollouts, .. } = &mut groups[group_idx];
+            let rollout = &mut rollouts[rollout_idx];
             let mut graded = (std::mem::take(&mut rollout.verdicts), rollout.reward);
             add_score(problem, mix, &mut graded, self.component, verdict);
             (rollout.verdicts, rollout.reward) = graded;

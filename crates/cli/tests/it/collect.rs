@@ -409,7 +409,9 @@ fn mistakes_in_a_collecting_stage_are_usage_errors() {
     folder.write("d.toml", &TALK.replace("review = true", "prompts = [\"arithmetic\"]"));
     folder.ruminate(&["run", "d.toml", "--dry-run"]).failed(2, "no source asks anybody, data sets have problems of their own");
     folder.write("d.toml", &format!("{TALK}[[stage]]\nid = \"zero\"\nkind = \"grpo\"\npolicy = \"talk\"\npreset = \"r1-zero\"\ntemplate = \"tiny\"\nprompts = [\"logic\"]\nsteps = 1\n"));
-    folder.ruminate(&["run", "d.toml", "--dry-run"]).failed(2, "stage 'talk': expected a stage that makes a policy, found one of kind collect");
+    folder
+        .ruminate(&["run", "d.toml", "--dry-run"])
+        .failed(2, "stage 'talk': expected a stage that makes a policy, found one of kind collect");
     folder.write("d.toml", &TALK.replace("talk.jsonl", "builtin:general"));
     folder.ruminate(&["run", "d.toml", "--dry-run"]).failed(2, "source 1: missing key 'limit'");
     folder.write("d.toml", TALK);

@@ -39,10 +39,11 @@ fn t_95(degrees: usize) -> f64 {
         return t;
     }
     let (z, nu) = (Z_95, degrees as f64);
-    let (z3, z5, z7) = (z.powi(3), z.powi(5), z.powi(7));
+    let (z3, z5, z7, z9) = (z.powi(3), z.powi(5), z.powi(7), z.powi(9));
     z + (z3 + z) / (4.0 * nu)
         + (5.0 * z5 + 16.0 * z3 + 3.0 * z) / (96.0 * nu.powi(2))
         + (3.0 * z7 + 19.0 * z5 + 17.0 * z3 - 15.0 * z) / (384.0 * nu.powi(3))
+        + (79.0 * z9 + 776.0 * z7 + 1482.0 * z5 - 1920.0 * z3 - 945.0 * z) / (92_160.0 * nu.powi(4))
 }
 
 #[cfg(test)]

@@ -157,8 +157,9 @@ mod tests {
             pairs in prop::collection::vec((-6.0_f32..6.0, -6.0_f32..6.0, 0.0_f32..2.0, any::<bool>()), 1..6),
         ) {
             let n = pairs.len();
-            let column = |f: &dyn Fn(&(f32, f32, f32, bool)) -> f32| pairs.iter().map(f).collect::<Vec<_>>();
-            let (chosen, rejected, margins) = (column(&|p| p.0), column(&|p| p.1), column(&|p| p.2));
+            let chosen: Vec<f32> = pairs.iter().map(|p| p.0).collect();
+            let rejected: Vec<f32> = pairs.iter().map(|p| p.1).collect();
+            let margins: Vec<f32> = pairs.iter().map(|p| p.2).collect();
             let labels: Vec<bool> = pairs.iter().map(|p| p.3).collect();
             let outputs = pairwise_loss(&chosen, &rejected, &margins, n);
             let pointwise = pointwise_loss(&chosen, &labels, n);
