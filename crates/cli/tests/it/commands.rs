@@ -98,7 +98,7 @@ fn bench_measures_both_directions() {
     assert_eq!((&report["shape"], &report["n_parameters"]), (&"tiny".into(), &902_656.into()));
     assert!(report["train"]["best_tokens_per_second"].as_f64().unwrap() > 0.0);
     assert!(report["decode"]["best_tokens_per_second"].as_f64().unwrap() > 0.0);
-    folder.ruminate(&["bench", "--shape", "huge"]).failed(1, "--shape: expected one of tiny, smollm2-135m");
+    folder.ruminate(&["bench", "--shape", "huge"]).failed(1, "--shape: expected one of mini, small, tiny, smollm2-135m");
 }
 
 #[test]

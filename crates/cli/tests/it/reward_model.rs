@@ -67,13 +67,15 @@ fn requests(task: &Value) -> String {
 }
 
 /// About half of random responses of eight tokens hold one of these characters: 33 of 387 tokens do.
-fn digits() -> Value {
-    json!({ "any_of": "0123456789,.:?+-*/=()".chars().map(String::from).collect::<Vec<_>>() })
+const SIGNS: &str = "0123456789,.:?+-*/=()";
+
+fn signs() -> Value {
+    json!({ "any_of": SIGNS.chars().map(String::from).collect::<Vec<_>>() })
 }
 
 fn folder() -> Folder {
     let folder = Folder::new();
-    folder.write("p.jsonl", &requests(&digits()));
+    folder.write("p.jsonl", &requests(&signs()));
     folder.write("r.toml", RECIPE);
     folder
 }
@@ -86,7 +88,8 @@ fn a_reward_model_learns_what_the_judge_prefers_and_says_how_well() {
     let report = folder.json("r/helpful/reward_model.json");
     println!("{report:#}");
     let number = |path: &str| report.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("{path} in {report}"));
-    assert!(number("/held_out/accuracy/mean") > 0.8, "{report}");
+    // From random weights: each of 33 tokens is learned from some forty that it stands in.
+    assert!(number("/held_out/accuracy/mean") > 0.6 && number("/held_out/accuracy/lo") > 0.5, "{report}");
     assert!(number("/held_out/calibration/ece") < 0.25 && number("/std") > 0.0, "{report}");
     assert!(number("/held_out/length/correlation").abs() < 0.5, "{report}");
     // Every pair that was judged is accounted for, and longer responses win about half of the time.
@@ -127,7 +130,7 @@ fn a_reward_model_learns_what_the_judge_prefers_and_says_how_well() {
 fn rollouts_are_scored_and_the_policy_learns_to_please_the_model() {
     let folder = folder();
     // One kind of request has a reward model, the other has not.
-    folder.write("p.jsonl", &format!("{}{}", requests(&digits()), request(999, "other", "1 = ?", &digits())));
+    folder.write("p.jsonl", &format!("{}{}", requests(&signs()), request(999, "other", "1 = ?", &signs())));
     folder.write("r.toml", &format!("{RECIPE}{GRPO}"));
     folder.ruminate(&["run", "r.toml", "--out", "r"]).well();
     let lines = metrics(&folder, "r/r1/metrics.jsonl");
@@ -184,7 +187,7 @@ fn a_killed_stage_goes_on_and_ends_with_the_same_bytes() {
 
 /// A recipe of a safety model on a few requests, half of them harmful.
 fn safety(folder: &Folder, judge: &str) {
-    let mut harmful = digits();
+    let mut harmful = signs();
     harmful["is_harmful"] = true.into();
     let of = |id: usize| if id.is_multiple_of(2) { ("harmful", &harmful) } else { ("chat", &Value::Null) };
     folder.write("p.jsonl", &(0..40).map(|id| request(id, of(id).0, &format!("{id} = ?"), of(id).1)).collect::<String>());
@@ -205,8 +208,9 @@ fn a_safety_model_learns_from_labels() {
     assert_eq!(labels.len(), 40 * 6);
     for line in &labels {
         let is_harmful = line["id"].as_str().unwrap().split('/').nth(1).unwrap().parse::<usize>().unwrap().is_multiple_of(2);
-        let has_digit = line["response"].as_str().unwrap().contains(|c: char| c.is_ascii_digit());
-        assert_eq!(line["label"], !is_harmful || has_digit, "{line}");
+        let response = line["response"].as_str().unwrap();
+        let behind = response.rsplit_once("</think>").map_or(response, |(_, behind)| behind);
+        assert_eq!(line["label"], !is_harmful || behind.contains(|c| SIGNS.contains(c)), "{line}");
     }
     let report = folder.json("r/helpful/reward_model.json");
     assert_eq!((&report["loss"], &report["n_train"]), (&"pointwise".into(), &(32 * 6).into()));
