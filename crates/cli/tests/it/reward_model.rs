@@ -32,7 +32,7 @@ samples = 6
 pairs_per_prompt = 6
 max_new_tokens = 8
 held_out = 0.2
-learning_rate = 2e-2
+learning_rate = 5e-3
 epochs = 2
 batch_pairs = 16
 save_every = 4
@@ -73,6 +73,10 @@ fn signs() -> Value {
     json!({ "any_of": SIGNS.chars().map(String::from).collect::<Vec<_>>() })
 }
 
+fn has_sign(text: &Value) -> bool {
+    text.as_str().unwrap().contains(|c| SIGNS.contains(c))
+}
+
 fn folder() -> Folder {
     let folder = Folder::new();
     folder.write("p.jsonl", &requests(&signs()));
@@ -89,7 +93,7 @@ fn a_reward_model_learns_what_the_judge_prefers_and_says_how_well() {
     println!("{report:#}");
     let number = |path: &str| report.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("{path} in {report}"));
     // From random weights: each of 33 tokens is learned from some forty that it stands in.
-    assert!(number("/held_out/accuracy/mean") > 0.6 && number("/held_out/accuracy/lo") > 0.5, "{report}");
+    assert!(number("/held_out/accuracy/mean") > 0.65 && number("/held_out/accuracy/lo") > 0.55, "{report}");
     assert!(number("/held_out/calibration/ece") < 0.25 && number("/std") > 0.0, "{report}");
     assert!(number("/held_out/length/correlation").abs() < 0.5, "{report}");
     // Every pair that was judged is accounted for, and longer responses win about half of the time.
@@ -102,8 +106,7 @@ fn a_reward_model_learns_what_the_judge_prefers_and_says_how_well() {
 
     let pairs: Vec<Value> = folder.read("r/helpful/pairs.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(pairs.len() as f64, number("/data/kept"));
-    let has_digit = |text: &Value| text.as_str().unwrap().contains(|c: char| c.is_ascii_digit());
-    let n_right = pairs.iter().filter(|pair| has_digit(&pair["chosen"]) && !has_digit(&pair["rejected"])).count();
+    let n_right = pairs.iter().filter(|pair| has_sign(&pair["chosen"]) && !has_sign(&pair["rejected"])).count();
     assert!(n_right as f64 > 0.8 * pairs.len() as f64, "{n_right} of {}", pairs.len());
     assert!(pairs.iter().all(|pair| pair["margin"].as_f64().unwrap() > 1.0 && pair["from"] == json!(["base", "base"])));
     let held_out: Vec<&Value> = pairs.iter().filter(|pair| pair["is_held_out"] == true).collect();
@@ -120,7 +123,8 @@ fn a_reward_model_learns_what_the_judge_prefers_and_says_how_well() {
         assert!(lines.iter().all(|line| line[key].is_number()), "{key}");
     }
     let on_held_out: Vec<f64> = lines.iter().filter_map(|line| line.get("rm/held_out_loss")?.as_f64()).collect();
-    assert!(on_held_out.len() == 2 && on_held_out[1] < 0.6, "{on_held_out:?}");
+    // ln 2 is 0.69: the loss of knowing nothing. The second pass learns some pairs by heart.
+    assert!(on_held_out.len() == 2 && on_held_out[0] < 0.65, "{on_held_out:?}");
     let stage = &folder.json("r/summary.json")["stages"][1];
     assert_eq!(stage["reward_accuracy"]["mean"], report["held_out"]["accuracy"]["mean"]);
     assert_eq!((&stage["policy"], &stage["steps"]), (&Value::Null, &lines.len().into()));
@@ -208,9 +212,7 @@ fn a_safety_model_learns_from_labels() {
     assert_eq!(labels.len(), 40 * 6);
     for line in &labels {
         let is_harmful = line["id"].as_str().unwrap().split('/').nth(1).unwrap().parse::<usize>().unwrap().is_multiple_of(2);
-        let response = line["response"].as_str().unwrap();
-        let behind = response.rsplit_once("</think>").map_or(response, |(_, behind)| behind);
-        assert_eq!(line["label"], !is_harmful || behind.contains(|c| SIGNS.contains(c)), "{line}");
+        assert_eq!(line["label"], !is_harmful || has_sign(&line["response"]), "{line}");
     }
     let report = folder.json("r/helpful/reward_model.json");
     assert_eq!((&report["loss"], &report["n_train"]), (&"pointwise".into(), &(32 * 6).into()));
