@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use ruminate_core::{Example, Gold, Message, Outcome, Problem, Role, Seed, Verdict};
+use ruminate_model::{Checkpoint, Tokenizer};
 use ruminate_rewards::judge::ChatParams;
 use ruminate_rewards::{FormatForm, GradeError, Resources, RewardMix, RewardOptions, Submission, grade};
 use ruminate_tasks::curate::{Draft, Filter, Flaw, think_summary, without_reasoning};
@@ -14,7 +15,7 @@ use super::worked::Worked;
 use super::{dataset, has_right_answer, samples_dir};
 use crate::endpoint::{Breaker, Endpoint};
 use crate::parallel::in_parallel;
-use crate::recipe::{CollectConfig, CollectSource, Method, Rewriter, TeacherConfig};
+use crate::recipe::{CollectConfig, CollectSource, Method, Rewriter, TeacherConfig, Who};
 use crate::run_dir::{StageDir, read_jsonl, write_jsonl};
 use crate::stages::StageContext;
 
@@ -58,11 +59,19 @@ impl Drafter<'_> {
                     }
                     _ => None,
                 };
+                let tokenizer = match &ask.who {
+                    Who::Policy(id) => Some(Checkpoint::open(&self.ctx.policy_path(id)?)?.tokenizer),
+                    Who::Teacher(_) => None,
+                };
                 // Loaded for the first batch that is not there.
                 let mut speaker = None;
                 self.batches(problems, |file, batch| {
                     let samples = self.samples(file, &speech, &mut speaker, batch)?;
-                    self.grade_samples(&samples, batch, rewriter.as_ref())
+                    let mut drafts = self.grade_samples(&samples, batch, rewriter.as_ref())?;
+                    if let Some(tokenizer) = &tokenizer {
+                        drafts.iter_mut().for_each(|draft| refuse_unwritable(draft, tokenizer));
+                    }
+                    Ok(drafts)
                 })
             }
         }
@@ -246,5 +255,46 @@ impl Drafter<'_> {
             Outcome::Wrong | Outcome::Unparsed => Some(Flaw::new(Filter::Wrong, accuracy.reason.clone())),
         };
         Ok((verdicts, flaw))
+    }
+}
+
+/// A readable form that the policy's own tokenizer cannot write teaches nothing: a vocabulary of whole words may lack a word without the
+/// space before it, which the form does not keep.
+fn refuse_unwritable(draft: &mut Draft, tokenizer: &Tokenizer) {
+    if draft.flaw.is_none()
+        && let Err(error) = tokenizer.encode_known(draft.example.response(), false)
+    {
+        draft.flaw = Some(Flaw::new(Filter::NoForm, error.to_string()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ruminate_core::{Language, ProblemId};
+    use ruminate_model::tiny_tokenizer;
+
+    use super::*;
+
+    #[test]
+    fn what_the_tokenizer_cannot_write_is_no_form() {
+        let tokenizer = tiny_tokenizer(&["a".to_owned(), " b".to_owned()]).unwrap();
+        let flaw = |text: &str| {
+            let problem = Problem {
+                id: ProblemId("t/1".into()),
+                kind: "t".into(),
+                question: "a".into(),
+                gold: Gold::Value { text: "2".into() },
+                language: Language::En,
+                difficulty: None,
+            };
+            let messages = vec![Message { role: Role::Assistant, content: text.to_owned() }];
+            let example = Example { id: "t/1/0".into(), source: "sample".into(), problem, messages, verdicts: BTreeMap::new() };
+            let mut draft = Draft { example, flaw: None };
+            refuse_unwritable(&mut draft, &tokenizer);
+            draft.flaw
+        };
+        assert_eq!(flaw("a b"), None);
+        let flaw = flaw("b a").unwrap();
+        assert!(flaw.filter == Filter::NoForm && flaw.reason.contains("no token for"), "{flaw:?}");
     }
 }
