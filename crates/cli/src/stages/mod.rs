@@ -91,7 +91,8 @@ pub(crate) struct Spent {
 /// Metrics that are damaged.
 pub(crate) fn spent(metrics: &Path) -> Result<Spent> {
     let lines = MetricsFile::read(metrics)?;
-    let sum = |key: &str| lines.iter().filter_map(|line| line.get(key)?.as_f64()).sum();
+    // The sum of no numbers is -0.
+    let sum = |key: &str| lines.iter().filter_map(|line| line.get(key)?.as_f64()).fold(0.0, |sum, x| sum + x);
     Ok(Spent { total: sum(COMPUTE_KEY), sampling: sum(SAMPLING_KEY) })
 }
 
