@@ -98,8 +98,8 @@ fn without_type(text: &str) -> &str {
     let mut body = text.trim();
     loop {
         let before = body;
-        body = body.strip_prefix("**").unwrap_or(body).trim_start();
-        body = body.strip_suffix("**").unwrap_or(body).trim_end();
+        body = body.strip_prefix("***").or_else(|| body.strip_prefix("**")).unwrap_or(body).trim_start();
+        body = body.strip_suffix("***").or_else(|| body.strip_suffix("**")).unwrap_or(body).trim_end();
         for mark in ['_', '*'] {
             if body.starts_with(mark) && body.ends_with(mark) && body.len() > 1 {
                 body = &body[1..body.len() - 1];
