@@ -59,9 +59,10 @@ impl Drafter<'_> {
                     }
                     _ => None,
                 };
-                let tokenizer = match &ask.who {
-                    Who::Policy(id) => Some(Checkpoint::open(&self.ctx.policy_path(id)?)?.tokenizer),
-                    Who::Teacher(_) => None,
+                let tokenizer = match (&ask.who, &rewriter) {
+                    (Who::Policy(id), None) => Some(Checkpoint::open(&self.ctx.policy_path(id)?)?.tokenizer),
+                    // What a teacher writes is for whoever learns from it.
+                    (Who::Policy(_), Some(_)) | (Who::Teacher(_), _) => None,
                 };
                 // Loaded for the first batch that is not there.
                 let mut speaker = None;
