@@ -186,6 +186,24 @@ impl Process {
         self.wait()
     }
 
+    /// As [`Process::finish`], but the program is killed if it has not ended by itself within this time.
+    ///
+    /// # Errors
+    /// The sandbox failed, not the program.
+    pub fn finish_within(mut self, time: Duration) -> Result<Finished, SandboxError> {
+        self.channel = None;
+        let start = Instant::now();
+        while matches!(self.state, State::Running) {
+            let left = time.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                self.kill();
+                break;
+            }
+            self.turn(Wanted::Nothing, Some(left))?;
+        }
+        self.wait()
+    }
+
     /// Kills the program, and says what it did until then.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Tests that call a function: only the call crosses into the program's process, and a value comes back.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use ruminate_core::CodeTest;
 use ruminate_sandbox::{ChannelError, Ending, Language, Launch, Process, Program};
@@ -14,6 +15,9 @@ use super::{CodeError, CodeOutcome, shorten, text};
 
 /// Time that a process may take beside its tests, in seconds: interpreters and virtual machines start in it.
 const START_SECONDS: f64 = 5.0;
+
+/// Time that a process which has closed its channel has to end by itself, before it is stopped.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// A program with its driver, once it is built, and the process that answers.
 ///
@@ -136,8 +140,8 @@ pub(super) fn start(run: &Run<'_>, process: &mut Process) -> Result<Option<Resul
 pub(super) fn lost(run: &mut Run<'_>, process: Process, error: ChannelError) -> Result<Failure, CodeError> {
     match error {
         ChannelError::Ended => {
-            // Its channel is closed; the process itself may still sit there.
-            let finished = process.stop()?;
+            // Its channel is closed: mostly because it is just ending, and how it ends is the reason to tell. But it may also sit there.
+            let finished = process.finish_within(GRACE)?;
             run.seconds += finished.seconds;
             if finished.ending == Ending::Stopped {
                 return Ok(Failure::new(CodeOutcome::RuntimeError, "the program closed its channel"));
