@@ -36,6 +36,9 @@ const HELD_OUT_EVERY: u64 = 10;
 /// Problems of a file that are looked at for one that teaches something, in place of one that does not.
 const MAX_REDRAWS: u64 = 64;
 
+/// Turns that are passed by, one after the other, before a stream gives up.
+const MAX_UNWANTED: u64 = 10_000;
+
 /// A form by its name.
 pub(crate) fn problem_form(name: &str) -> Option<ProblemForm> {
     Some(match name {
@@ -112,18 +115,28 @@ impl ProblemStream {
     /// # Errors
     /// None in practice: difficulties are checked when the recipe is resolved.
     pub(crate) fn draw(&mut self) -> Result<Problem> {
-        Ok(self.draw_by(None)?.problem)
+        Ok(self.draw_by(None, |_| true)?.problem)
     }
 
     /// The next problem, with the key that it is remembered by. Where the one whose turn it is teaches nothing, another one of the same
-    /// source mostly takes its place: the shares of the sources stay, and the draw is a function of seed, position and memory.
+    /// source mostly takes its place: the shares of the sources stay, and the draw is a function of seed, position and memory. Turns of
+    /// problems that are not wanted are passed by.
     ///
     /// # Errors
-    /// As [`ProblemStream::draw`].
-    pub(crate) fn draw_by(&mut self, difficulty: Option<Difficulty<'_>>) -> Result<Drawn> {
-        let (source_idx, n_before) = self.turns.take();
-        self.position += 1;
-        self.sources[source_idx].draw(n_before, self.seed.with_index(source_idx as u64), difficulty)
+    /// As [`ProblemStream::draw`], and where nothing is wanted for long.
+    pub(crate) fn draw_by(&mut self, difficulty: Option<Difficulty<'_>>, is_wanted: impl Fn(&Problem) -> bool) -> Result<Drawn> {
+        for _ in 0..MAX_UNWANTED {
+            let (source_idx, n_before) = self.turns.take();
+            self.position += 1;
+            let drawn = self.sources[source_idx].draw(n_before, self.seed.with_index(source_idx as u64), difficulty)?;
+            if is_wanted(&drawn.problem) {
+                return Ok(drawn);
+            }
+        }
+        bail!(
+            "expected prompts with a reward in this part of the stage, found none in {MAX_UNWANTED}; before preference_from only those with a \
+             weight of accuracy have one"
+        );
     }
 }
 
@@ -396,7 +409,7 @@ mod tests {
         let settings = DifficultySettings::default();
         let known = Some(Difficulty { settings: &settings, memory: &memory });
         let mut stream = ProblemStream::open(&prompts, Seed::new(5), 0).unwrap();
-        let drawn: Vec<Drawn> = (0..4000).map(|_| stream.draw_by(known).unwrap()).collect();
+        let drawn: Vec<Drawn> = (0..4000).map(|_| stream.draw_by(known, |_| true).unwrap()).collect();
         let count = |start: &str| drawn.iter().filter(|drawn| drawn.key.starts_with(start)).count();
         assert_eq!((count("arithmetic"), count("logic")), (3000, 1000), "shares of the sources are exact");
         // A cell has a quarter of its source; a rare one a tenth of that, the rest goes to the open cells.
@@ -413,7 +426,7 @@ mod tests {
         assert_eq!(ids.len(), drawn.len(), "no number comes twice");
         // From the middle, with the same memory, the same.
         let mut later = ProblemStream::open(&prompts, Seed::new(5), 1234).unwrap();
-        assert_eq!(later.draw_by(known).unwrap(), drawn[1234]);
+        assert_eq!(later.draw_by(known, |_| true).unwrap(), drawn[1234]);
         // A memory of nothing changes nothing, and neither does one in which all is solved.
         let all = remembered(
             &["arithmetic", "logic"]
@@ -428,8 +441,23 @@ mod tests {
             let known = Some(Difficulty { settings: &settings, memory: &memory });
             let (mut with, mut without) =
                 (ProblemStream::open(&prompts, Seed::new(5), 0).unwrap(), ProblemStream::open(&prompts, Seed::new(5), 0).unwrap());
-            assert!((0..40).all(|_| with.draw_by(known).unwrap().problem == without.draw().unwrap()));
+            assert!((0..40).all(|_| with.draw_by(known, |_| true).unwrap().problem == without.draw().unwrap()));
         }
+    }
+
+    #[test]
+    fn problems_that_are_not_wanted_are_passed_by() {
+        let prompts = [synthetic(SyntheticKind::Arithmetic, 1.0), synthetic(SyntheticKind::Logic, 1.0)];
+        let open = |position| ProblemStream::open(&prompts, Seed::new(5), position).unwrap();
+        let (mut all, mut some) = (open(0), open(0));
+        let expected: Vec<Problem> = (0..20).map(|_| all.draw().unwrap()).filter(|problem| problem.kind == "logic").collect();
+        let is_logic = |problem: &Problem| problem.kind == "logic";
+        let drawn: Vec<Problem> = expected.iter().map(|_| some.draw_by(None, is_logic).unwrap().problem).collect();
+        assert_eq!(drawn, expected);
+        let position = some.position();
+        assert_eq!(some.draw().unwrap(), open(position).draw().unwrap(), "a stream can go on from there");
+        let error = some.draw_by(None, |_| false).unwrap_err().to_string();
+        assert!(error.contains("before preference_from"), "{error}");
     }
 
     #[test]
@@ -442,7 +470,7 @@ mod tests {
         let memory = remembered(&rare.iter().enumerate().map(|(i, &id)| (id, if i % 2 == 0 { 1.0 } else { 0.0 })).collect::<Vec<_>>());
         let settings = DifficultySettings::default();
         let known = Some(Difficulty { settings: &settings, memory: &memory });
-        let n_rare = (0..2000).filter(|_| rare.contains(&stream.draw_by(known).unwrap().key.as_str())).count();
+        let n_rare = (0..2000).filter(|_| rare.contains(&stream.draw_by(known, |_| true).unwrap().key.as_str())).count();
         // Half of the turns are theirs, and a tenth of those is kept: 100, with a standard deviation of 10.
         assert!(n_rare.abs_diff(100) < 50, "{n_rare}");
     }

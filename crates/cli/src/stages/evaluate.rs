@@ -35,7 +35,7 @@ pub(crate) struct Evaluation {
     pub(crate) general: Option<Interval>,
     /// The share of right completions by kind of problem, general kinds included.
     pub(crate) pass_at_1_by_kind: BTreeMap<String, Interval>,
-    /// Mean length of completions, tokens.
+    /// Mean length of completions, tokens; this and what follows of problems that have a right answer: a greeting has no reasoning.
     pub(crate) response_length: f64,
     /// Share of completions in the asked form.
     pub(crate) format_share: f64,
@@ -161,7 +161,7 @@ fn count(groups: &[RolloutGroup], n_sampled: usize, seconds: f64) -> Option<Eval
     let general = pass_at_1(&general);
     let pass_at_1 = pass_at_1(&tallies)?;
     let consensus: Vec<f64> = checkable.iter().filter_map(|group| consensus(group)).collect();
-    let rollouts = || groups.iter().flat_map(|group| group.rollouts.iter().map(move |rollout| (group, rollout)));
+    let rollouts = || checkable.iter().flat_map(|group| group.rollouts.iter().map(move |rollout| (group, rollout)));
     let mean = |values: &mut dyn Iterator<Item = f64>| {
         let (n, sum) = values.fold((0_usize, 0.0), |(n, sum), value| (n + 1, sum + value));
         (n > 0).then(|| sum / n as f64)

@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use ruminate_core::{FinishReason, PolicyVersion, Problem, ProblemId, Rollout, RolloutGroup, Seed};
 use ruminate_model::{Policy, SaveDtype, flops};
-use ruminate_rewards::{Component, language_share, reflection_words};
+use ruminate_rewards::{Component, RewardMix, language_share, reflection_words};
 use ruminate_tasks::difficulty::{DifficultyMemory, Standing};
 use ruminate_train::advantages::{advantages, is_informative};
 use ruminate_train::losses::{BatchTotals, GrpoLossConfig, KlEstimator, LossInputs, LossMetrics, grpo_loss};
@@ -22,7 +22,7 @@ use ruminate_train::schedule::learning_rate;
 use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, TrainError, Trainer};
 
 use self::goal::Goal;
-use super::evaluate::{evaluate_policy, tally};
+use super::evaluate::{evaluate_policy, is_general, tally};
 use super::hacking::{HackingWatch, Stopped, WayBack, reward_key};
 use super::rollouts::{PolicyText, SampleSettings, SampleStats, Sampler};
 use super::scoring::Scorers;
@@ -68,11 +68,12 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
             way_back.keep(watch.n_rounds(), &policy, text)?;
         }
         let mix = if goal.preference_counts() { config.rewards.clone() } else { config.rewards.without_preference() };
+        let is_wanted = |problem: &Problem| goal.preference_counts() || !is_for_preference(&config.rewards, problem);
         sampler.set_rewards(mix.clone());
         let difficulty = config.difficulty_memory.as_ref().map(|settings| Difficulty { settings, memory: &memory });
         let seed = seed.with_index(counters.step);
         let round = Round { config, stream: &mut stream, sampler: &mut sampler, seed, difficulty };
-        let Sampled { mut groups, n_trained, mut stats, keys } = round.sample(&policy, version, text)?;
+        let Sampled { mut groups, n_trained, mut stats, keys } = round.sample(&policy, version, text, &is_wanted)?;
         stats.reward_secs += scorers.score(&mix, text, &mut groups)?;
         dir.write_rollouts(counters.step, &groups)?;
 
@@ -187,14 +188,23 @@ struct Sampled {
 
 impl Round<'_, '_> {
     /// Graded groups for the round's optimizer steps. Under dynamic sampling (DAPO, arXiv 2503.14476, eq. 11) groups whose completions
-    /// are all right or all wrong are replaced by groups of new problems. Where the rounds run out, fewer groups are trained.
-    fn sample(self, policy: &Policy, version: PolicyVersion, text: PolicyText<'_>) -> Result<Sampled> {
+    /// are all right or all wrong are replaced by groups of new problems; what only reward models grade stays, since they speak later.
+    /// Where the rounds run out, fewer groups are trained.
+    fn sample(
+        self,
+        policy: &Policy,
+        version: PolicyVersion,
+        text: PolicyText<'_>,
+        is_wanted: &dyn Fn(&Problem) -> bool,
+    ) -> Result<Sampled> {
+        let rewards = &self.config.rewards;
+        let teaches = |group: &RolloutGroup| is_for_preference(rewards, &group.problem) || is_informative(&accuracies(group));
         let wanted = self.config.settings.prompts_per_rollout() as usize;
         let (mut trained, mut passed_over) = (Vec::with_capacity(wanted), Vec::new());
         let mut total = SampleStats::default();
         let mut keys = BTreeMap::new();
         for attempt in 0..MAX_RESAMPLING {
-            let drawn = (trained.len()..wanted).map(|_| self.stream.draw_by(self.difficulty)).collect::<Result<Vec<_>>>()?;
+            let drawn = (trained.len()..wanted).map(|_| self.stream.draw_by(self.difficulty, is_wanted)).collect::<Result<Vec<_>>>()?;
             keys.extend(drawn.iter().map(|drawn| (drawn.problem.id.clone(), drawn.key.clone())));
             let problems: Vec<Problem> = drawn.into_iter().map(|drawn| drawn.problem).collect();
             let seed = self.seed.with_index(attempt as u64);
@@ -203,7 +213,7 @@ impl Round<'_, '_> {
             total.reward_secs += stats.reward_secs;
             total.n_sampled += stats.n_sampled;
             let (kept, rest): (Vec<_>, Vec<_>) =
-                sampled.into_iter().partition(|group| !self.config.settings.dynamic_sampling || is_informative(&accuracies(group)));
+                sampled.into_iter().partition(|group| !self.config.settings.dynamic_sampling || teaches(group));
             trained.extend(kept);
             passed_over.extend(rest);
             if trained.len() == wanted {
@@ -221,6 +231,12 @@ impl Round<'_, '_> {
         trained.append(&mut passed_over);
         Ok(Sampled { groups: trained, n_trained, stats: total, keys })
     }
+}
+
+/// Whether reward models are all that can tell good responses to a problem from bad ones.
+fn is_for_preference(rewards: &RewardMix, problem: &Problem) -> bool {
+    let weights = rewards.weights_of(&problem.kind);
+    weights.accuracy == 0.0 && (weights.helpful != 0.0 || weights.safe != 0.0)
 }
 
 fn accuracies(group: &RolloutGroup) -> Vec<f32> {
@@ -406,7 +422,8 @@ impl MicrobatchInputs {
     }
 }
 
-/// The line of a round in `metrics.jsonl`.
+/// The line of a round in `metrics.jsonl`. Accuracy, form, length and reflection are those of problems that a rule can grade: a greeting
+/// is to be answered at once. Where there are no such problems, they are those of all.
 fn figures(
     groups: &[RolloutGroup],
     rewards: &[Vec<f32>],
@@ -415,22 +432,24 @@ fn figures(
     train_secs: f64,
 ) -> Vec<(&'static str, f64)> {
     let rollouts: Vec<(&RolloutGroup, &Rollout)> = groups.iter().flat_map(|group| group.rollouts.iter().map(move |r| (group, r))).collect();
-    let n = rollouts.len().max(1) as f64;
-    let mean = |f: &dyn Fn(&RolloutGroup, &Rollout) -> f64| rollouts.iter().map(|&(group, rollout)| f(group, rollout)).sum::<f64>() / n;
+    let by_rule: Vec<_> = rollouts.iter().filter(|(group, _)| !is_general(&group.problem)).copied().collect();
+    let by_rule = if by_rule.is_empty() { &rollouts } else { &by_rule };
+    let mean = |f: &dyn Fn(&Rollout) -> f64| by_rule.iter().map(|&(_, rollout)| f(rollout)).sum::<f64>() / by_rule.len().max(1) as f64;
     let component = |component: Component| {
+        let of = if matches!(component, Component::Accuracy | Component::Format) { by_rule } else { &rollouts };
         let rewards: Vec<f64> =
-            rollouts.iter().filter_map(|(_, rollout)| Some(f64::from(rollout.verdicts.get(component.as_str())?.reward))).collect();
+            of.iter().filter_map(|(_, rollout)| Some(f64::from(rollout.verdicts.get(component.as_str())?.reward))).collect();
         (!rewards.is_empty()).then(|| rewards.iter().sum::<f64>() / rewards.len() as f64)
     };
     let languages: Vec<f64> =
         rollouts.iter().filter_map(|(group, rollout)| language_share(&rollout.text, group.problem.language)).map(f64::from).collect();
     let mut figures = vec![
-        ("rl/reward_mean", rewards.iter().flatten().map(|&reward| f64::from(reward)).sum::<f64>() / n),
+        ("rl/reward_mean", rewards.iter().flatten().map(|&reward| f64::from(reward)).sum::<f64>() / rollouts.len().max(1) as f64),
         ("rl/accuracy", component(Component::Accuracy).unwrap_or(0.0)),
         ("rl/format_share", component(Component::Format).unwrap_or(0.0)),
-        ("rl/response_length_mean", mean(&|_, rollout| rollout.completion.token_ids.len() as f64)),
-        ("rl/truncated_share", mean(&|_, rollout| f64::from(rollout.completion.finish_reason == FinishReason::Length))),
-        ("rl/reflection_words", mean(&|_, rollout| reflection_words(&rollout.text) as f64)),
+        ("rl/response_length_mean", mean(&|rollout| rollout.completion.token_ids.len() as f64)),
+        ("rl/truncated_share", mean(&|rollout| f64::from(rollout.completion.finish_reason == FinishReason::Length))),
+        ("rl/reflection_words", mean(&|rollout| reflection_words(&rollout.text) as f64)),
         ("rl/informative_share", rewards.iter().filter(|rewards| is_informative(rewards)).count() as f64 / groups.len().max(1) as f64),
         ("rl/entropy", learned.entropy_sum / learned.n_tokens.max(1) as f64),
         ("rl/loss", learned.loss),

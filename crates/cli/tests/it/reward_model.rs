@@ -131,6 +131,36 @@ fn a_reward_model_learns_what_the_judge_prefers_and_says_how_well() {
 }
 
 #[test]
+fn prompts_that_only_models_grade_come_in_the_last_part() {
+    let folder = folder();
+    let grpo = GRPO.replace("prompts = [", "prompts = [{ source = \"arithmetic\" }, ").replace("format = 1.0, ", "accuracy = 1.0, ");
+    folder.write("r.toml", &format!("{RECIPE}{grpo}"));
+    let set = ["helpful.n_prompts=40", "r1.steps=4", "r1.preference_from=0.5", "r1.dynamic_sampling=false"];
+    let args: Vec<&str> = ["run", "r.toml", "--out", "r"].into_iter().chain(set.iter().flat_map(|set| ["--set", set])).collect();
+    folder.ruminate(&args).well();
+    for (step, n_general) in [(0, 0), (1, 0), (2, 2), (3, 2)] {
+        let groups = folder.read(&format!("r/r1/rollouts/step-{step:05}.jsonl"));
+        let kinds: Vec<Value> =
+            groups.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["problem"]["kind"].clone()).collect();
+        assert_eq!((kinds.len(), kinds.iter().filter(|&kind| kind == "chat").count()), (4, n_general), "step {step}: {kinds:?}");
+    }
+    folder
+        .ruminate(&[
+            "run",
+            "r.toml",
+            "--out",
+            "n",
+            "--set",
+            "helpful.n_prompts=40",
+            "--set",
+            "r1.preference_from=0.5",
+            "--set",
+            "r1.prompts=[{ data = \"p.jsonl\", split = \"all\" }]",
+        ])
+        .failed(1, "before preference_from only those with a weight of accuracy have one");
+}
+
+#[test]
 fn rollouts_are_scored_and_the_policy_learns_to_please_the_model() {
     let folder = folder();
     // One kind of request has a reward model, the other has not.
