@@ -1,4 +1,4 @@
-//! Files of preferences: pairs of responses of which one is better, or responses with a label, one JSON object on each line.
+//! Files of preferences: pairs of responses of which one is better, or responses with a label, one in each row ([`read_rows`]).
 //!
 //! Pairs: `{"prompt" | "messages", "chosen", "rejected"}`, the responses as texts or as conversations that end with them; without a prompt
 //! the conversations hold it, as lists of messages or as transcripts of `Human:` and `Assistant:`. Labels: `{"prompt" | "messages",
@@ -8,11 +8,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use ruminate_core::{Message, Role};
+use ruminate_tasks::read_rows;
 use serde_json::{Map, Value};
 
 use crate::recipe::RewardLoss;
 use crate::reward_text::question;
-use crate::run_dir::io_context;
 use crate::stages::reward_model::data::{Record, Said};
 
 /// Marks of the turns of a transcript.
@@ -23,27 +23,24 @@ const TURNS: [(&str, Role); 2] = [("\n\nHuman:", Role::User), ("\n\nAssistant:",
 /// # Errors
 /// A file that cannot be read or is empty; a line that is none of the forms, by number.
 pub(crate) fn read(path: &Path, loss: RewardLoss) -> Result<Vec<Record>> {
-    let text = std::fs::read_to_string(path).with_context(io_context("read", path))?;
     let mut records = Vec::new();
-    for (idx, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let read = || -> Result<Record> {
-            let object: Map<String, Value> = serde_json::from_str(line).context("expected a JSON object")?;
-            match loss {
-                RewardLoss::Pairwise => pair(&object, idx),
-                RewardLoss::Pointwise => labelled(&object, idx),
-            }
+    for row in read_rows(path)? {
+        let (line, object) = row?;
+        let record = match loss {
+            RewardLoss::Pairwise => pair(&object, line),
+            RewardLoss::Pointwise => labelled(&object, line),
         };
-        records.push(read().with_context(|| format!("{}:{}", path.display(), idx + 1))?);
+        records.push(record.with_context(|| format!("{}:{line}", path.display()))?);
     }
     ensure!(!records.is_empty(), "{}: expected lines with responses, found none", path.display());
     Ok(records)
 }
 
-fn id(object: &Map<String, Value>, idx: usize) -> String {
-    object.get("id").map_or_else(|| format!("line-{}", idx + 1), |id| id.as_str().map_or_else(|| id.to_string(), str::to_owned))
+fn id(object: &Map<String, Value>, line: usize) -> String {
+    object.get("id").map_or_else(|| format!("line-{line}"), |id| id.as_str().map_or_else(|| id.to_string(), str::to_owned))
 }
 
-fn pair(object: &Map<String, Value>, idx: usize) -> Result<Record> {
+fn pair(object: &Map<String, Value>, line: usize) -> Result<Record> {
     let given = prompt(object)?;
     let (of_chosen, chosen) = response(object, "chosen", given.is_none())?;
     let (of_rejected, rejected) = response(object, "rejected", given.is_none())?;
@@ -60,10 +57,10 @@ fn pair(object: &Map<String, Value>, idx: usize) -> Result<Record> {
         Some(value) => Some(value.as_f64().filter(|m| m.is_finite()).with_context(|| format!("margin: expected a number, found {value}"))?),
     };
     let said = Said::Pair { chosen, rejected, margin: margin.map(|margin| margin as f32), from: None };
-    Ok(Record { id: id(object, idx), prompt, said, is_held_out: false })
+    Ok(Record { id: id(object, line), prompt, said, is_held_out: false })
 }
 
-fn labelled(object: &Map<String, Value>, idx: usize) -> Result<Record> {
+fn labelled(object: &Map<String, Value>, line: usize) -> Result<Record> {
     let given = prompt(object)?;
     let (of_response, response) = response(object, "response", given.is_none())?;
     let prompt = given.or(of_response).context("expected a key 'prompt' or 'messages', found neither")?;
@@ -76,7 +73,7 @@ fn labelled(object: &Map<String, Value>, idx: usize) -> Result<Record> {
         Some(other) => bail!("label: expected true or false, 1 or 0, \"safe\" or \"unsafe\", \"good\" or \"bad\", found {other}"),
         None => bail!("expected a key 'label', found none"),
     };
-    Ok(Record { id: id(object, idx), prompt, said: Said::Label { response, label, from: None }, is_held_out: false })
+    Ok(Record { id: id(object, line), prompt, said: Said::Label { response, label, from: None }, is_held_out: false })
 }
 
 /// The conversation before the response, if the line gives it.

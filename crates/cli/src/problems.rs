@@ -8,7 +8,7 @@ use ruminate_core::{Language, Problem, Seed};
 use ruminate_rewards::language_of;
 use ruminate_tasks::difficulty::{DifficultyMemory, DifficultySettings, Standing, cell_key};
 use ruminate_tasks::synthetic::{Split, SyntheticKind, SyntheticLanguage, generate};
-use ruminate_tasks::{ProblemForm, load_jsonl};
+use ruminate_tasks::{ProblemForm, load_problems};
 
 use crate::hub::{Hub, HubName};
 use crate::recipe::{DataSplit, EvaluationConfig, PromptSource};
@@ -227,14 +227,14 @@ pub(crate) fn data_file(path: &Path) -> Result<PathBuf> {
 /// All problems of an evaluation file, at most `limit`. Without a language, each problem's is that of its question.
 ///
 /// # Errors
-/// As [`load_jsonl`].
+/// As [`load_problems`].
 pub(crate) fn load_file(path: &Path, form: Option<&str>, language: Option<Language>, limit: Option<usize>) -> Result<Vec<Problem>> {
     let form = form
         .map(|name| problem_form(name).with_context(|| format!("form: expected one of {}, found '{name}'", FORMS.join(", "))))
         .transpose()?;
     let path = &data_file(path)?;
     let kind = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("file");
-    let mut problems = load_jsonl(path, form.as_ref(), kind, language.unwrap_or(Language::En))?;
+    let mut problems = load_problems(path, form.as_ref(), kind, language.unwrap_or(Language::En))?;
     problems.truncate(limit.unwrap_or(usize::MAX));
     if language.is_none() {
         for problem in &mut problems {

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use ruminate_core::{Example, Message, Role};
+use ruminate_core::{Example, Gold, Message, Outcome, Role};
+use ruminate_rewards::{Component, grade_accuracy};
 use serde::{Deserialize, Serialize};
 
 use crate::run_dir::{read_json, write_json};
@@ -70,6 +71,9 @@ pub(crate) struct Reviewed {
     pub(crate) rejected: usize,
     /// Learned in other words.
     pub(crate) edited: usize,
+    /// Of these, those whose answer a rule calls wrong. They are learned all the same: people have the last word.
+    #[serde(default)]
+    pub(crate) edited_wrong: usize,
     /// Skipped or never seen: learned as the filters left them.
     pub(crate) unseen: usize,
 }
@@ -125,6 +129,11 @@ impl ReviewFile {
                     example.messages = decision.and_then(|decision| decision.messages.clone()).context("an edit has messages")?;
                     // They were about other words.
                     example.verdicts.clear();
+                    if !matches!(example.problem.gold, Gold::Judged { .. } | Gold::Code(_)) {
+                        let verdict = grade_accuracy(&example.problem, example.response());
+                        reviewed.edited_wrong += usize::from(verdict.outcome != Outcome::Right);
+                        example.verdicts.insert(Component::Accuracy.as_str().to_owned(), verdict);
+                    }
                 }
             }
             learned.push(example);
@@ -172,7 +181,7 @@ pub(crate) fn check_conversation(messages: &[Message]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use ruminate_core::{Gold, Language, OpenTask, Problem, ProblemId, Verdict};
+    use ruminate_core::{Language, Problem, ProblemId, Verdict};
 
     use super::*;
 
@@ -181,7 +190,7 @@ mod tests {
             id: ProblemId(id.into()),
             kind: "t".into(),
             question: "1+1?".into(),
-            gold: Gold::Open(OpenTask::default()),
+            gold: Gold::Value { text: "2".into() },
             language: Language::En,
             difficulty: None,
         };
@@ -199,7 +208,7 @@ mod tests {
     }
 
     fn decision(kind: DecisionKind) -> Decision {
-        let messages = (kind == DecisionKind::Edit).then(|| conversation(&[(Role::User, "1+1?"), (Role::Assistant, "**2**")]));
+        let messages = (kind == DecisionKind::Edit).then(|| conversation(&[(Role::User, "1+1?"), (Role::Assistant, "the answer is 2.")]));
         Decision { decision: kind, messages, reviewer: "ada".into(), at_unix_secs: 7 }
     }
 
@@ -217,8 +226,11 @@ mod tests {
 
         let (learned, reviewed) = file.apply(["a", "b", "c", "d", "e"].map(example).to_vec()).unwrap();
         assert_eq!(learned.iter().map(|example| example.id.as_str()).collect::<Vec<_>>(), ["a", "c", "d", "e"]);
-        assert_eq!(reviewed, Reviewed { accepted: 1, rejected: 1, edited: 1, unseen: 2 });
-        assert_eq!((learned[1].response(), learned[1].verdicts.len(), learned[0].verdicts.len()), ("**2**", 0, 1));
+        assert_eq!(reviewed, Reviewed { accepted: 1, rejected: 1, edited: 1, edited_wrong: 0, unseen: 2 });
+        assert_eq!((learned[1].response(), learned[1].verdicts["accuracy"].outcome), ("the answer is 2.", Outcome::Right));
+        file.decisions.get_mut("c").unwrap().messages = Some(conversation(&[(Role::User, "1+1?"), (Role::Assistant, "the answer is 3.")]));
+        let (learned, reviewed) = file.apply(["a", "b", "c", "d"].map(example).to_vec()).unwrap();
+        assert_eq!((learned[1].verdicts["accuracy"].outcome, reviewed.edited_wrong), (Outcome::Wrong, 1), "learned, and counted");
         let error = file.apply(vec![example("a")]).unwrap_err().to_string();
         assert!(error.contains("found one about 'b', which is not there"), "{error}");
     }

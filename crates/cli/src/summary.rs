@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use ruminate_tasks::statistics::Interval;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -189,37 +189,28 @@ pub(crate) fn reset_peak_bytes() {
     drop(std::fs::write("/proc/self/clear_refs", "5"));
 }
 
-/// The closing table.
+/// The closing table, folded to the terminal's width if there is one.
 pub(crate) fn table(summary: &Summary) -> String {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     // Columns that few runs have something to show in stand only where there is something.
     let has = |has: fn(&StageSummary) -> bool| summary.stages.iter().any(has);
-    let (general, examples) = (has(|stage| stage.general.is_some()), has(|stage| stage.examples.is_some()));
-    let is_shown = [true, true, general, true, true, true, examples, has(|stage| stage.reward_accuracy.is_some()), true];
+    let general = has(|stage| stage.general.is_some());
+    let data = has(|stage| stage.examples.is_some() || stage.reward_accuracy.is_some());
+    let is_shown = [true, true, general, true, true, true, data, true];
     let shown =
-        |cells: [String; 9]| cells.into_iter().zip(is_shown).filter(|(_, is_shown)| *is_shown).map(|(cell, _)| cell).collect::<Vec<_>>();
-    let header = [
-        "stage",
-        "pass@1 [95%]",
-        "general [95%]",
-        "tokens, first -> last",
-        "well formed",
-        "language",
-        "examples",
-        "preferences [95%]",
-        "seconds by phase",
-    ];
+        |cells: [String; 8]| cells.into_iter().zip(is_shown).filter(|(_, is_shown)| *is_shown).map(|(cell, _)| cell).collect::<Vec<_>>();
+    let header = ["stage", "pass@1, % [95%]", "general, % [95%]", "tokens", "form, %", "language, %", "data", "seconds"];
     table.set_header(shown(header.map(str::to_owned)));
     for stage in &summary.stages {
         let length = match (stage.response_length, stage.evaluation_length) {
-            (Some(length), _) => format!("{:.1} -> {:.1}", length.first, length.last),
-            (None, Some(length)) => format!("{length:.1}"),
+            (Some(length), _) => format!("{:.0} -> {:.0}", length.first, length.last),
+            (None, Some(length)) => format!("{length:.0}"),
             (None, None) => String::new(),
         };
-        let share = |share: Option<f64>| share.map_or_else(String::new, |share| format!("{:.1}%", 100.0 * share));
-        let phases = stage.phase_seconds.iter().map(|(phase, seconds)| format!("{phase} {seconds:.1}"));
-        let interval = |interval: Option<&Interval>| interval.map_or_else(String::new, percent);
+        let share = |share: Option<f64>| share.map_or_else(String::new, |share| format!("{:.1}", 100.0 * share));
+        let interval = |interval: Option<&Interval>| interval.map_or_else(String::new, |interval| percent(interval).replace('%', ""));
+        let examples = stage.examples.map(|examples| format!("{} of {}", examples.kept, examples.sampled));
         table.add_row(shown([
             stage.id.clone(),
             interval(stage.pass_at_1.as_ref()),
@@ -227,18 +218,23 @@ pub(crate) fn table(summary: &Summary) -> String {
             length,
             share(stage.format_share),
             share(stage.language_share),
-            stage.examples.map_or_else(String::new, |examples| format!("{} of {}", examples.kept, examples.sampled)),
-            stage.reward_accuracy.as_ref().map_or_else(String::new, percent),
-            phases.collect::<Vec<_>>().join(", "),
+            examples.or_else(|| Some(format!("{:.0}% right", 100.0 * stage.reward_accuracy?.mean))).unwrap_or_default(),
+            format!("{:.0}", stage.seconds),
         ]));
     }
-    for column in 1..is_shown.iter().filter(|&&is_shown| is_shown).count() - 1 {
+    for column in 1..shown(header.map(str::to_owned)).len() {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
     let memory = summary.peak_bytes.map_or_else(String::new, |bytes| format!(", {} at most", mebibytes(bytes)));
-    format!("{table}\n{:.0} seconds{memory}", summary.seconds)
+    let mut phases: BTreeMap<&str, f64> = BTreeMap::new();
+    for (phase, seconds) in summary.stages.iter().flat_map(|stage| &stage.phase_seconds) {
+        *phases.entry(phase).or_default() += seconds;
+    }
+    let phases: Vec<String> = phases.into_iter().map(|(phase, seconds)| format!("{phase} {seconds:.0}")).collect();
+    let phases = if phases.is_empty() { String::new() } else { format!(" ({})", phases.join(", ")) };
+    format!("{table}\n{:.0} seconds{phases}{memory}", summary.seconds)
 }
 
 /// A size for people.
@@ -295,13 +291,14 @@ mod tests {
         };
         let summary = Summary { recipe: "t".into(), seed: 1, seconds: 4.0, peak_bytes: Some(3 << 20), stages: vec![stage("base")] };
         let text = table(&summary);
-        assert!(text.contains("25.0% [20.0, 30.0]") && text.contains("11.0") && text.contains("50.0%"), "{text}");
-        assert!(text.contains("evaluate 1.2") && text.ends_with("4 seconds, 3.0 MiB at most"), "{text}");
+        assert!(text.contains("25.0 [20.0, 30.0]") && text.contains(" 11 ") && text.contains("50.0"), "{text}");
+        assert!(text.ends_with("4 seconds (evaluate 1), 3.0 MiB at most"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         assert!(!text.contains("general"), "{text}");
         let mut with_general = summary.clone();
         with_general.stages[0].general = Some(Interval { mean: 0.75, lo: 0.5, hi: 0.9, n_problems: 4, k: 4 });
         let text = table(&with_general);
-        assert!(text.contains("general [95%]") && text.contains("75.0% [50.0, 90.0]"), "{text}");
+        assert!(text.contains("general, % [95%]") && text.contains("75.0 [50.0, 90.0]"), "{text}");
         let json = serde_json::to_value(&summary).unwrap();
         assert_eq!(json["stages"][0]["steps"], Value::Null);
         assert_eq!(json["stages"][0]["pass_at_1"]["n_problems"], 9);

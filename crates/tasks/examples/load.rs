@@ -7,11 +7,11 @@ use std::path::Path;
 use ruminate_core::{Gold, Language, Outcome};
 use ruminate_rewards::grade_accuracy;
 use ruminate_rewards::math::is_number;
-use ruminate_tasks::load_jsonl;
+use ruminate_tasks::load_problems;
 
 fn main() {
     for file in std::env::args().skip(1) {
-        let problems = match load_jsonl(Path::new(&file), None, "set", Language::En) {
+        let problems = match load_problems(Path::new(&file), None, "set", Language::En) {
             Ok(problems) => problems,
             Err(error) => {
                 println!("{error}");

@@ -15,6 +15,14 @@ pub enum TaskError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The file is no Parquet file, though its name says so, or is damaged.
+    #[error("{}: expected a Parquet file", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What the reader said.
+        source: Box<parquet::errors::ParquetError>,
+    },
     /// The file holds no problem.
     #[error("{} holds no problem, expected one JSON object per line", path.display())]
     Empty {

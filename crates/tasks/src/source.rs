@@ -1,12 +1,10 @@
-//! Problems from JSONL files in the forms in which sets are published.
+//! Problems from files in the forms in which sets are published.
 
 mod code;
 mod knights;
 mod puzzles;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use ruminate_core::{Gold, Language, Problem, ProblemId, Uses};
@@ -16,9 +14,9 @@ use ruminate_rewards::math::is_number;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::TaskError;
+use crate::{TaskError, read_rows};
 
-/// What one line of a problem file looks like.
+/// What one row of a problem file looks like.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "form", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ProblemForm {
@@ -89,27 +87,20 @@ impl ProblemForm {
     }
 }
 
-/// Reads the problems of a JSONL file; empty lines are passed over.
+/// Reads the problems of a file with a JSON object on each line, or of a Parquet file: see [`read_rows`].
 ///
-/// `form`: `None` detects it from the first line. `kind` and `language` are given to every problem whose form holds none. An `id` field
-/// becomes `kind/id`; without one the line number, from 1, stands for it.
+/// `form`: `None` detects it from the first row. `kind` and `language` are given to every problem whose form holds none. An `id` field
+/// becomes `kind/id`; without one the row's number, from 1, stands for it.
 ///
 /// # Errors
 /// An unreadable or empty file, a line that is no object, a missing field, two problems with one id, or a gold answer that cannot be
 /// used; each with file and line.
-pub fn load_jsonl(path: &Path, form: Option<&ProblemForm>, kind: &str, language: Language) -> Result<Vec<Problem>, TaskError> {
-    let read_error = |source| TaskError::Read { path: path.to_owned(), source };
-    let file = File::open(path).map_err(read_error)?;
+pub fn load_problems(path: &Path, form: Option<&ProblemForm>, kind: &str, language: Language) -> Result<Vec<Problem>, TaskError> {
     let mut form = form.cloned();
     let mut problems = Vec::new();
     let mut lines_by_id = HashMap::new();
-    for (line_idx, text) in BufReader::new(file).lines().enumerate() {
-        let text = text.map_err(read_error)?;
-        if text.trim().is_empty() {
-            continue;
-        }
-        let line = line_idx + 1;
-        let fields = serde_json::from_str(&text).map_err(|source| TaskError::Json { path: path.to_owned(), line, source })?;
+    for row in read_rows(path)? {
+        let (line, fields) = row?;
         let row = Row { path, line, fields, kind, language };
         let form = match &form {
             Some(form) => form,

@@ -107,7 +107,7 @@ fn check(name: &str, step: usize, make: impl Fn(&Map<String, Value>, Problem) ->
     let rows: Vec<Map<String, Value>> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let mut plain = tempfile::NamedTempFile::new().unwrap();
     std::io::Write::write_all(&mut plain, text.as_bytes()).unwrap();
-    let problems = ruminate_tasks::load_jsonl(plain.path(), None, name, Language::En).unwrap();
+    let problems = ruminate_tasks::load_problems(plain.path(), None, name, Language::En).unwrap();
     assert_eq!(problems.len(), rows.len());
     let pairs = rows.iter().zip(problems).map(|(row, problem)| make(row, problem));
     grade_all(name, &pairs.step_by(step).collect::<Vec<_>>());

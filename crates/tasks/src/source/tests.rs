@@ -8,7 +8,7 @@ fn load(text: &str, form: Option<&ProblemForm>) -> Result<Vec<Problem>, String> 
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     let name = file.path().display().to_string();
-    load_jsonl(file.path(), form, "set", Language::En).map_err(|error| error.to_string().replace(&name, "FILE"))
+    load_problems(file.path(), form, "set", Language::En).map_err(|error| error.to_string().replace(&name, "FILE"))
 }
 
 fn golds(text: &str) -> Vec<Gold> {
@@ -90,7 +90,7 @@ fn errors_name_file_and_line() {
     );
     let form = ProblemForm::Fields { question: "q".into(), answer: "a".into(), id: None };
     assert_eq!(load(r#"{"q":"x"}"#, Some(&form)).unwrap_err(), "FILE:1: expected field 'a' with text or a number, found no such field");
-    let missing = load_jsonl(Path::new("no/such/file.jsonl"), None, "set", Language::En).unwrap_err();
+    let missing = load_problems(Path::new("no/such/file.jsonl"), None, "set", Language::En).unwrap_err();
     assert_eq!(missing.to_string(), "cannot read no/such/file.jsonl");
 }
 
@@ -166,7 +166,7 @@ fn statements_of_published_knights_are_all_read() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     for (name, n_expected) in [("knights_knaves_train.jsonl.gz", 4500), ("knights_knaves_test.jsonl.gz", 500)] {
         let path = folder.join(name);
-        let Ok(file) = File::open(&path) else {
+        let Ok(file) = std::fs::File::open(&path) else {
             println!("skipped: no {}", path.display());
             continue;
         };

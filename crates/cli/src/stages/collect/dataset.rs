@@ -6,13 +6,13 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use ruminate_core::{Example, Gold, Language, Message, OpenTask, Problem, ProblemId, Role, Seed};
 use ruminate_rewards::{check_gold, language_of};
+use ruminate_tasks::read_rows;
 use ruminate_tasks::synthetic::{SyntheticKind, SyntheticLanguage, general_example};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::recipe::BUILTIN_GENERAL;
 use crate::review_file::check_conversation;
-use crate::run_dir::io_context;
 
 /// The conversations of a source under the source's name, at most `limit`.
 ///
@@ -27,22 +27,22 @@ pub(super) fn load(source: &str, data: &Path, limit: Option<usize>, seed: Seed) 
     Ok(examples)
 }
 
-/// Reads a JSONL file whose lines are examples (`problem` and `messages`, as `examples.jsonl` has them), conversations in `messages`
-/// with `role` and `content`, or conversations in `conversations` with `from` and `value`. Empty lines are passed over.
+/// Reads a file ([`read_rows`]) whose rows are examples (`problem` and `messages`, as `examples.jsonl` has them), conversations in `messages`
+/// with `role` and `content`, or conversations in `conversations` with `from` and `value`.
 ///
 /// A conversation without a problem is a request that has no right answer: the user's last turn. Its language is that of its words.
 ///
 /// # Errors
 /// By file and line: what cannot be read, turns in no order, two examples with one id, a gold answer that cannot be used.
 pub(crate) fn read_examples(path: &Path, limit: Option<usize>) -> Result<Vec<Example>> {
-    let text = std::fs::read_to_string(path).with_context(io_context("read", path))?;
     let mut examples: Vec<Example> = Vec::new();
     let mut lines: BTreeMap<String, usize> = BTreeMap::new();
     let kind = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or("file");
-    for (idx, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).take(limit.unwrap_or(usize::MAX)) {
-        let at = || format!("{}:{}", path.display(), idx + 1);
-        let example = read_line(line, kind, idx + 1).with_context(at)?;
-        if let Some(first) = lines.insert(example.id.clone(), idx + 1) {
+    for row in read_rows(path)?.take(limit.unwrap_or(usize::MAX)) {
+        let (line, fields) = row?;
+        let at = || format!("{}:{line}", path.display());
+        let example = read_row(fields, kind, line).with_context(at)?;
+        if let Some(first) = lines.insert(example.id.clone(), line) {
             bail!("{}: the id '{}' stands in line {first} already", at(), example.id);
         }
         examples.push(example);
@@ -72,8 +72,7 @@ struct Turn {
     value: String,
 }
 
-fn read_line(line: &str, kind: &str, number: usize) -> Result<Example> {
-    let mut fields: serde_json::Map<String, Value> = serde_json::from_str(line).context("expected a JSON object")?;
+fn read_row(mut fields: Map<String, Value>, kind: &str, number: usize) -> Result<Example> {
     if fields.contains_key("problem") && fields.contains_key("messages") {
         fields.entry("source").or_insert_with(|| "dataset".into());
         let example: Example =

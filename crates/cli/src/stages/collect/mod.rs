@@ -142,6 +142,9 @@ pub(super) fn hash_with_review(
         counts.unseen,
         examples.len()
     ));
+    if counts.edited_wrong > 0 {
+        ctx.ui.say(&format!("{stage_id}: {} edited examples have an answer that the rule calls wrong", counts.edited_wrong));
+    }
     if examples.is_empty() {
         bail!("{}: reviewers rejected every example", path.display());
     }
