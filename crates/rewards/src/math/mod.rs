@@ -15,7 +15,7 @@ mod work;
 
 use compare::{Match, Matcher};
 use escapes::with_backslashes;
-use extract::{Extraction, Place, candidates};
+use extract::{Extraction, Place, candidates, only_value};
 use number::{Decided, Paths};
 use parse::ParseError;
 use serde::{Deserialize, Serialize};
@@ -122,7 +122,12 @@ pub fn verify(gold: &str, response: &str, options: &Options) -> Comparison {
     }
     let mut judged = None;
     for answer in &found {
-        let comparison = compare_texts(gold, answer.text, true, Paths::Both);
+        let mut comparison = compare_texts(gold, answer.text, true, Paths::Both);
+        if comparison.verdict == Verdict::UnparsedPrediction
+            && let Some(value) = only_value(answer)
+        {
+            comparison = compare_texts(gold, value, true, Paths::Both);
+        }
         let equal = comparison.verdict == Verdict::Equal;
         let reason = format!("{} {}", comparison.reason, last.place.as_str());
         judged = Some(Comparison { place, reason, ..comparison });

@@ -188,6 +188,50 @@ fn a_fraction_may_be_printed_as_computers_do() {
     ]);
 }
 
+#[test]
+fn several_boxes_of_a_gold_answer_are_all_meant() {
+    let response = |answer: &str| format!(r"So it is \boxed{{{answer}}}.");
+    for (gold, right, wrong) in [
+        (r"\boxed{6}\boxed{7}", "6, 7", ["42", "7"]),
+        (r"\boxed{6} cats and \boxed{7} dogs", "7, 6", ["6", "7"]),
+        (r"\boxed{3 m} ; \boxed{8}", r"\{8, 3 m\}", ["8", "3"]),
+        // Boxes of different sentences are steps of a solution.
+        ("First we get \\boxed{6}, for it is even.\nSo we get \\boxed{7}", "7", ["6", "6, 7"]),
+    ] {
+        assert_eq!(verify(gold, &response(right), &Options::default()).verdict, Verdict::Equal, "{gold}");
+        for wrong in wrong {
+            assert_eq!(verify(gold, &response(wrong), &Options::default()).verdict, Verdict::Different, "{gold}: {wrong}");
+        }
+    }
+}
+
+#[test]
+fn damaged_texts_are_mended_where_nothing_is_lost() {
+    table(&[
+        ("\x0crac{3}{8}", &["3/8", r"-\frac{-3}{8}", "\\\x0crac{3}{8}"], &["3", "8"]),
+        (r"\boxed{12 + \sqrt{2}", &[r"12 + \sqrt2"], &["12"]),
+        ("t=4, t=-4", &["t=4ort=-4", "t=-4andt=4"], &["t=4", "t=4ort=4"]),
+    ]);
+    assert_eq!(verify(r"\frac38", "\x08oxed{\x0crac{3}{8}}", &Options::default()).verdict, Verdict::Equal);
+    // A solution that was cut off lacks more than a brace.
+    assert_eq!(verdict(r"Adding gives \boxed{12", "12").verdict, Verdict::UnparsedGold);
+}
+
+#[test]
+fn an_answer_in_words_says_its_only_value() {
+    for (response, wanted) in [
+        ("Final answer: Tom arrived about here 4 hours later.", false),
+        ("Final answer: Tom arrived at home 4 hours later.", true),
+        ("Final answer: Tom arrived at home after more than 4 hours.", false),
+        ("Final answer: Tom did not arrive within 4 hours.", false),
+        ("Final answer: Tom arrived 4 hours and 5 minutes later than Ann.", false),
+        ("Final answer: Tom arrived there with 4 friends and 4 dogs.", false),
+    ] {
+        let found = verify("4", response, &Options::default());
+        assert_eq!(found.verdict == Verdict::Equal, wanted, "{response}: {found:?}");
+    }
+}
+
 /// The random points are chosen by the texts: many texts, so that none is lucky.
 #[test]
 fn both_sides_of_a_kink_are_met() {
