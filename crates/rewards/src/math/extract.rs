@@ -27,7 +27,8 @@ pub enum Place {
     Hashes,
     /// "the answer is …", "**Answer:** …", "答案是…".
     Phrase,
-    /// The last formula in `$…$`, `$$…$$`, `\(…\)` or `\[…\]`, if nothing but words ends the text behind it.
+    /// The last formula in `$…$`, `$$…$$`, `\(…\)` or `\[…\]`, if nothing but words ends the text behind it. A `$` or `\(` that a line
+    /// break parts from its content marks none.
     Math,
     /// The last line: as a whole if it is bare, else the last expression in it.
     Rest,
@@ -79,14 +80,22 @@ impl Default for Extraction {
 /// The answers of a completion at the strongest place that has any, in the order of the text: one for [`Several::Last`], all for
 /// [`Several::AllAgree`], none if nothing is marked as an answer.
 ///
-/// Tags, boxes and hashes count anywhere. Phrases, formulas and unmarked text count only behind the reasoning: a `<think>` that
+/// Tags, boxes and hashes count anywhere; a "final answer" in mathematics behind the last box takes the place of the boxes. Phrases, formulas and unmarked text count only behind the reasoning: a `<think>` that
 /// never closes holds no answer, so that a completion cut off in the middle earns nothing by chance. A last `<answer>` that is empty
 /// says that there is no answer: weaker places are not looked at.
 pub fn candidates<'a>(text: &'a str, extraction: &Extraction) -> Vec<Extracted<'a>> {
     for &place in &extraction.order {
         let mut found = match place {
             Place::Tag => tags(text),
-            Place::Boxed => boxes(text),
+            Place::Boxed => {
+                let frames = frames(text);
+                // "The final answer is 5" behind a box of something else takes its place.
+                let last = frames.last().filter(|_| extraction.several == Several::Last && extraction.order.contains(&Place::Phrase));
+                if let Some(text) = last.and_then(|last| final_answer_behind(text, last.outside.end)) {
+                    return vec![Extracted { text, place: Place::Phrase }];
+                }
+                answers_in(text, &frames)
+            }
             Place::Hashes => hashes(text),
             Place::Phrase => behind_reasoning(text).map(phrases).unwrap_or_default(),
             Place::Math => behind_reasoning(text).and_then(rest::last_formula).into_iter().collect(),
@@ -106,6 +115,14 @@ pub fn candidates<'a>(text: &'a str, extraction: &Extraction) -> Vec<Extracted<'
         }
     }
     Vec::new()
+}
+
+/// The mathematics that a "final answer" announces behind a byte of the text, and behind the reasoning.
+fn final_answer_behind(text: &str, at: usize) -> Option<&str> {
+    let reasoning = text.len() - behind_reasoning(text)?.len();
+    let behind = &text[at.max(reasoning)..];
+    let said = ["inal answer", "inal Answer", "INAL ANSWER"].iter().filter_map(|words| behind.find(words)).min()?;
+    phrases(&behind[said..]).pop().map(str::trim).filter(|answer| rest::is_value(answer))
 }
 
 /// What stands after the last `</think>`; the whole text if it has no reasoning tags; `None` if the reasoning never closes.
@@ -143,16 +160,25 @@ struct Frame {
 
 /// The insides of all boxes that close and stand in no other box; boxes in a row that a comma or an "and" joins are one answer.
 fn boxes(text: &str) -> Vec<&str> {
-    let mut frames = frames(text);
-    frames.retain(|frame| !text[frame.inside.clone()].trim().is_empty());
+    answers_in(text, &frames(text))
+}
+
+/// The answers in boxes that were found.
+fn answers_in<'a>(text: &'a str, frames: &[Frame]) -> Vec<&'a str> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < frames.len() {
         let mut last = at;
         let mut formulas = false;
+        let mut start = frames[at].outside.start;
         while let Some(next) = frames.get(last + 1) {
             let between = &text[frames[last].outside.end..next.outside.start];
-            if !joins(between) {
+            let Some(joint) = joint(between) else { break };
+            // `x = \boxed{1} and y = \boxed{2}`: all of them have a name, or none.
+            if joint == Joint::Named && last == at {
+                start -= name_before(&text[..start]);
+            }
+            if (joint == Joint::Named) != (start < frames[at].outside.start) {
                 break;
             }
             formulas |= between.contains('$');
@@ -161,7 +187,7 @@ fn boxes(text: &str) -> Vec<&str> {
         found.push(if last == at {
             &text[frames[at].inside.clone()]
         } else {
-            let (start, end) = (frames[at].outside.start, frames[last].outside.end);
+            let end = frames[last].outside.end;
             // `$\boxed{1}$ and $\boxed{2}$`
             let wider = formulas && text[..start].ends_with('$') && text[end..].starts_with('$');
             if wider { &text[start - 1..=end] } else { &text[start..end] }
@@ -171,24 +197,73 @@ fn boxes(text: &str) -> Vec<&str> {
     found
 }
 
-/// Whether a text between two boxes makes them parts of one answer: a comma, "and", "or", and nothing else.
-fn joins(between: &str) -> bool {
+/// What joins two boxes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Joint {
+    /// A comma, "and", "or"; perhaps with "for part (a)" in front.
+    Plain,
+    /// That, and the name of the second box: `and y =`.
+    Named,
+}
+
+/// How a text between two boxes makes them parts of one answer, if it does.
+fn joint(between: &str) -> Option<Joint> {
     /// Longer than any joint with its spaces.
     const MAX_BYTES: usize = 60;
     const DRESSING: [&str; 14] =
         ["\\qquad", "\\quad", "\\text{", "\\textrm{", "\\mathrm{", "\\,", "\\;", "\\:", "\\ ", "\\(", "\\)", "}", "$", "~"];
     if between.len() > MAX_BYTES {
-        return false;
+        return None;
     }
-    let mut joint = between.to_owned();
+    let name = name_before(between);
+    let mut joint = between[..between.len() - name].to_owned();
     for dressing in DRESSING {
         joint = joint.replace(dressing, " ");
     }
     let words: Vec<&str> = joint.split_whitespace().collect();
-    matches!(words.as_slice(), ["," | ";" | "，" | "；" | "、" | "and" | "or" | "和" | "或" | "&"] | [",", "and" | "or"])
+    let words = if let ["for", "part", _, rest @ ..] = words.as_slice() { rest } else { &words };
+    let joins = matches!(words, ["," | ";" | "，" | "；" | "、" | "and" | "or" | "和" | "或" | "&"] | [",", "and" | "or"]);
+    joins.then_some(if name > 0 { Joint::Named } else { Joint::Plain })
 }
 
-/// All boxes that close and stand in no other box, in one pass.
+/// The length of `x =` or `y_1 =` at the end of a text; 0 if it ends with no name.
+fn name_before(text: &str) -> usize {
+    let Some(named) = text.trim_end().strip_suffix('=') else { return 0 };
+    let named = named.trim_end();
+    let letters = named.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '{' | '}' | '\\'));
+    let name = &named[letters.len()..];
+    let plain = name.trim_start_matches('\\');
+    let indexed = plain.split_once('_').map_or(plain, |(letter, _)| letter);
+    let is_name = indexed.starts_with(|c: char| c.is_ascii_alphabetic()) && (indexed.len() == 1 || plain.len() < name.len());
+    if is_name && name.matches('{').count() == name.matches('}').count() { text.len() - letters.len() } else { 0 }
+}
+
+/// The answers of all boxes of a text as a list, if they stand in one sentence with at most a few words between them. In a gold answer,
+/// which nobody revises, all of them are meant.
+pub(super) fn boxes_of_one_sentence(text: &str) -> Option<String> {
+    /// Words that may say what a box counts: "apples and".
+    const MAX_WORDS: usize = 4;
+    if !text.contains("box") {
+        return None;
+    }
+    let frames = frames(text);
+    let beside = |pair: &[Frame]| {
+        let between = &text[pair[0].outside.end..pair[1].outside.start];
+        let words = between.split_whitespace().filter(|word| word.contains(char::is_alphabetic)).count();
+        words <= MAX_WORDS && !between.contains(['.', '=', '\n', '?', '!'])
+    };
+    let several = frames.len() > 1 && frames.windows(2).all(beside);
+    several.then(|| frames.iter().map(|frame| text[frame.inside.clone()].trim()).collect::<Vec<_>>().join(", "))
+}
+
+/// What stands in the box of a text that is nothing else but lost the brace that closes it. A box at the end of a longer text may lack
+/// more than that.
+pub(super) fn unclosed_box(text: &str) -> Option<&str> {
+    let inside = text.trim_start_matches(['$', ' ', '\\']).strip_prefix("boxed{")?;
+    (inside.matches('{').count() == inside.matches('}').count()).then_some(inside)
+}
+
+/// All boxes that close, stand in no other box and are not empty, in one pass.
 fn frames(text: &str) -> Vec<Frame> {
     const COMMANDS: [&str; 3] = ["\\boxed", "\\fbox", "\\framebox"];
     let bytes = text.as_bytes();
@@ -237,6 +312,7 @@ fn frames(text: &str) -> Vec<Frame> {
             _ => at += 1,
         }
     }
+    found.retain(|frame| !text[frame.inside.clone()].trim().is_empty());
     found
 }
 
@@ -250,6 +326,11 @@ fn bare_box(rest: &str) -> Option<usize> {
     let len = body.find(|c: char| c.is_whitespace() || matches!(c, '$' | '}' | '。' | '，')).unwrap_or(body.len());
     let word = body[..len].trim_end_matches(['.', ',', ';']).trim_end_matches("\\)").trim_end_matches("\\]");
     (!word.is_empty()).then_some(gap + word.len())
+}
+
+/// The only value that an announced answer in words says: "She has 3 hours left" says 3.
+pub(super) fn only_value<'a>(answer: &Extracted<'a>) -> Option<&'a str> {
+    (answer.place == Place::Phrase).then(|| rest::only_value(answer.text)).flatten()
 }
 
 /// What follows each `####` on its line.

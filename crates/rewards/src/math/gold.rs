@@ -2,12 +2,19 @@
 
 use super::MAX_ANSWER_BYTES;
 use super::answer::Answer;
-use super::extract::{Extraction, Place, Several, candidates};
+use super::escapes::with_backslashes;
+use super::extract::{Extraction, Place, Several, boxes_of_one_sentence, candidates, unclosed_box};
 use super::parse::{self, ParseError};
 use super::work::Work;
 
-/// The readings of a gold answer. What cannot be read as an answer is read as a solution: its last box, `<answer>` or `####` counts.
+/// The readings of a gold answer. What cannot be read as an answer is read as a solution: its last `<answer>`, box, `####`
+/// or "the answer is" counts.
 pub(super) fn read(text: &str, work: &mut Work) -> Result<Vec<Answer>, ParseError> {
+    let text = &*with_backslashes(text);
+    let parts = boxes_of_one_sentence(text).filter(|parts| parts.len() <= MAX_ANSWER_BYTES);
+    if let Some(Ok(readings)) = parts.map(|parts| parse::parse(&parts, work)) {
+        return Ok(readings);
+    }
     let whole = read_whole(text, work);
     if whole.as_ref().is_ok_and(|readings| !readings.first().is_some_and(says_words)) {
         return whole;
@@ -29,8 +36,10 @@ pub(super) fn read_whole(text: &str, work: &mut Work) -> Result<Vec<Answer>, Par
 
 /// The answer that a solution marks.
 fn marked(text: &str) -> Option<&str> {
-    let extraction = Extraction { order: vec![Place::Tag, Place::Boxed, Place::Hashes], several: Several::Last };
-    candidates(text, &extraction).pop().map(|found| found.text)
+    let place = |place| Extraction { order: vec![place], several: Several::Last };
+    let found = |at| candidates(text, &place(at)).pop().map(|found| found.text);
+    let marks = [Place::Tag, Place::Boxed, Place::Hashes];
+    marks.into_iter().find_map(found).or_else(|| unclosed_box(text)).or_else(|| found(Place::Phrase))
 }
 
 /// Whether words are a part of the answer.

@@ -6,6 +6,7 @@
 
 pub mod answer;
 mod compare;
+mod escapes;
 pub mod extract;
 mod gold;
 mod number;
@@ -13,7 +14,8 @@ pub mod parse;
 mod work;
 
 use compare::{Match, Matcher};
-use extract::{Extraction, Place, candidates};
+use escapes::with_backslashes;
+use extract::{Extraction, Place, candidates, only_value};
 use number::{Decided, Paths};
 use parse::ParseError;
 use serde::{Deserialize, Serialize};
@@ -104,7 +106,8 @@ const MAX_ANSWERS: usize = 16;
 /// Total: any texts give a comparison after bounded work. Extraction is linear in the length of the response, and the comparison
 /// takes at most 800,000 steps, about 20 ms, for each answer found.
 pub fn verify(gold: &str, response: &str, options: &Options) -> Comparison {
-    let found = candidates(response, &options.extraction);
+    let response = with_backslashes(response);
+    let found = candidates(&response, &options.extraction);
     let Some(last) = found.last() else {
         // A gold answer that cannot be read is reported even so.
         return match parse_gold(gold) {
@@ -119,7 +122,12 @@ pub fn verify(gold: &str, response: &str, options: &Options) -> Comparison {
     }
     let mut judged = None;
     for answer in &found {
-        let comparison = compare_texts(gold, answer.text, true, Paths::Both);
+        let mut comparison = compare_texts(gold, answer.text, true, Paths::Both);
+        if comparison.verdict == Verdict::UnparsedPrediction
+            && let Some(value) = only_value(answer)
+        {
+            comparison = compare_texts(gold, value, true, Paths::Both);
+        }
         let equal = comparison.verdict == Verdict::Equal;
         let reason = format!("{} {}", comparison.reason, last.place.as_str());
         judged = Some(Comparison { place, reason, ..comparison });
@@ -132,7 +140,8 @@ pub fn verify(gold: &str, response: &str, options: &Options) -> Comparison {
 
 /// Judges the last answer of a response by the exact and by the numeric path, each alone.
 pub fn audit(gold: &str, response: &str, options: &Options) -> Audit {
-    let Some(answer) = candidates(response, &options.extraction).pop() else {
+    let response = with_backslashes(response);
+    let Some(answer) = candidates(&response, &options.extraction).pop() else {
         return Audit { exact: None, numeric: None, answer: None };
     };
     let alone = |paths| {
@@ -199,9 +208,11 @@ fn compare_readings(gold: &str, prediction: &str, tolerant: bool, paths: Paths) 
         Err(ParseError::Exhausted) => return (timeout("reading the prediction"), true),
         Err(error) => return (unparsed(Verdict::UnparsedPrediction, format!("'{}': {error}", shorten(prediction))), false),
     };
-    let (expected, mut found) = without_unlikely((gold, expected), (prediction, found));
-    if tolerant && let Some(decimal) = decimal_comma(gold, prediction) {
-        found.extend(parse::parse(&decimal, &mut work).unwrap_or_default());
+    let (mut expected, mut found) = without_unlikely((gold, expected), (prediction, found));
+    if tolerant && let Some((decimal, in_gold)) = decimal_comma(gold, prediction) {
+        let readings = if in_gold { &mut expected } else { &mut found };
+        // It is the likeliest reading, so that its unit may be left out.
+        readings.splice(0..0, parse::parse(&decimal, &mut work).unwrap_or_default());
     }
     let mut matcher = Matcher::new(work, paths, tolerant, seed(gold, prediction));
     let texts = || format!("expected {}, found {}", shown(&expected), shown(&found));
@@ -237,14 +248,22 @@ fn without_unlikely((gold, mut expected): (&str, Vec<Answer>), (prediction, mut 
     (expected, found)
 }
 
-/// The prediction with a point, if it is a number with a decimal comma and the gold answer one with a point: `3,25` and 3.25. Three digits
-/// behind a comma are thousands.
-fn decimal_comma(gold: &str, prediction: &str) -> Option<String> {
+/// The one of two texts that writes a number with a decimal comma, with a point instead, and whether it is the gold answer: `3,25` is 3.25
+/// for a gold answer with a point, and a gold answer `3,25` is met by the same digits with a point. Three digits behind a comma are
+/// thousands, unless a zero stands before it.
+fn decimal_comma(gold: &str, prediction: &str) -> Option<(String, bool)> {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let halves = |text: &str, mark: char| text.split_once(mark).is_some_and(|(whole, part)| digits(whole) && digits(part));
-    let (gold, prediction) = (bare(gold).trim_start_matches('-'), bare(prediction));
-    let unsigned = prediction.trim_start_matches('-');
-    (halves(gold, '.') && halves(unsigned, ',') && !in_thousands(unsigned)).then(|| prediction.replace(',', "."))
+    let with_comma = |text: &str| halves(text, ',') && (text.starts_with("0,") || !in_thousands(text));
+    // A currency does not matter.
+    let money = |c: char| matches!(c, '$' | '€' | '£' | ' ');
+    let (gold, prediction) = (bare(gold), bare(prediction));
+    let (expected, found) = (gold.trim_start_matches('-'), prediction.trim_matches(money).trim_start_matches('-'));
+    if halves(expected, '.') && with_comma(found) {
+        return Some((prediction.replace(',', "."), false));
+    }
+    let pointed = gold.replacen(',', ".", 1);
+    (with_comma(expected) && pointed == prediction.trim_matches(money)).then_some((pointed, true))
 }
 
 fn bare(text: &str) -> &str {

@@ -121,10 +121,115 @@ fn a_gold_answer_may_be_a_whole_solution() {
 fn a_decimal_comma_is_read_where_the_gold_has_a_point() {
     table(&[
         ("1000.99", &["1000,99", "1,000.99"], &["1000,98", "100,099"]),
-        ("-3.25", &["-3,25"], &["3,25", "-3,2"]),
+        ("-3.25", &["-3,25", "-3,25 €"], &["3,25", "-3,2"]),
         ("1.234", &[], &["1,234"]),
+        ("0.875", &["0,875", "7/8"], &["0,876"]),
         ("3, 25", &["3,25"], &["3.25"]),
+        // In the gold answer it may also be a list: the same digits are asked for.
+        ("3,25", &["3.25", "3, 25", "25, 3"], &["3.250", "13/4", "3.2", "-3.25", "325"]),
+        ("-0,625", &["-0.625"], &["0.625", "-625"]),
+        ("3,250", &["3250"], &["3.250"]),
     ]);
+}
+
+#[test]
+fn sums_and_products_of_matrices_are_worked_out() {
+    let matrix = |rows: &[&str]| format!(r"\begin{{pmatrix}} {} \end{{pmatrix}}", rows.join(r" \\ "));
+    let (a, b) = (matrix(&["2 & 1", "0 & 3"]), matrix(&["1 & 4", "5 & -2"]));
+    let (column, row) = (matrix(&["1", "x"]), matrix(&["3 & -1"]));
+    let wrong_shape = [format!("{a} + {column}"), format!("{column}{a}"), format!("{a} {row}")];
+    for (gold, equal, different) in [
+        (matrix(&["3 & 5", "5 & 1"]), vec![format!("{a} + {b}"), format!("{b}+{a}")], vec![format!("{a} - {b}"), format!("{a}{b}")]),
+        (matrix(&["7 & 6", "15 & -6"]), vec![format!(r"{a} \cdot {b}"), format!("{a}{b}")], vec![format!("{b}{a}")]),
+        (matrix(&["4 & -2", "-5 & 8"]), vec![format!("2{a} - {b} + {}", matrix(&["1 & 0", "0 & 0"]))], vec![format!("2{a} - {b}")]),
+        (matrix(&["2+x", "3x"]), vec![format!("{a}{column}"), format!("-{a} {}", matrix(&["-1", "-x"]))], vec![format!("-{a}{column}")]),
+    ] {
+        for (predictions, wanted) in [(equal, Verdict::Equal), (different, Verdict::Different)] {
+            for prediction in predictions {
+                let found = verdict(&gold, &prediction);
+                assert_eq!(found.verdict, wanted, "gold {gold} prediction {prediction}: {found:?}");
+            }
+        }
+    }
+    for prediction in wrong_shape {
+        assert_eq!(verdict(&column, &prediction).verdict, Verdict::UnparsedPrediction, "{prediction}");
+    }
+}
+
+#[test]
+fn absolute_values_bound_their_inside() {
+    table(&[
+        ("|x| < 3", &["-3 < x < 3", "(-3, 3)", r"x \in (-3, 3)", "3 > |x|"], &["x < 3", "[-3, 3]", r"|x| \le 3", "|x| > 3"]),
+        (r"|2t - 1| \ge 5", &[r"(-\infty, -2] \cup [3, \infty)", r"t \le -2 \text{ or } t \ge 3"], &["[-2, 3]", r"t \ge 3"]),
+        (r"1 < |y| \le \sqrt{2}", &[r"[-\sqrt2, -1) \cup (1, \sqrt2]"], &[r"(1, \sqrt2]", r"[-\sqrt2, \sqrt2]"]),
+        ("|x| < -1", &[], &["-1 < x < 1", "1"]),
+    ]);
+}
+
+#[test]
+fn what_stands_behind_about_is_no_value() {
+    table(&[
+        (r"x = \frac17", &[r"x = \frac17 \approx 0.14", r"x = \frac17 \approx 0.2"], &[r"x = 0.143 \approx \frac17"]),
+        ("0.2", &[], &[r"x = \frac17 \approx 0.2", r"\frac17 \approx 0.2"]),
+        (r"\frac17", &[r"\frac{1}{7} \approx 0.143"], &[r"x = 1 = \frac17", r"x = \frac17 = 1 \approx 2", r"1 \approx \frac17"]),
+    ]);
+}
+
+#[test]
+fn a_fraction_may_be_printed_as_computers_do() {
+    table(&[
+        (r"\frac57", &["0.714285714285714", "0.7142857142857143"], &["0.71428571428", "0.714285714285715", "0.7142857142857142 + 0"]),
+        (r"\frac23", &["0.6666666666666666", "0.6666666666666667"], &["0.6666666666665", "0.666666667"]),
+        ("-2", &["-2.000000000000000"], &["-2.0000000000001", "-1.9999999999999"]),
+        // Of roots, π and fractions with large denominators there are others nearby.
+        (r"\sqrt3", &[], &["1.7320508075688772"]),
+        (r"\frac{1}{300007}", &[], &["0.00000333325555737"]),
+        (r"(\frac57, 1)", &["(0.714285714285714, 1)"], &["(0.714, 1)"]),
+    ]);
+}
+
+#[test]
+fn several_boxes_of_a_gold_answer_are_all_meant() {
+    let response = |answer: &str| format!(r"So it is \boxed{{{answer}}}.");
+    for (gold, right, wrong) in [
+        (r"\boxed{6}\boxed{7}", "6, 7", ["42", "7"]),
+        (r"\boxed{6} cats and \boxed{7} dogs", "7, 6", ["6", "7"]),
+        (r"\boxed{3 m} ; \boxed{8}", r"\{8, 3 m\}", ["8", "3"]),
+        // Boxes of different sentences are steps of a solution.
+        ("First we get \\boxed{6}, for it is even.\nSo we get \\boxed{7}", "7", ["6", "6, 7"]),
+    ] {
+        assert_eq!(verify(gold, &response(right), &Options::default()).verdict, Verdict::Equal, "{gold}");
+        for wrong in wrong {
+            assert_eq!(verify(gold, &response(wrong), &Options::default()).verdict, Verdict::Different, "{gold}: {wrong}");
+        }
+    }
+}
+
+#[test]
+fn damaged_texts_are_mended_where_nothing_is_lost() {
+    table(&[
+        ("\x0crac{3}{8}", &["3/8", r"-\frac{-3}{8}", "\\\x0crac{3}{8}"], &["3", "8"]),
+        (r"\boxed{12 + \sqrt{2}", &[r"12 + \sqrt2"], &["12"]),
+        ("t=4, t=-4", &["t=4ort=-4", "t=-4andt=4"], &["t=4", "t=4ort=4"]),
+    ]);
+    assert_eq!(verify(r"\frac38", "\x08oxed{\x0crac{3}{8}}", &Options::default()).verdict, Verdict::Equal);
+    // A solution that was cut off lacks more than a brace.
+    assert_eq!(verdict(r"Adding gives \boxed{12", "12").verdict, Verdict::UnparsedGold);
+}
+
+#[test]
+fn an_answer_in_words_says_its_only_value() {
+    for (response, wanted) in [
+        ("Final answer: Tom arrived about here 4 hours later.", false),
+        ("Final answer: Tom arrived at home 4 hours later.", true),
+        ("Final answer: Tom arrived at home after more than 4 hours.", false),
+        ("Final answer: Tom did not arrive within 4 hours.", false),
+        ("Final answer: Tom arrived 4 hours and 5 minutes later than Ann.", false),
+        ("Final answer: Tom arrived there with 4 friends and 4 dogs.", false),
+    ] {
+        let found = verify("4", response, &Options::default());
+        assert_eq!(found.verdict == Verdict::Equal, wanted, "{response}: {found:?}");
+    }
 }
 
 /// The random points are chosen by the texts: many texts, so that none is lucky.
@@ -186,6 +291,11 @@ fn units() {
         ("2 hours", &["120 minutes", "2"], &["2 minutes", "120"]),
         (r"\pi r^2 h", &[r"\pi h r^2"], &[r"\pi r^2", r"\pi r^2 m"]),
         ("5 km", &["5000 m"], &["5000", "5 m"]),
+        // Written with a character, not with `^`, it is no power of a variable.
+        ("1240.5", &["1,240.5m²", "1240.5 m²"], &["1240.5m^2", "1240.5x²"]),
+        ("7.5m^2", &["7.5m²"], &["7.5"]),
+        ("62405", &["62 , 405"], &["62, 405"]),
+        ("62, 405", &["62 , 405", "405, 62"], &["62405", "62,405,1"]),
     ]);
 }
 

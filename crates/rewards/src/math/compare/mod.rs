@@ -127,7 +127,27 @@ impl Matcher {
         {
             return self.judge.is_within(found, &value, &half);
         }
-        self.judge.same(gold, found)
+        let decided = self.judge.same(gold, found)?;
+        if self.tolerant && !decided.is_equal() && self.prints(gold, found)? {
+            return Ok(Decided::Equal(Method::Exact));
+        }
+        Ok(decided)
+    }
+
+    /// Whether the found number is what a computer prints for a fraction: so many decimals that no other fraction of this size has them.
+    fn prints(&mut self, gold: &Expr, found: &Expr) -> Result<bool, Exhausted> {
+        /// Different fractions with denominators up to this one are at least `1e-10` apart, a hundred units of the last place.
+        const MAX_DENOMINATOR: u32 = 100_000;
+        const MIN_DECIMALS: u32 = 12;
+        if decimals(found).is_none_or(|places| places < MIN_DECIMALS) {
+            return Ok(false);
+        }
+        let Some((value, half)) = rounded_value(found) else { return Ok(false) };
+        let Some(fraction) = self.judge.rational(gold)? else { return Ok(false) };
+        let small = *fraction.denominator() <= UBig::from(MAX_DENOMINATOR);
+        let rest = if value < RBig::ZERO { value - fraction } else { fraction - value };
+        // The last digit of a printed binary number may be cut off instead of rounded.
+        Ok(small && -&half <= rest && rest < half * RBig::from(2))
     }
 
     /// Two answers without names and signs.
@@ -343,6 +363,15 @@ fn rounded_value(expr: &Expr) -> Option<(RBig, RBig)> {
             }
             _ => None,
         },
+        _ => None,
+    }
+}
+
+/// The digits that a plain number has behind its point.
+fn decimals(expr: &Expr) -> Option<u32> {
+    match expr {
+        Expr::Number(number) => number.decimals,
+        Expr::Negative(inside) => decimals(inside),
         _ => None,
     }
 }

@@ -91,7 +91,11 @@ fn of_relation(terms: &[Answer], operators: &[Operator]) -> Option<Named> {
             let pairs = terms[..terms.len() - 1].iter().map(|term| Some((name_of(term)?, last.clone())));
             point(pairs.collect::<Option<Vec<_>>>()?)
         }
-        [value, later @ ..] => of_pair(first, value).map(|named| Named { later: later.to_vec(), ..named }),
+        [value, later @ ..] => {
+            // What stands behind ≈ tells how large the value is, and not what it is.
+            let exact = operators[1..].iter().take_while(|operator| **operator == Operator::Equal).count();
+            of_pair(first, value).map(|named| Named { later: later[..exact].to_vec(), ..named })
+        }
         [] => None,
     }
 }

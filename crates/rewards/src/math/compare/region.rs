@@ -191,6 +191,9 @@ impl Matcher {
 
     /// One relation of two terms, linear in the variable.
     fn half_line(&mut self, left: &Expr, right: &Expr, operator: Operator, name: &str) -> Result<Option<Vec<Span>>, Exhausted> {
+        if let Some(bounds) = self.bounds_of_size(left, right, operator, name)? {
+            return Ok(bounds);
+        }
         let is_name = |expr: &Expr| matches!(expr, Expr::Symbol(own) if own == name);
         let (end, turned) = if is_name(left) && variables(&[right]).is_empty() {
             (right.clone(), false)
@@ -222,6 +225,40 @@ impl Matcher {
             O::Equal => Some(vec![point(&end)]),
             _ => None,
         })
+    }
+
+    /// `|x| < a` is `-a < x < a`, and `|x| > a` is `x < -a` or `x > a`; the outer `None` if it is no such relation.
+    fn bounds_of_size(
+        &mut self,
+        left: &Expr,
+        right: &Expr,
+        operator: Operator,
+        name: &str,
+    ) -> Result<Option<Option<Vec<Span>>>, Exhausted> {
+        use Operator as O;
+        let inside = |expr: &Expr| match expr {
+            Expr::Apply(Function::Abs, arguments) => arguments.first().cloned(),
+            _ => None,
+        };
+        let (inner, bound, operator) = match (inside(left), inside(right), operator) {
+            (Some(inner), None, _) => (inner, right, operator),
+            (None, Some(inner), O::Less) => (inner, left, O::Greater),
+            (None, Some(inner), O::LessOrEqual) => (inner, left, O::GreaterOrEqual),
+            (None, Some(inner), O::Greater) => (inner, left, O::Less),
+            (None, Some(inner), O::GreaterOrEqual) => (inner, left, O::LessOrEqual),
+            _ => return Ok(None),
+        };
+        let inequality = matches!(operator, O::Less | O::LessOrEqual | O::Greater | O::GreaterOrEqual);
+        if !inequality || !variables(&[bound]).is_empty() {
+            return Ok(None);
+        }
+        // Absolute values within each other double the work with each.
+        self.judge.work.pay(200)?;
+        let upper = self.half_line(&inner, bound, operator, name)?;
+        let lower = self.half_line(&Expr::Negative(Box::new(bound.clone())), &inner, operator, name)?;
+        let (Some(upper), Some(lower)) = (upper, lower) else { return Ok(Some(None)) };
+        let both = matches!(operator, O::Less | O::LessOrEqual);
+        Ok(Some(if both { self.intersection(&lower, &upper)? } else { self.merged([lower, upper].concat())? }))
     }
 
     /// Sorts pieces, drops empty ones, and joins those that touch or overlap. Ends that cannot be ordered (variables) stay as written.

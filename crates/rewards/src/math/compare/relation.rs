@@ -114,6 +114,12 @@ impl Matcher {
         let oriented = |matcher: &mut Self, value: &Answer| {
             if gold_is_relation { matcher.answers(value, other) } else { matcher.answers(other, value) }
         };
+        // What stands behind ≈ tells how large the value is, and not what it is.
+        let exact = operators.iter().position(|operator| *operator == Operator::About).unwrap_or(operators.len());
+        if exact == 0 && is_constant(&terms[0]) {
+            return oriented(self, &terms[0]);
+        }
+        let (terms, operators) = (&terms[..=exact], &operators[..exact]);
         match (terms, operators) {
             ([Answer::Expr(top), Answer::Expr(bottom)], [Operator::Ratio]) if matches!(other, Answer::Expr(_)) => {
                 let quotient = Expr::Quotient(Box::new(top.clone()), Box::new(bottom.clone()));
@@ -136,7 +142,7 @@ impl Matcher {
             }
             _ => {}
         }
-        if is_inequality(operators) {
+        if !operators.is_empty() && is_inequality(operators) {
             return if gold_is_relation { self.regions(relation, other) } else { self.regions(other, relation) };
         }
         Ok(self.other_kind())

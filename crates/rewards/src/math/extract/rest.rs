@@ -149,7 +149,10 @@ pub(super) fn last_formula(text: &str) -> Option<&str> {
     // "The answer cannot be $5$" says no answer; "it is not even, so $5$" does.
     let clause = trimmed[..start].rsplit([',', ';', ':', '.', '!', '?', '。', '，', '\n']).next().unwrap_or_default();
     let clause = &clause[clause.ceil_char_boundary(clause.len().saturating_sub(200))..];
-    (!escaped && !inside.contains("\n\n") && !denies(clause)).then_some(inside)
+    // Marks of formulas within a line do not stand apart from them: such dollars are often of different formulas.
+    let bordered = inside.trim_matches(' ');
+    let apart = matches!(open, "$" | "\\(") && (bordered.starts_with('\n') || bordered.ends_with('\n'));
+    (!escaped && !inside.contains("\n\n") && !apart && !denies(clause)).then_some(inside)
 }
 
 /// The last line if it is bare, else the last expression in it, else (a line of words) the line.
@@ -181,7 +184,26 @@ fn is_denied(line: &str, part: &str) -> bool {
     let start = line[..at].rfind('。').map_or(before, |han| han.max(before));
     let behind = &line[at + part.len()..];
     let end = behind.find(['.', '!', '?', '。']).unwrap_or(behind.len());
-    denies(&line[start..at]) || denies(&behind[..end])
+    let corrects = behind[..end].trim().is_empty() && corrects(&line[start..at], part);
+    denies(&line[start..at]) && !corrects || denies(&behind[..end])
+}
+
+/// Whether the words in front deny another number and then turn to this one: "not 10 but 12", "it is not 10, it is 12".
+fn corrects(before: &str, part: &str) -> bool {
+    const TURNS: [&str; 7] = [" but", " it's", " it\u{2019}s", " it is", " which is", " instead", " rather"];
+    let number = |text: &str| {
+        let plain = text.trim_matches(['$', '€', '£']).replace(',', "");
+        plain.parse::<f64>().ok().filter(|_| plain.ends_with(|c: char| c.is_ascii_digit()))
+    };
+    let before = before.trim_end();
+    let mut denied = before;
+    while let Some(rest) = TURNS.iter().find_map(|turn| denied.strip_suffix(turn)) {
+        denied = rest.trim_end_matches([',', ';', ' ']);
+    }
+    let mut words = denied.rsplit(char::is_whitespace);
+    let (Some(other), Some("not")) = (words.next().and_then(number), words.next()) else { return false };
+    let said = part.split(|c: char| c.is_alphabetic() || c.is_whitespace()).next().and_then(number);
+    denied.len() < before.len() && said.is_some_and(|said| said != other)
 }
 
 /// Whether words say that something is not so.
@@ -207,6 +229,31 @@ fn last_line(text: &str) -> Option<&str> {
     }
     // What never began is judged by its last line.
     text.lines().next_back().filter(|line| !line.is_empty())
+}
+
+/// Whether a text is mathematics that holds a value, and no words.
+pub(super) fn is_value(text: &str) -> bool {
+    text.contains(|c: char| c.is_ascii_digit()) && pieces(text).iter().all(|piece| piece.mathematics)
+}
+
+/// The only number or formula in a sentence of words: "She grew up 3 miles from here". A sentence that compares or denies says no value.
+pub(super) fn only_value(sentence: &str) -> Option<&str> {
+    const COMPARES: [&str; 8] = ["than", "least", "most", "about", "between", "over", "under", "up"];
+    /// A number in a longer text is one of many.
+    const MAX_BYTES: usize = 200;
+    if sentence.len() > MAX_BYTES {
+        return None;
+    }
+    let pieces = pieces(sentence);
+    let words = || pieces.iter().filter(|piece| !piece.mathematics);
+    let compares = words().any(|piece| COMPARES.contains(&piece.text.to_lowercase().as_str()));
+    let begins_with_word = pieces.first().is_some_and(|piece| !piece.mathematics);
+    let mut values = pieces.iter().filter(|piece| piece.mathematics && piece.text.contains(|c: char| c.is_ascii_digit()));
+    let value = values.next().filter(|_| begins_with_word && words().count() > 2 && !compares && !denies(sentence))?;
+    if values.next().is_some() {
+        return None;
+    }
+    last_run(sentence, &pieces).filter(|run| run.contains(value.text.trim_matches(['.', ',', ';', ':', '!', '?'])))
 }
 
 struct Piece<'a> {
@@ -286,8 +333,11 @@ fn last_run<'a>(line: &'a str, pieces: &[Piece<'_>]) -> Option<&'a str> {
             }
             start -= 1;
         }
-        // "a 5" begins with an article, and "5 a day" ends with one.
-        while end - start > 1 && end < pieces.len() && matches!(pieces[end - 1].text, "a" | "A" | "I") {
+        // "a 5" begins with an article, and "5 a day" ends with one, as does a sentence that breaks off: "5 a..".
+        while end - start > 1
+            && (matches!(pieces[end - 1].text, "a" | "A" | "I") && end < pieces.len()
+                || matches!(pieces[end - 1].text, "a.." | "a..." | "a…"))
+        {
             end -= 1;
         }
         if end - start > 1

@@ -80,6 +80,66 @@ fn boxes_that_are_joined_are_one_answer() {
 }
 
 #[test]
+fn boxes_with_names_or_parts_of_the_question_are_one_answer() {
+    for (text, inside) in [
+        ("So $a = \\boxed{1}$ and $b = \\boxed{2}$.", "$a = \\boxed{1}$ and $b = \\boxed{2}$"),
+        (
+            "\\(u_{1}=\\boxed{1}\\), \\(u_{2}=\\boxed{2}\\), \\(u_{3}=\\boxed{5}\\)",
+            "u_{1}=\\boxed{1}\\), \\(u_{2}=\\boxed{2}\\), \\(u_{3}=\\boxed{5}",
+        ),
+        ("\\boxed{1} for part (a) and \\boxed{2} for part (b)", "\\boxed{1} for part (a) and \\boxed{2}"),
+        // Only one of them has a name, or the words between say more.
+        ("We get \\boxed{1} and $b = \\boxed{2}$.", "2"),
+        ("$a = \\boxed{1}$ and \\boxed{2}.", "\\boxed{1}$ and \\boxed{2}"),
+        ("\\boxed{1} for n = 3 and \\boxed{2}", "2"),
+        ("\\boxed{1} for part (a) is wrong and \\boxed{2}", "2"),
+    ] {
+        check(text, Some((inside, Place::Boxed)));
+    }
+}
+
+#[test]
+fn a_final_answer_behind_the_boxes_takes_their_place() {
+    check("First \\boxed{20}, then \\boxed{30}. Final Answer: The final answer is $50$.", Some(("50", Place::Phrase)));
+    check("\\boxed{20}\n\n**Final answer:** 50", Some(("50", Place::Phrase)));
+    check("<think>\\boxed{20}</think>The final answer is $50$.", Some(("50", Place::Phrase)));
+    // In words, inside the reasoning, in a box of its own, or without "final".
+    check("\\boxed{20} is the final answer: see line 3.", Some(("20", Place::Boxed)));
+    check("\\boxed{20}. Final answer: the boxed number.", Some(("20", Place::Boxed)));
+    check("<think>\\boxed{20} so the final answer is 50", Some(("20", Place::Boxed)));
+    check("\\boxed{20}. The final answer is $\\boxed{50}$.", Some(("50", Place::Boxed)));
+    check("\\boxed{20}. The answer is 50.", Some(("20", Place::Boxed)));
+    check("The final answer is 50. \\boxed{20}", Some(("20", Place::Boxed)));
+}
+
+#[test]
+fn a_denied_number_is_no_answer_but_the_one_that_corrects_it_is() {
+    check("So the number is not 7 but 8.", Some(("8", Place::Rest)));
+    check("So the sum is not 7, it is 8.50€", Some(("8.50€", Place::Rest)));
+    check("So the sum is not 7 but it's rather 8", Some(("8", Place::Rest)));
+    for text in [
+        "So the number is not 7.",
+        "So the number is not 7 or 8.",
+        "So the number is not 8 which is 8.0",
+        "So the number is not 2*4 which is 8",
+        "So the number is not 7 which is 8 less",
+        "We never said that it is 8",
+    ] {
+        check(text, None);
+    }
+}
+
+#[test]
+fn marks_within_a_line_do_not_stand_apart_from_their_formula() {
+    check("so $\n9\n$", Some(("$", Place::Rest)));
+    check("so \\(\n9\n\\)", Some(("\\)", Place::Rest)));
+    check("so $4 +\n5$", Some(("4 +\n5", Place::Math)));
+    check("so $$\n9\n$$", Some(("9", Place::Math)));
+    check("so \\[\n9\n\\]", Some(("9", Place::Math)));
+    check("They cost 12,50 $ a..", Some(("12,50 $", Place::Rest)));
+}
+
+#[test]
 fn phrases_give_the_answer_of_their_sentence() {
     for (text, inside) in [
         ("The answer is $x$.", "x"),

@@ -286,6 +286,15 @@ impl Judge {
         Ok(Decided::Different(Method::Numeric))
     }
 
+    /// The exact value of an expression that arithmetic shows to be a rational number.
+    pub(crate) fn rational(&mut self, expr: &Expr) -> Result<Option<RBig>, Exhausted> {
+        match Field::new(64, false, &mut self.work).exact(expr, &Point::default()) {
+            Ok(value) => Ok(value),
+            Err(Stop::Exhausted) => Err(Exhausted),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// The sign of `|expr - middle| - half`.
     fn distance_sign(&mut self, expr: &Expr, point: &Point, (middle, half): (&RBig, &RBig), bits: usize) -> Result<Option<i8>, Stop> {
         let mut field = Field::new(bits, false, &mut self.work);

@@ -68,18 +68,37 @@ impl Parser<'_, '_> {
 
     /// Items with commas, semicolons, "and" or "or" between them.
     pub(super) fn list(&mut self) -> Result<Answer, ParseError> {
-        let first = self.relation()?;
+        let first = self.item()?;
         if !self.joint()? {
             return Ok(first);
         }
         let mut items = vec![first];
         loop {
-            items.push(self.relation()?);
+            items.push(self.item()?);
             if !self.joint()? {
                 break;
             }
         }
         Ok(share_subject(items))
+    }
+
+    /// An item of a list, without the part of the question that it answers: "for part (a)".
+    fn item(&mut self) -> Result<Answer, ParseError> {
+        let item = self.relation()?;
+        if (self.word_at(self.at), self.word_at(self.at + 1)) == (Some("for"), Some("part")) {
+            let bracket = usize::from(self.sign_at(self.at + 2) == Some('('));
+            let label = self.at + 2 + bracket;
+            let named = match self.kind_at(label) {
+                Kind::Word(word) => word.len() == 1,
+                Kind::Number(_) => true,
+                _ => false,
+            };
+            if named && (bracket == 0 || self.sign_at(label + 1) == Some(')')) {
+                self.at = label + bracket;
+                self.advance()?;
+            }
+        }
+        Ok(item)
     }
 
     /// Takes what stands between two items of a list; `false` if nothing of the kind follows, or nothing stands behind it.
@@ -242,7 +261,11 @@ impl Parser<'_, '_> {
             _ => {}
         }
         if let Kind::Begin(_) = self.kind() {
-            return self.environment();
+            return self.matrix_sum(None);
+        }
+        if self.sign() == Some('-') && matches!(self.kind_at(self.at + 1), Kind::Begin(_)) {
+            self.advance()?;
+            return self.matrix_sum(Some(&Expr::negative(Expr::whole(1))));
         }
         if let Some(answer) = self.moment()? {
             return Ok(answer);
@@ -258,7 +281,7 @@ impl Parser<'_, '_> {
         }
         let answer = self.quantity()?;
         match (&answer, self.kind()) {
-            (Answer::Expr(factor), Kind::Begin(_)) => self.scaled_matrix(&factor.clone()),
+            (Answer::Expr(factor), Kind::Begin(_)) => self.matrix_sum(Some(&factor.clone())),
             _ => Ok(answer),
         }
     }

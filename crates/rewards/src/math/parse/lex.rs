@@ -100,6 +100,12 @@ fn lowered(tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
     tokens.into_iter().enumerate().filter(|(at, _)| next.next_if_eq(at).is_none()).map(|(_, token)| token).collect()
 }
 
+/// The length of "and" or "or" in `x=1orx=2`: glued to the number in front and to the name of which the next item speaks.
+fn glued_joint(letters: &str, behind: &str) -> Option<usize> {
+    let joint = ["and", "or"].into_iter().find(|joint| letters.starts_with(joint))?;
+    (letters.len() == joint.len() + 1 && behind.starts_with(['=', '('])).then_some(joint.len())
+}
+
 struct Lexer<'a> {
     text: &'a str,
     at: usize,
@@ -196,6 +202,7 @@ impl<'a> Lexer<'a> {
             'a'..='z' | 'A'..='Z' => {
                 let len = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
                 work.pay(len as u64)?;
+                let len = if self.behind_digits() { glued_joint(&rest[..len], &rest[len..]).unwrap_or(len) } else { len };
                 let at = self.at;
                 self.at += len;
                 self.push(Kind::Word(Cow::Borrowed(&rest[..len])), at);

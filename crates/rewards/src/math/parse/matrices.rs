@@ -1,12 +1,13 @@
 //! Matrices and other environments of LaTeX.
 
+use super::expr::single_or;
 use super::lex::Kind;
 use super::{ParseError, Parser};
 use crate::math::answer::{Answer, Expr};
 
 impl Parser<'_, '_> {
     /// `\begin{…} … \end{…}`.
-    pub(super) fn environment(&mut self) -> Result<Answer, ParseError> {
+    fn environment(&mut self) -> Result<Answer, ParseError> {
         let &Kind::Begin(name) = self.kind() else { return Err(self.error("an environment")) };
         self.advance()?;
         match name.trim_end_matches('*') {
@@ -117,14 +118,70 @@ impl Parser<'_, '_> {
         self.relation()
     }
 
-    /// A matrix with a factor in front: `\frac12 \begin{pmatrix} … \end{pmatrix}`.
-    pub(super) fn scaled_matrix(&mut self, factor: &Expr) -> Result<Answer, ParseError> {
-        let Answer::Matrix(rows) = self.environment()? else { return Err(self.error("a matrix behind its factor")) };
-        let cells = rows.iter().map(Vec::len).sum::<usize>();
-        self.work.pay(cells as u64 * size(factor))?;
-        let scaled = rows.into_iter().map(|row| row.into_iter().map(|cell| Expr::Product(vec![factor.clone(), cell])).collect());
+    /// A sum of products of matrices, each perhaps with a factor in front, of which the first one was read:
+    /// `2 \begin{pmatrix} … \end{pmatrix} + …`. What else an environment may be stands alone.
+    pub(super) fn matrix_sum(&mut self, factor: Option<&Expr>) -> Result<Answer, ParseError> {
+        let mut sum = match self.matrix_product(factor)? {
+            Answer::Matrix(rows) => rows,
+            other if factor.is_none() => return Ok(other),
+            _ => return Err(self.error("a matrix behind its factor")),
+        };
+        while let Some(sign @ ('+' | '-')) = self.sign() {
+            self.advance()?;
+            let factor = if let Kind::Begin(_) = self.kind() { None } else { Some(self.product()?) };
+            let minus_one = (sign == '-').then(|| Expr::negative(Expr::whole(1)));
+            let factors: Vec<Expr> = minus_one.into_iter().chain(factor).collect();
+            let factor = (!factors.is_empty()).then(|| single_or(factors, Expr::Product));
+            let Answer::Matrix(term) = self.matrix_product(factor.as_ref())? else { return Err(self.error("a matrix")) };
+            if term.len() != sum.len() || term[0].len() != sum[0].len() {
+                return Err(self.error("matrices of the same shape"));
+            }
+            self.work.pay(matrix_size(&sum) + matrix_size(&term))?;
+            let add = |(a, b)| Expr::Sum(vec![a, b]);
+            sum = sum.into_iter().zip(term).map(|(a, b)| a.into_iter().zip(b).map(add).collect()).collect();
+        }
+        Ok(Answer::Matrix(sum))
+    }
+
+    /// Matrices side by side, with or without a sign of multiplication between them, and their factor.
+    fn matrix_product(&mut self, factor: Option<&Expr>) -> Result<Answer, ParseError> {
+        let mut product = match self.environment()? {
+            Answer::Matrix(rows) => rows,
+            other => return Ok(other),
+        };
+        loop {
+            let sign = usize::from(self.sign() == Some('*'));
+            if !matches!(self.kind_at(self.at + sign), Kind::Begin(_)) {
+                break;
+            }
+            self.at += sign;
+            let Answer::Matrix(next) = self.environment()? else { return Err(self.error("a matrix")) };
+            if product[0].len() != next.len() {
+                return Err(self.error("a matrix with as many rows as the one before it has columns"));
+            }
+            let (height, width) = (product.len() as u64, next[0].len() as u64);
+            self.work.pay(width * matrix_size(&product) + height * matrix_size(&next))?;
+            product = multiplied(&product, &next);
+        }
+        let Some(factor) = factor else { return Ok(Answer::Matrix(product)) };
+        self.work.pay(matrix_size(&product) + product.len() as u64 * product[0].len() as u64 * size(factor))?;
+        let scaled = product.into_iter().map(|row| row.into_iter().map(|cell| Expr::Product(vec![factor.clone(), cell])).collect());
         Ok(Answer::Matrix(scaled.collect()))
     }
+}
+
+/// The product of two matrices whose shapes fit.
+fn multiplied(a: &[Vec<Expr>], b: &[Vec<Expr>]) -> Vec<Vec<Expr>> {
+    let cell = |row: &[Expr], column: usize| {
+        let terms = row.iter().zip(b).map(|(left, right)| Expr::Product(vec![left.clone(), right[column].clone()]));
+        single_or(terms.collect(), Expr::Sum)
+    };
+    a.iter().map(|row| (0..b[0].len()).map(|column| cell(row, column)).collect()).collect()
+}
+
+/// The number of nodes in all cells.
+fn matrix_size(rows: &[Vec<Expr>]) -> u64 {
+    rows.iter().flatten().map(size).sum()
 }
 
 /// The number of nodes of a tree.

@@ -28,6 +28,7 @@ pub(super) use words::month;
 use lex::{Kind, Token};
 
 use crate::math::answer::Answer;
+use crate::math::escapes::with_backslashes;
 use crate::math::work::{Exhausted, Work};
 
 /// Why a text could not be read.
@@ -85,6 +86,8 @@ pub fn read(text: &str) -> Result<Vec<Answer>, ParseError> {
 
 /// As [`read`], within what is left of `work`.
 pub(crate) fn parse(text: &str, work: &mut Work) -> Result<Vec<Answer>, ParseError> {
+    let repaired = with_backslashes(text);
+    let text = &*repaired;
     let words = words::plain_words(text);
     let tokens = match lex::tokens(text, work) {
         Ok(tokens) => tokens,
@@ -324,7 +327,7 @@ impl<'a> Parser<'a, '_> {
                         | ':'
                 ) || (*sign == '.' && self.only_points(at))
             }
-            Kind::Word(word) => words::is_joint(word),
+            Kind::Word(word) => words::is_joint(word) || &**word == "for" && self.word_at(at + 1) == Some("part"),
             Kind::Han(run) => commands::HAN_JOINTS.contains(run),
             _ => false,
         }
@@ -392,7 +395,8 @@ fn thousands(tokens: &[Token<'_>], at: usize) -> usize {
     let mut end = at + 1;
     while let (Some(comma), Some(group)) = (tokens.get(end), tokens.get(end + 1)) {
         let Kind::Number(digits) = &group.kind else { break };
-        if !matches!(comma.kind, Kind::Sign(',')) || comma.spaced || group.spaced {
+        // `30 , 951` with spaces on both sides is one number, `30, 951` a list.
+        if !matches!(comma.kind, Kind::Sign(',')) || comma.spaced != group.spaced {
             break;
         }
         let whole = digits.bytes().take_while(u8::is_ascii_digit).count();

@@ -145,15 +145,23 @@ pub(super) fn scan<'a>(text: &'a str) -> (Kind<'a>, usize) {
 
 /// A separator of thousands and three digits that follow: the lengths of both.
 fn group(text: &str) -> Option<(usize, usize)> {
-    const SEPARATORS: [&str; 13] =
-        ["{,} ", "{,}", "\\,", ",\\! ", ",\\!", "{,\\!}", "\\ ", "\\;", "\\:", "~", "\u{a0}", "\u{202f}", "\u{2009}"];
-    let separator = SEPARATORS
-        .iter()
-        .find(|separator| text.starts_with(**separator))
-        .map_or_else(|| if text.starts_with(' ') { 1 } else { 0 }, |separator| separator.len());
+    const SEPARATORS: [&str; 10] = ["\\,", ",\\! ", ",\\!", "{,\\!}", "\\ ", "\\;", "\\:", "\u{a0}", "\u{202f}", "\u{2009}"];
+    let written = || SEPARATORS.iter().find(|separator| text.starts_with(**separator)).map(|separator| separator.len());
+    let space = || text.starts_with([' ', '~']).then_some(1);
+    let separator = braced_comma(text).or_else(written).or_else(space)?;
     // `5 125/1000` is a mixed number.
     let mixed = text.starts_with(' ') && text.as_bytes().get(separator + 3) == Some(&b'/');
-    (separator > 0 && digits(&text[separator..]) == 3 && !mixed).then_some((separator, 3))
+    (digits(&text[separator..]) == 3 && !mixed).then_some((separator, 3))
+}
+
+/// The length of `{,}`, which may have spaces around and inside of its braces.
+fn braced_comma(text: &str) -> Option<usize> {
+    let spaceless = |text: &'_ str| text.trim_start_matches(' ').len();
+    let mut rest = text;
+    for sign in ['{', ',', '}'] {
+        rest = rest[rest.len() - spaceless(rest)..].strip_prefix(sign)?;
+    }
+    Some(text.len() - spaceless(rest))
 }
 
 /// Takes an exponent as in `1.5e3`.

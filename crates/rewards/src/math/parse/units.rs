@@ -244,10 +244,17 @@ impl Parser<'_, '_> {
         let numeric = at.checked_sub(1).is_some_and(|at| matches!(self.kind_at(at), Kind::Number(_) | Kind::Sign('}' | '/' | '*')));
         numeric
             && !self.symbols
-            && (self.spaced(at) || matches!(self.sign_at(at.saturating_sub(1)), Some('/' | '*')))
+            && (self.spaced(at) || self.area_or_volume(at) || matches!(self.sign_at(at.saturating_sub(1)), Some('/' | '*')))
             && (self.is_boundary(at + 1) || matches!(self.sign_at(at + 1), Some('^' | '/')))
             // `2h30m`: a number behind a letter makes it a unit.
             || numeric && matches!((self.word_at(at), self.kind_at(at + 1)), (Some("h" | "m"), Kind::Number(_)))
+    }
+
+    /// Whether the letter is that of `12m²`: formulas raise their variables with `^`.
+    fn area_or_volume(&self, at: usize) -> bool {
+        let raised =
+            || self.tokens.get(at + 1).and_then(|token| self.text.get(token.at..)).is_some_and(|rest| rest.starts_with(['²', '³']));
+        self.word_at(at) == Some("m") && raised() && self.is_boundary(at + 5)
     }
 
     /// An expression with or without a unit.
@@ -290,7 +297,7 @@ impl Parser<'_, '_> {
         };
         let behind = candidate(self, self.at);
         let before = self.at.checked_sub(1).is_some_and(|at| candidate(self, at));
-        if (behind || before) && self.at > 1 {
+        if (behind || before) && (self.at > 1 || self.area_or_volume(self.at)) {
             self.seen |= Fork::Units.bit();
         }
     }
