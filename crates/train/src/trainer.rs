@@ -88,20 +88,28 @@ impl Trainer {
     /// # Errors
     /// Out of memory.
     pub fn new(policy: &Policy, config: OptimizerConfig) -> Result<Self, ComputeError> {
+        Self::recomputing(policy, config, 0)
+    }
+
+    /// As [`Trainer::new`], with the first `recompute_layers` blocks of the policy keeping their input only: see [`Activations`].
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn recomputing(policy: &Policy, config: OptimizerConfig, recompute_layers: usize) -> Result<Self, ComputeError> {
         let (device, n) = (policy.device(), policy.n_parameters());
         Ok(Self {
             config,
             grads: device.zeros_f32(1, n)?,
             m: device.zeros_f32(1, n)?,
             v: device.zeros_f32(1, n)?,
-            activations: Activations::new(device, policy.config(), 0)?,
+            activations: Activations::recomputing(device, policy.config(), 0, recompute_layers)?,
             n_steps: 0,
         })
     }
 
     /// Bytes that training takes besides the weights, with microbatches of `max_tokens`.
-    pub fn bytes(device: &Device, config: &ModelConfig, max_tokens: usize) -> usize {
-        3 * 4 * config.n_parameters() + Activations::bytes(device, config, max_tokens)
+    pub fn bytes(device: &Device, config: &ModelConfig, max_tokens: usize, recompute_layers: usize) -> usize {
+        3 * 4 * config.n_parameters() + Activations::bytes(device, config, max_tokens, recompute_layers)
     }
 
     /// Log-probabilities of a microbatch's trained tokens, without a gradient.

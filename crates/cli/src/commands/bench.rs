@@ -30,6 +30,12 @@ pub(crate) struct BenchArgs {
     /// Tokens of a training sequence.
     #[arg(long, value_name = "N", default_value_t = 128)]
     sequence_tokens: usize,
+    /// Most tokens of a forward pass, in whole sequences [default: all of the step].
+    #[arg(long, value_name = "N")]
+    microbatch_tokens: Option<usize>,
+    /// Blocks whose activations are computed again in the backward instead of kept.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    recompute_layers: usize,
     /// Sequences decoded at once.
     #[arg(long, value_name = "N", default_value_t = 64)]
     batch: usize,
@@ -113,15 +119,20 @@ impl BenchArgs {
     }
 
     fn train(&self, policy: &mut Policy) -> Result<Throughput> {
-        let batch = packed(policy.config(), self.sequences, self.sequence_tokens);
+        let per_batch = self.microbatch_tokens.map_or(self.sequences, |tokens| tokens / self.sequence_tokens).max(1);
+        let starts = (0..self.sequences).step_by(per_batch);
+        let batches: Vec<PackedBatch> =
+            starts.map(|first| packed(policy.config(), first..(first + per_batch).min(self.sequences), self.sequence_tokens)).collect();
         let optimizer = OptimizerConfig { beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay: 0.1, max_grad_norm: 1.0 };
-        let mut trainer = Trainer::new(policy, optimizer)?;
+        let mut trainer = Trainer::recomputing(policy, optimizer, self.recompute_layers)?;
         let totals = BatchTotals::of_lengths(std::iter::repeat_n(self.sequence_tokens, self.sequences));
         let mut step = || -> Result<()> {
-            trainer.accumulate(policy, &batch, 1.0, |scores| {
-                let outputs = sft_loss(&scores.logprobs, &batch.completion_cu, Normalisation::Token, totals);
-                MicrobatchLoss { loss: outputs.loss, dlogprobs: outputs.dlogprobs, metrics: () }
-            })?;
+            for batch in &batches {
+                trainer.accumulate(policy, batch, 1.0, |scores| {
+                    let outputs = sft_loss(&scores.logprobs, &batch.completion_cu, Normalisation::Token, totals);
+                    MicrobatchLoss { loss: outputs.loss, dlogprobs: outputs.dlogprobs, metrics: () }
+                })?;
+            }
             trainer.step(policy, 1e-4)?;
             Ok(())
         };
@@ -194,8 +205,9 @@ impl std::fmt::Display for Report<'_> {
 
 /// A batch of which every token is read and predicts a token: what other frameworks call `sequences x tokens`. (Sequences made
 /// by [`ruminate_train::packing::pack`] end in a token that predicts nothing.)
-fn packed(config: &ModelConfig, sequences: usize, tokens: usize) -> PackedBatch {
-    let ids: Vec<Vec<TokenId>> = (0..sequences).map(|i| random_tokens(config, i, tokens + 1)).collect();
+fn packed(config: &ModelConfig, sequences: std::ops::Range<usize>, tokens: usize) -> PackedBatch {
+    let ids: Vec<Vec<TokenId>> = sequences.map(|i| random_tokens(config, i, tokens + 1)).collect();
+    let sequences = ids.len();
     let borders: Vec<usize> = (0..=sequences).map(|i| i * tokens).collect();
     PackedBatch {
         token_ids: ids.iter().flat_map(|ids| ids[..tokens].iter().copied()).collect(),

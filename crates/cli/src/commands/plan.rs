@@ -137,7 +137,8 @@ fn plan(config: &RunConfig, device: &Device) -> Result<Vec<StagePlan>> {
             StageKind::Pretrain(pretrain) => {
                 plan.steps = Some(pretrain.n_steps());
                 plan.tokens_per_step = Some(pretrain.batch_tokens as u64);
-                let bytes = weights_bytes(device, &model) + Trainer::bytes(device, &model, pretrain.microbatch_tokens);
+                let bytes =
+                    weights_bytes(device, &model) + Trainer::bytes(device, &model, pretrain.microbatch_tokens, pretrain.recompute_layers);
                 plan.peak_bytes.insert("train", bytes as u64);
             }
             StageKind::Grpo(grpo) => plan_grpo(&mut plan, grpo, &model, &models, device)?,
@@ -215,7 +216,7 @@ fn plan_reward_model(
     plan.tokens_per_step = Some((reward.n_sequences() * sequence) as u64);
     // The two responses of a pair are in one forward pass.
     let together = reward.microbatch_tokens.max(reward.loss.n_sequences() * sequence);
-    plan.peak_bytes.insert("train", (weights + Trainer::bytes(device, model, together)) as u64);
+    plan.peak_bytes.insert("train", (weights + Trainer::bytes(device, model, together, reward.recompute_layers)) as u64);
     Ok(())
 }
 
@@ -249,12 +250,13 @@ fn plan_grpo(
     for (_, id) in grpo.reward_models.each() {
         let scorer = &model_of(models, id)?;
         let longest = grpo.microbatch_tokens.max(sequence.min(ruminate_model::context(scorer)));
-        scorers += weights_bytes(device, scorer) + Activations::bytes(device, scorer, longest);
+        scorers += weights_bytes(device, scorer) + Activations::bytes(device, scorer, longest, 0);
     }
-    let held = weights + reference + scorers + Trainer::bytes(device, model, 0) + decoder_bytes(device, model, max_batch, sequence);
+    let held = weights + reference + scorers + Trainer::bytes(device, model, 0, 0) + decoder_bytes(device, model, max_batch, sequence);
     // While it samples, the CPU keeps a second copy of the weights in the layout that it reads fastest.
     // The activations of the step before are kept for the next.
-    let activations = Trainer::bytes(device, model, grpo.microbatch_tokens.max(sequence)) - Trainer::bytes(device, model, 0);
+    let longest = grpo.microbatch_tokens.max(sequence);
+    let activations = Activations::bytes(device, model, longest, grpo.recompute_layers) - Activations::bytes(device, model, 0, 0);
     plan.peak_bytes.insert("rollout", (held + activations + prepared) as u64);
     plan.peak_bytes.insert("train", (held + activations) as u64);
     Ok(())
@@ -276,7 +278,7 @@ fn plan_sft(plan: &mut StagePlan, sft: &SftConfig, models: &[(String, ModelConfi
         let longest = sft.microbatch_tokens.max(ruminate_model::context(&model));
         let tokens = sft.batch_examples as u64 * ruminate_model::context(&model) as u64;
         plan.tokens_per_step = plan.tokens_per_step.max(Some(tokens));
-        peak = peak.max(weights_bytes(device, &model) + Trainer::bytes(device, &model, longest));
+        peak = peak.max(weights_bytes(device, &model) + Trainer::bytes(device, &model, longest, sft.recompute_layers));
     }
     plan.peak_bytes.insert("train", peak as u64);
     Ok(())

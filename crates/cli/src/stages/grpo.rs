@@ -48,7 +48,7 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
     let text = PolicyText { tokenizer: &start.tokenizer, chat: start.chat_template.as_ref() };
     let mut policy = Policy::load(ctx.device, &start)?;
     let mut reference = if settings.kl == KlEstimator::None { None } else { Some(Policy::load(ctx.device, &start)?) };
-    let mut trainer = Trainer::new(&policy, optimizer_config(settings))?;
+    let mut trainer = Trainer::recomputing(&policy, optimizer_config(settings), config.recompute_layers)?;
     let (mut counters, mut memory): (state::Counters, DifficultyMemory) =
         state::restore_with(dir, &mut policy, &mut trainer, reference.as_mut())?;
     let mut stream = ProblemStream::open(&config.prompts, seed.with("problems"), counters.position)?;
