@@ -54,6 +54,9 @@ pub(crate) struct BenchArgs {
     /// Where to compute.
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
+    /// Have the same bits in sampling and training, in any batch, as the key `deterministic` of a recipe; the CPU always has.
+    #[arg(long)]
+    deterministic: bool,
     /// Print the figures as JSON.
     #[arg(long)]
     json: bool,
@@ -100,7 +103,7 @@ impl BenchArgs {
     pub(crate) fn run(&self) -> Result<()> {
         let known = || format!("--shape: expected one of {}, found '{}'", shapes::names().collect::<Vec<_>>().join(", "), self.shape);
         let config = shapes::shape(&self.shape).with_context(known)?;
-        let device = self.device.device()?;
+        let device = self.device.open(self.deterministic)?;
         let mut policy = Policy::random(&device, config, Seed::new(1))?;
         let wants = |work| self.only.is_none_or(|only| only == work);
         let decode = if wants(Work::Decode) { Some(self.decode(&policy)?) } else { None };

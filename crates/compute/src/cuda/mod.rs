@@ -58,6 +58,8 @@ pub struct CudaOptions {
     pub cache: Option<Arc<dyn KernelCache>>,
     /// Where libraries are looked for besides the system's places.
     pub library_dirs: Vec<PathBuf>,
+    /// Whether a row of a forward has the same bits in any batch, in training, prefill and decoding alike; slower.
+    pub deterministic: bool,
 }
 
 /// A CUDA device. Clones are the same device.
@@ -188,6 +190,11 @@ impl CudaDevice {
     /// What it computes in.
     pub fn precision(&self) -> Precision {
         self.inner.options.precision
+    }
+
+    /// Whether a row of a forward has the same bits in any batch.
+    pub fn is_deterministic(&self) -> bool {
+        self.inner.options.deterministic
     }
 
     pub(crate) fn dtype(&self) -> Dtype {

@@ -11,6 +11,11 @@ static ATTEND: Source = Source { name: "kv_attend", text: include_str!("../kv_at
 static ATTEND_MMA: Source =
     Source { name: "kv_attend_mma", text: concat!(include_str!("../../cuda/mma.cuh"), include_str!("../kv_attend_mma.cu")) };
 
+static ATTEND_ORDERED: Source = Source {
+    name: "kv_attend_ordered",
+    text: concat!(include_str!("../../cuda/mma.cuh"), include_str!("../softening.cuh"), include_str!("../kv_attend_ordered.cu")),
+};
+
 /// Positions that one block attends to, as in the kernels.
 const SPLIT: usize = 256;
 
@@ -73,7 +78,18 @@ pub(super) fn attend(cuda: &CudaDevice, out: Span<'_>, qkv: View<'_>, cache: &Kv
     let (rows, heads, qkv) = (qkv.rows(), cache.heads, qkv.span());
     let (keys, values) = cache.layer(layer);
     let (pages, lengths) = (Arg::Ptr(table.pages.ptr(rows * table.max_pages)), Arg::Ptr(table.lengths.ptr(rows)));
-    if !is_fast(heads) {
+    if cuda.is_deterministic() && qkv.dtype == Dtype::Bf16 && matches!(heads.size, 64 | 128) {
+        let group = heads.n / heads.n_kv;
+        let kernel = Kernel::new(&ATTEND_ORDERED, qkv.dtype, "attend_ordered").with([heads.size, group]).early();
+        let inputs = [out.into(), qkv.into(), keys.into(), values.into(), pages, lengths];
+        let args = [&inputs[..], &[heads.n_kv.into(), table.max_pages.into(), heads.scale().into()]].concat();
+        // Queries of 16 heads, and tiles of 64 keys and values twice.
+        let shared = (16 + 4 * 64) * heads.size * qkv.dtype.bytes();
+        cuda.launch(kernel, (rows as u32, heads.n_kv as u32, group.div_ceil(16) as u32), 128, shared as u32, &args);
+        return;
+    }
+    // In training and prefill, too, these go through the kernels for any size.
+    if cuda.is_deterministic() || !is_fast(heads) {
         let sizes = [rows, heads.n, heads.n_kv, heads.size, table.max_pages].map(Into::into);
         let args = [&[out.into(), qkv.into(), keys.into(), values.into(), pages, lengths], &sizes[..], &[heads.scale().into()]].concat();
         cuda.launch(Kernel::new(&ANY, qkv.dtype, "attend_any"), (blocks(rows * heads.n, 4), 1, 1), 128, 0, &args);
