@@ -122,19 +122,6 @@ impl Decoder {
         })
     }
 
-    /// Bytes that [`Decoder::new`] takes.
-    pub fn bytes(device: &Device, config: &ModelConfig, limits: DecoderLimits) -> usize {
-        let float = device.float_bytes();
-        let batch = device.decode_rows(limits.max_batch);
-        let rows = batch.max(limits.max_prefill_tokens);
-        let (block_floats, block_f32) = BlockBuffers::numbers_per_token(config);
-        let cache = 2 * config.n_layers * (limits.n_pages + 1) * PAGE * config.n_kv_heads * config.head_dim * float;
-        let per_row = (block_floats + Passing::numbers_per_token(config) + config.hidden) * float + block_f32 * 4 + 3 * 4;
-        let per_sequence = 2 * config.hidden * float + 2 * 4 + (2 + limits.max_pages) * 4;
-        let head = HeadScratch::bytes(device, batch, config.vocab);
-        cache + rows * per_row + batch * per_sequence + head + Ahead::bytes(device, batch)
-    }
-
     /// The sizes it was made for.
     pub fn limits(&self) -> DecoderLimits {
         self.limits

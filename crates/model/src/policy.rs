@@ -166,12 +166,6 @@ impl Policy {
         self.rope.rows()
     }
 
-    /// Bytes of the weights in all formats that they are held in.
-    pub fn bytes(device: &Device, config: &ModelConfig) -> usize {
-        let master = if device.float_bytes() == 4 { 0 } else { 4 };
-        config.n_parameters() * (device.float_bytes() + master)
-    }
-
     /// All weights in f32 as one row.
     pub fn flat(&self) -> View<'_> {
         self.master.as_ref().unwrap_or(&self.weights).view()

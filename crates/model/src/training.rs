@@ -174,17 +174,6 @@ impl Activations {
         })
     }
 
-    /// Bytes that [`Activations::recomputing`] takes.
-    pub fn bytes(device: &Device, config: &ModelConfig, max_tokens: usize, recompute_layers: usize) -> usize {
-        let (float, heads, recomputed) = (device.float_bytes(), config.heads(), recompute_layers.min(config.n_layers));
-        let (block_floats, block_f32) = BlockBuffers::numbers_per_token(config);
-        let kept = (block_floats + config.hidden) * float + block_f32 * 4;
-        let n_kept = config.n_layers - recomputed + usize::from(recomputed > 0);
-        let shared = 4 * config.hidden + Passing::numbers_per_token(config) + heads.qkv_cols() + heads.out_cols();
-        let per_token = n_kept * kept + (config.n_layers * config.hidden + shared) * float + 4 * 4;
-        max_tokens * per_token + HeadScratch::bytes(device, max_tokens, config.vocab)
-    }
-
     /// Makes room for `n_tokens`.
     ///
     /// # Errors

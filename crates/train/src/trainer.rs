@@ -2,9 +2,9 @@
 
 use ruminate_compute::ops::adamw::{self, AdamW};
 use ruminate_compute::ops::elementwise;
-use ruminate_compute::{Buffer, ComputeError, Device, View, ViewMut};
+use ruminate_compute::{Buffer, ComputeError, View, ViewMut};
 use ruminate_model::training::{self, Activations, Batch, TokenScores};
-use ruminate_model::{ModelConfig, ModelError, Policy, RewardModel};
+use ruminate_model::{ModelError, Policy, RewardModel};
 
 use crate::packing::PackedBatch;
 
@@ -105,11 +105,6 @@ impl Trainer {
             activations: Activations::recomputing(device, policy.config(), 0, recompute_layers)?,
             n_steps: 0,
         })
-    }
-
-    /// Bytes that training takes besides the weights, with microbatches of `max_tokens`.
-    pub fn bytes(device: &Device, config: &ModelConfig, max_tokens: usize, recompute_layers: usize) -> usize {
-        3 * 4 * config.n_parameters() + Activations::bytes(device, config, max_tokens, recompute_layers)
     }
 
     /// Log-probabilities of a microbatch's trained tokens, without a gradient.

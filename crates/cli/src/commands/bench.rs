@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use ruminate_compute::DeviceKind;
 use ruminate_core::{PolicyVersion, Seed, TokenId};
-use ruminate_model::{ModelConfig, Policy, tiny_tokenizer};
+use ruminate_model::{Memory, ModelConfig, Policy, tiny_tokenizer};
 use ruminate_rollout::{Engine, EngineLimits, Event, Request, SamplingParams};
 use ruminate_tasks::synthetic::pieces;
 use ruminate_train::losses::{BatchTotals, Normalisation, sft_loss};
@@ -13,6 +14,7 @@ use ruminate_train::packing::PackedBatch;
 use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, Trainer};
 use serde::Serialize;
 
+use super::plan::sampling_memory;
 use super::{DeviceChoice, print, print_json};
 use crate::shapes;
 use crate::stages::rollouts::max_cache_bytes;
@@ -81,6 +83,8 @@ struct Report<'a> {
     peak_bytes: Option<u64>,
     /// Most bytes of the device's own memory that were held at once, if it has any.
     device_peak_bytes: Option<u64>,
+    /// What `plan` would have said.
+    planned_bytes: u64,
     train: Option<Throughput>,
     decode: Option<Throughput>,
 }
@@ -115,14 +119,33 @@ impl BenchArgs {
             n_parameters: policy.n_parameters(),
             peak_bytes: peak_bytes(),
             device_peak_bytes: device.peak_bytes().map(|bytes| bytes as u64),
+            planned_bytes: self.planned_bytes(policy.config(), device.kind()) as u64,
             train,
             decode,
         };
         if self.json { print_json(&report) } else { print(&report.to_string()) }
     }
 
+    /// Most that what is measured holds at once; the second copy of the weights that the CPU samples from is not in it.
+    fn planned_bytes(&self, config: &ModelConfig, kind: DeviceKind) -> usize {
+        let train = Memory::of_training(kind, config, self.sequences_at_once() * self.sequence_tokens, self.recompute_layers);
+        let decode = sampling_memory(kind, config, self.batch, self.prompt_tokens + self.new_tokens);
+        let of_work = match self.only {
+            Some(Work::Train) => train.total(),
+            Some(Work::Decode) => decode.total(),
+            None => train.total().max(decode.total()),
+        };
+        (Memory::of_weights(kind, config) + Memory::of_device(kind)).total() + of_work
+    }
+
+    /// Sequences of a forward pass in training.
+    fn sequences_at_once(&self) -> usize {
+        let fit = self.microbatch_tokens.map_or(self.sequences, |tokens| tokens / self.sequence_tokens.max(1));
+        fit.clamp(1, self.sequences.max(1))
+    }
+
     fn train(&self, policy: &mut Policy) -> Result<Throughput> {
-        let per_batch = self.microbatch_tokens.map_or(self.sequences, |tokens| tokens / self.sequence_tokens).max(1);
+        let per_batch = self.sequences_at_once();
         let starts = (0..self.sequences).step_by(per_batch);
         let batches: Vec<PackedBatch> =
             starts.map(|first| packed(policy.config(), first..(first + per_batch).min(self.sequences), self.sequence_tokens)).collect();
@@ -146,7 +169,8 @@ impl BenchArgs {
         // Only read for stop strings, of which there are none.
         let tokenizer = tiny_tokenizer(&pieces())?;
         let max_sequence = self.prompt_tokens + self.new_tokens;
-        let limits = EngineLimits { max_batch: self.batch, max_sequence, max_cache_bytes: max_cache_bytes(policy.device()) };
+        let max_cache_bytes = max_cache_bytes(policy.device().kind());
+        let limits = EngineLimits { max_batch: self.batch, max_sequence, max_cache_bytes };
         let mut engine = Engine::new(policy, limits)?;
         let request = |i| Request {
             key: Seed::new(2).with_index(i as u64),
@@ -197,7 +221,8 @@ impl std::fmt::Display for Report<'_> {
             write!(f, "\n{name:6}  {median:>9.0} tokens/s in the median step, {best:.0} best, {mean:.0} mean; ")?;
             write!(f, "{} x {} tokens, {} steps", t.sequences, t.tokens_per_sequence, t.n_steps)?;
         }
-        for (what, bytes) in [("peak  ", self.peak_bytes), ("peak on the device", self.device_peak_bytes)] {
+        let planned = self.device_peak_bytes.map(|_| self.planned_bytes);
+        for (what, bytes) in [("peak  ", self.peak_bytes), ("peak on the device", self.device_peak_bytes), ("planned", planned)] {
             if let Some(bytes) = bytes {
                 write!(f, "\n{what}  {}", mebibytes(bytes))?;
             }

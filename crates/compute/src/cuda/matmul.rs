@@ -15,7 +15,7 @@ use super::{Arg, CudaDevice, Kernel, Source, blocks, lock, permanent, source};
 use crate::device::ComputeError;
 
 /// Bytes that cuBLASLt may use besides the operands: what its makers advise for Hopper.
-const WORKSPACE: usize = 32 << 20;
+pub(crate) const WORKSPACE: usize = 32 << 20;
 
 static SOURCE: Source = source!("matmul");
 static ORDERED: Source = Source { name: "ordered", text: concat!(include_str!("mma.cuh"), include_str!("ordered.cu")) };

@@ -247,7 +247,7 @@ impl CudaDevice {
     pub(crate) fn with_scratch(&self, bytes: usize, f: impl FnOnce(u64)) {
         let mut scratch = lock(&self.inner.scratch);
         if scratch.is_none_or(|(_, size)| size < bytes) {
-            let size = bytes.next_power_of_two().max(1 << 20);
+            let size = scratch_size(bytes);
             self.bind();
             // Smaller memory from before stays: recorded launches may use it.
             // SAFETY: the context is current.
@@ -266,6 +266,11 @@ impl CudaDevice {
             f(ptr);
         }
     }
+}
+
+/// Bytes of scratch memory where `bytes` are needed: it grows in large steps.
+pub(crate) fn scratch_size(bytes: usize) -> usize {
+    bytes.next_power_of_two().max(1 << 20)
 }
 
 /// Memory given back to the driver's pool stays there: asking the system again is slow.

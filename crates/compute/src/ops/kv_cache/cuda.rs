@@ -1,6 +1,6 @@
 //! The cache on a GPU.
 
-use super::{Cursors, KvCache, PAGE, PageTable};
+use super::{Cursors, KvCache, PAGE, PageTable, partial_bytes};
 use crate::buffer::{Ints, View, ViewMut};
 use crate::cuda::memory::{Dtype, Span};
 use crate::cuda::{Arg, CudaDevice, Kernel, Source, blocks, width};
@@ -69,6 +69,11 @@ pub(super) fn advance(cuda: &CudaDevice, cursors: Cursors<'_>, pages: &Ints, [ma
     cuda.launch(Kernel::new(&ANY, cuda.dtype(), "advance").early(), (blocks(rows, 256), 1, 1), 256, 0, &args);
 }
 
+/// Blocks that a sequence of so many pages is the work of.
+pub(super) fn n_splits(max_pages: usize) -> usize {
+    (max_pages * PAGE).div_ceil(SPLIT)
+}
+
 /// Whether there are kernels of its own for these heads.
 fn is_fast(heads: Heads) -> bool {
     matches!(heads.size, 64 | 128) && heads.n / heads.n_kv <= 8
@@ -95,10 +100,9 @@ pub(super) fn attend(cuda: &CudaDevice, out: Span<'_>, qkv: View<'_>, cache: &Kv
         cuda.launch(Kernel::new(&ANY, qkv.dtype, "attend_any"), (blocks(rows * heads.n, 4), 1, 1), 128, 0, &args);
         return;
     }
-    let n_splits = (table.max_pages * PAGE).div_ceil(SPLIT);
+    let n_splits = n_splits(table.max_pages);
     let consts = [heads.size, heads.n / heads.n_kv];
-    let partial_bytes = if n_splits > 1 { 4 * rows * heads.n * n_splits * (heads.size + 2) } else { 0 };
-    cuda.with_scratch(partial_bytes, |partial| {
+    cuda.with_scratch(partial_bytes(rows, table.max_pages, heads), |partial| {
         let partial = Arg::Ptr(partial);
         let inputs = [qkv.into(), keys.into(), values.into(), pages, lengths, heads.n_kv.into(), table.max_pages.into()];
         let args = [&[out.into(), partial], &inputs[..], &[heads.scale().into()]].concat();
