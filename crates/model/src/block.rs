@@ -20,7 +20,6 @@ pub(crate) struct Context<'a> {
 /// What a block computes for T tokens; the backward reads it.
 #[derive(Debug)]
 pub(crate) struct BlockBuffers {
-    pub normed: Buffer,  // [T, D]
     pub inv_rms: Buffer, // [T, 1]
     /// Queries and keys before their norm, for models that have one.
     pub qkv_raw: Buffer, // [T, (H + 2K) S]
@@ -28,10 +27,29 @@ pub(crate) struct BlockBuffers {
     pub qkv: Buffer,     // [T, (H + 2K) S]
     pub attended: Buffer, // [T, H S]
     pub lse: Buffer,     // [T, H]
-    pub normed_mid: Buffer, // [T, D]
     pub inv_rms_mid: Buffer, // [T, 1]
     pub gate_up: Buffer, // [T, 2F]
+}
+
+/// What lives within a block only: one is enough for all of them. The backward makes it again from [`BlockBuffers`], which costs a
+/// pass over memory, and lets gradients take its place.
+#[derive(Debug)]
+pub(crate) struct Passing {
+    /// Before attention, then before the feed-forward; in the backward also its gradient.
+    pub normed: Buffer, // [T, D]
+    /// In the backward its gradient first.
     pub activated: Buffer, // [T, F]
+}
+
+impl Passing {
+    pub(crate) fn new(device: &Device, config: &ModelConfig, n: usize) -> Result<Self, ComputeError> {
+        Ok(Self { normed: device.zeros(n, config.hidden)?, activated: device.zeros(n, config.ffn)? })
+    }
+
+    /// Numbers per token, in the device's format.
+    pub(crate) fn numbers_per_token(config: &ModelConfig) -> usize {
+        config.hidden + config.ffn
+    }
 }
 
 impl BlockBuffers {
@@ -39,17 +57,14 @@ impl BlockBuffers {
         let heads = config.heads();
         let n_normed = if config.qk_norm { n } else { 0 };
         Ok(Self {
-            normed: device.zeros(n, config.hidden)?,
             inv_rms: device.zeros_f32(n, 1)?,
             qkv_raw: device.zeros(n_normed, heads.qkv_cols())?,
             qk_inv_rms: device.zeros_f32(n_normed, heads.n + heads.n_kv)?,
             qkv: device.zeros(n, heads.qkv_cols())?,
             attended: device.zeros(n, heads.out_cols())?,
             lse: device.zeros_f32(n, heads.n)?,
-            normed_mid: device.zeros(n, config.hidden)?,
             inv_rms_mid: device.zeros_f32(n, 1)?,
             gate_up: device.zeros(n, 2 * config.ffn)?,
-            activated: device.zeros(n, config.ffn)?,
         })
     }
 
@@ -57,27 +72,33 @@ impl BlockBuffers {
     pub(crate) fn numbers_per_token(config: &ModelConfig) -> (usize, usize) {
         let heads = config.heads();
         let normed = usize::from(config.qk_norm);
-        let floats = 2 * config.hidden + (1 + normed) * heads.qkv_cols() + heads.out_cols() + 3 * config.ffn;
+        let floats = (1 + normed) * heads.qkv_cols() + heads.out_cols() + 2 * config.ffn;
         (floats, 2 + heads.n + normed * (heads.n + heads.n_kv))
     }
 }
 
 /// Norm and projections: `b.qkv` from the residual stream x `[T, D]`, not yet rotated.
-pub(crate) fn project_qkv(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, x: View<'_>) {
+pub(crate) fn project_qkv(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, passing: &mut Passing, x: View<'_>) {
     let (device, n, eps, heads) = (ctx.device, x.rows(), ctx.config.rms_norm_eps, ctx.config.heads());
-    rms_norm::forward(device, b.normed.head_mut(n), b.inv_rms.head_mut(n), x, layer.input_norm, eps);
+    rms_norm::forward(device, passing.normed.head_mut(n), b.inv_rms.head_mut(n), x, layer.input_norm, eps);
     if let Some((q_norm, k_norm)) = layer.qk_norm {
-        linear::forward(device, b.qkv_raw.head_mut(n), b.normed.head(n), &layer.qkv, layer.qkv_bias, Write::Replace);
+        linear::forward(device, b.qkv_raw.head_mut(n), passing.normed.head(n), &layer.qkv, layer.qkv_bias, Write::Replace);
         qk_norm::forward(device, b.qkv.head_mut(n), b.qk_inv_rms.head_mut(n), b.qkv_raw.head(n), q_norm, k_norm, heads, eps);
     } else {
-        linear::forward(device, b.qkv.head_mut(n), b.normed.head(n), &layer.qkv, layer.qkv_bias, Write::Replace);
+        linear::forward(device, b.qkv.head_mut(n), passing.normed.head(n), &layer.qkv, layer.qkv_bias, Write::Replace);
     }
 }
 
-/// Norm, gate and up, activation: `b.activated` from the residual stream x `[T, D]`.
-pub(crate) fn activate(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, x: View<'_>) {
-    let (device, n) = (ctx.device, x.rows());
-    rms_norm::forward(device, b.normed_mid.head_mut(n), b.inv_rms_mid.head_mut(n), x, layer.post_norm, ctx.config.rms_norm_eps);
-    linear::forward(device, b.gate_up.head_mut(n), b.normed_mid.head(n), &layer.gate_up, None, Write::Replace);
-    swiglu::forward(device, b.activated.head_mut(n), b.gate_up.head(n));
+/// Norm, gate and up: `b.gate_up` from the residual stream x `[T, D]`.
+pub(crate) fn project_gate_up(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, passing: &mut Passing, x: View<'_>) {
+    let (device, n, eps) = (ctx.device, x.rows(), ctx.config.rms_norm_eps);
+    rms_norm::forward(device, passing.normed.head_mut(n), b.inv_rms_mid.head_mut(n), x, layer.post_norm, eps);
+    linear::forward(device, b.gate_up.head_mut(n), passing.normed.head(n), &layer.gate_up, None, Write::Replace);
+}
+
+/// Norm, gate and up, activation: `passing.activated` from the residual stream x `[T, D]`.
+pub(crate) fn activate(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, passing: &mut Passing, x: View<'_>) {
+    let n = x.rows();
+    project_gate_up(ctx, layer, b, passing, x);
+    swiglu::forward(ctx.device, passing.activated.head_mut(n), b.gate_up.head(n));
 }

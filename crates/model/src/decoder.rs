@@ -9,7 +9,7 @@ use ruminate_compute::ops::{attention, embedding, linear, rms_norm};
 use ruminate_compute::{Buffer, ComputeError, Device, Ints, Recordings};
 use ruminate_core::TokenId;
 
-use crate::block::{self, BlockBuffers};
+use crate::block::{self, BlockBuffers, Passing};
 use crate::{ModelConfig, Policy, Weights};
 
 pub use ruminate_compute::ops::kv_cache::PAGE;
@@ -61,6 +61,7 @@ pub struct Decoder {
     limits: DecoderLimits,
     cache: KvCache,
     buffers: BlockBuffers,
+    passing: Passing,
     x: Buffer,        // [T, D]
     x_rows: Buffer,   // [B, D]
     hidden: Buffer,   // [B, D], after the final norm
@@ -102,6 +103,7 @@ impl Decoder {
             // One page more, for what is decoded beyond the end of a sequence.
             cache: KvCache::new(device, config.n_layers, limits.n_pages + 1, config.heads())?,
             buffers: BlockBuffers::new(device, config, rows)?,
+            passing: Passing::new(device, config, rows)?,
             x: device.zeros(rows, d)?,
             x_rows: device.zeros(batch, d)?,
             hidden: device.zeros(batch, d)?,
@@ -118,19 +120,6 @@ impl Decoder {
             recordings: Recordings::default(),
             padded: Padded::default(),
         })
-    }
-
-    /// Bytes that [`Decoder::new`] takes.
-    pub fn bytes(device: &Device, config: &ModelConfig, limits: DecoderLimits) -> usize {
-        let float = device.float_bytes();
-        let batch = device.decode_rows(limits.max_batch);
-        let rows = batch.max(limits.max_prefill_tokens);
-        let (block_floats, block_f32) = BlockBuffers::numbers_per_token(config);
-        let cache = 2 * config.n_layers * (limits.n_pages + 1) * PAGE * config.n_kv_heads * config.head_dim * float;
-        let per_row = (block_floats + config.hidden) * float + block_f32 * 4 + 3 * 4;
-        let per_sequence = 2 * config.hidden * float + 2 * 4 + (2 + limits.max_pages) * 4;
-        let head = HeadScratch::bytes(device, batch, config.vocab);
-        cache + rows * per_row + batch * per_sequence + head + Ahead::bytes(device, batch)
     }
 
     /// The sizes it was made for.
@@ -150,13 +139,13 @@ impl Decoder {
         self.upload(prompts.token_ids, prompts.positions, prompts.slots);
         embedding::forward(device, self.x.head_mut(n), weights.embed, &self.token_ids);
         for (i, layer) in weights.layers.iter().enumerate() {
-            let b = &mut self.buffers;
-            block::project_qkv(ctx, layer, b, self.x.head(n));
+            let (b, passing) = (&mut self.buffers, &mut self.passing);
+            block::project_qkv(ctx, layer, b, passing, self.x.head(n));
             kv_cache::rotate_and_append(device, &mut self.cache, i, b.qkv.head_mut(n), ctx.rope, &self.positions, &self.slots);
             attention::forward(device, b.attended.head_mut(n), b.lse.head_mut(n), b.qkv.head(n), &sequences, ctx.config.heads());
             linear::forward(device, self.x.head_mut(n), b.attended.head(n), &layer.o, None, Write::Add);
-            block::activate(ctx, layer, b, self.x.head(n));
-            linear::forward(device, self.x.head_mut(n), b.activated.head(n), &layer.down, None, Write::Add);
+            block::activate(ctx, layer, b, passing, self.x.head(n));
+            linear::forward(device, self.x.head_mut(n), passing.activated.head(n), &layer.down, None, Write::Add);
         }
         Ok(())
     }
@@ -209,13 +198,13 @@ impl Decoder {
         let table = PageTable { pages: &self.pages, max_pages: self.limits.max_pages, lengths: &self.lengths };
         embedding::forward(device, self.x_rows.head_mut(n), weights.embed, &self.token_ids);
         for (i, layer) in weights.layers.iter().enumerate() {
-            let b = &mut self.buffers;
-            block::project_qkv(ctx, layer, b, self.x_rows.head(n));
+            let (b, passing) = (&mut self.buffers, &mut self.passing);
+            block::project_qkv(ctx, layer, b, passing, self.x_rows.head(n));
             kv_cache::rotate_and_append(device, &mut self.cache, i, b.qkv.head_mut(n), ctx.rope, &self.positions, &self.slots);
             kv_cache::attend(device, b.attended.head_mut(n), b.qkv.head(n), &self.cache, i, table);
             linear::forward(device, self.x_rows.head_mut(n), b.attended.head(n), &layer.o, None, Write::Add);
-            block::activate(ctx, layer, b, self.x_rows.head(n));
-            linear::forward(device, self.x_rows.head_mut(n), b.activated.head(n), &layer.down, None, Write::Add);
+            block::activate(ctx, layer, b, passing, self.x_rows.head(n));
+            linear::forward(device, self.x_rows.head_mut(n), passing.activated.head(n), &layer.down, None, Write::Add);
         }
         let (hidden, inv_rms) = (self.hidden.head_mut(n), self.inv_rms.head_mut(n));
         rms_norm::forward(device, hidden, inv_rms, self.x_rows.head(n), weights.norm, ctx.config.rms_norm_eps);

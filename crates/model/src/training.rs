@@ -5,12 +5,12 @@ use ruminate_compute::ops::head::{HeadGradients, HeadOutputs, HeadScratch};
 use ruminate_compute::ops::linear::Write;
 use ruminate_compute::ops::rope::Direction;
 use ruminate_compute::ops::{attention, elementwise, embedding, head, linear, qk_norm, rms_norm, rope, swiglu};
-use ruminate_compute::{Buffer, ComputeError, Device, Ints, ViewMut};
+use ruminate_compute::{Buffer, ComputeError, Device, Ints, View, ViewMut};
 use ruminate_core::TokenId;
 
-use crate::block::{self, BlockBuffers};
-use crate::parameters::{LayerParameters, Parameters, Weights};
-use crate::{ModelConfig, ModelError, Policy};
+use crate::block::{self, BlockBuffers, Context, Passing};
+use crate::parameters::{LayerParameters, LayerWeights, Parameters, Weights};
+use crate::{Memory, ModelConfig, ModelError, Policy};
 
 mod scores;
 
@@ -90,19 +90,39 @@ pub struct TokenScores {
     pub entropies: Vec<f32>,
 }
 
-/// One block's residual stream and results.
+/// One block: its input, and what it computed unless that is made again in the backward.
 #[derive(Debug)]
 struct Layer {
-    x: Buffer,     // [T, D], before attention
+    x: Buffer, // [T, D], before attention
+    kept: Option<Kept>,
+}
+
+/// What a block computed and its backward reads.
+#[derive(Debug)]
+struct Kept {
     x_mid: Buffer, // [T, D], before the feed-forward
     buffers: BlockBuffers,
 }
 
+impl Kept {
+    fn new(device: &Device, config: &ModelConfig, n: usize) -> Result<Self, ComputeError> {
+        Ok(Self { x_mid: device.zeros(n, config.hidden)?, buffers: BlockBuffers::new(device, config, n)? })
+    }
+}
+
 /// Memory of one microbatch: everything the forward computes and the backward reads. Grows to the largest batch seen.
+///
+/// A block keeps its two residual streams, queries, keys and values, the attention's output, gate and up. Its norms and its activation
+/// are passes over these and are made again in the backward. The first `recompute_layers` blocks keep nothing but their input (Chen et
+/// al. 2016, arXiv 1604.06174): the backward runs their forward again, to the same bits.
 #[derive(Debug)]
 pub struct Activations {
     max_tokens: usize,
+    recompute_layers: usize,
     layers: Vec<Layer>,
+    /// Of the block that is worked on, where it keeps nothing itself.
+    shared: Option<Kept>,
+    passing: Passing,
     x: Buffer,            // [T, D], after the last block
     x_rows: Buffer,       // [R, D], its trained rows
     normed_rows: Buffer,  // [R, D]
@@ -111,24 +131,35 @@ pub struct Activations {
     entropies: Buffer,    // [R, 1]
     lse: Buffer,          // [R, 1]
     dx: Buffer,           // [T, D]
-    d_normed: Buffer,     // [T, D]
     d_qkv: Buffer,        // [T, (H + 2K) S]
     d_attended: Buffer,   // [T, H S]
-    d_activated: Buffer,  // [T, F]
     head: HeadScratch,
 }
 
 impl Activations {
-    /// Memory for at most `max_tokens` tokens.
+    /// Memory for at most `max_tokens` tokens; every block keeps what it computes.
     ///
     /// # Errors
     /// [`ComputeError::OutOfMemory`].
     pub fn new(device: &Device, config: &ModelConfig, max_tokens: usize) -> Result<Self, ComputeError> {
+        Self::recomputing(device, config, max_tokens, 0)
+    }
+
+    /// As [`Activations::new`], with the first `recompute_layers` blocks keeping their input only.
+    ///
+    /// # Errors
+    /// [`ComputeError::OutOfMemory`].
+    pub fn recomputing(device: &Device, config: &ModelConfig, max_tokens: usize, recompute_layers: usize) -> Result<Self, ComputeError> {
         let (n, d, heads) = (max_tokens, config.hidden, config.heads());
-        let layer = |_| Ok(Layer { x: device.zeros(n, d)?, x_mid: device.zeros(n, d)?, buffers: BlockBuffers::new(device, config, n)? });
+        let recompute_layers = recompute_layers.min(config.n_layers);
+        let kept = |is_kept: bool| is_kept.then(|| Kept::new(device, config, n)).transpose();
+        let layer = |i| Ok(Layer { x: device.zeros(n, d)?, kept: kept(i >= recompute_layers)? });
         Ok(Self {
             max_tokens,
+            recompute_layers,
             layers: (0..config.n_layers).map(layer).collect::<Result<_, ComputeError>>()?,
+            shared: kept(recompute_layers > 0)?,
+            passing: Passing::new(device, config, n)?,
             x: device.zeros(n, d)?,
             x_rows: device.zeros(n, d)?,
             normed_rows: device.zeros(n, d)?,
@@ -137,32 +168,27 @@ impl Activations {
             entropies: device.zeros_f32(n, 1)?,
             lse: device.zeros_f32(n, 1)?,
             dx: device.zeros(n, d)?,
-            d_normed: device.zeros(n, d)?,
             d_qkv: device.zeros(n, heads.qkv_cols())?,
             d_attended: device.zeros(n, heads.out_cols())?,
-            d_activated: device.zeros(n, config.ffn)?,
             head: HeadScratch::new(device, n, config.vocab)?,
         })
-    }
-
-    /// Bytes that [`Activations::new`] takes.
-    pub fn bytes(device: &Device, config: &ModelConfig, max_tokens: usize) -> usize {
-        let (float, heads) = (device.float_bytes(), config.heads());
-        let (block_floats, block_f32) = BlockBuffers::numbers_per_token(config);
-        let layer = (block_floats + 2 * config.hidden) * float + block_f32 * 4;
-        let shared = (5 * config.hidden + heads.qkv_cols() + heads.out_cols() + config.ffn) * float + 4 * 4;
-        max_tokens * (config.n_layers * layer + shared) + HeadScratch::bytes(device, max_tokens, config.vocab)
     }
 
     /// Makes room for `n_tokens`.
     ///
     /// # Errors
-    /// [`ComputeError::OutOfMemory`].
-    pub fn reserve(&mut self, policy: &Policy, n_tokens: usize) -> Result<(), ComputeError> {
+    /// [`ModelError::NoRoom`].
+    pub fn reserve(&mut self, policy: &Policy, n_tokens: usize) -> Result<(), ModelError> {
         if n_tokens > self.max_tokens {
             // The old memory is given back before the new is taken.
-            *self = Self::new(policy.device(), policy.config(), 0)?;
-            *self = Self::new(policy.device(), policy.config(), n_tokens)?;
+            *self = Self::recomputing(policy.device(), policy.config(), 0, self.recompute_layers)?;
+            let memory = Memory::of_activations(policy.device().kind(), policy.config(), n_tokens, self.recompute_layers);
+            let no_room = ModelError::no_room(
+                format!("activations of a microbatch of {n_tokens} tokens"),
+                memory.total(),
+                "lower microbatch_tokens or raise recompute_layers",
+            );
+            *self = Self::recomputing(policy.device(), policy.config(), n_tokens, self.recompute_layers).map_err(no_room)?;
         }
         Ok(())
     }
@@ -173,22 +199,31 @@ fn forward_blocks(policy: &Policy, weights: &Weights<'_>, acts: &mut Activations
     let ctx = policy.block_context();
     let (device, n, r) = (ctx.device, batch.n_tokens, batch.n_rows);
     embedding::forward(device, layer_input(acts, 0, n), weights.embed, &batch.token_ids);
+    let Activations { layers, shared, passing, x: last, .. } = &mut *acts;
     for (i, layer) in weights.layers.iter().enumerate() {
-        let Layer { x, x_mid, buffers: b } = &mut acts.layers[i];
-        block::project_qkv(ctx, layer, b, x.head(n));
-        rope::apply(device, b.qkv.head_mut(n), ctx.rope, &batch.positions, ctx.config.heads(), Direction::Forward);
-        attention::forward(device, b.attended.head_mut(n), b.lse.head_mut(n), b.qkv.head(n), &batch.sequences, ctx.config.heads());
-        linear::forward_onto(device, x_mid.head_mut(n), b.attended.head(n), &layer.o, x.head(n));
-        block::activate(ctx, layer, b, x_mid.head(n));
         // The next block's input lies in the next element of `layers`, or after the last one in `x`.
-        let (before, after) = acts.layers.split_at_mut(i + 1);
-        let current = &before[i];
-        let next = after.first_mut().map_or(&mut acts.x, |layer| &mut layer.x);
-        linear::forward_onto(device, next.head_mut(n), current.buffers.activated.head(n), &layer.down, current.x_mid.head(n));
+        let (before, after) = layers.split_at_mut(i + 1);
+        let Layer { x, kept } = &mut before[i];
+        let next = after.first_mut().map_or(&mut *last, |layer| &mut layer.x);
+        let kept = kept.as_mut().or(shared.as_mut()).expect("a block keeps its results or shares memory for them");
+        forward_to_gate_up(ctx, layer, kept, passing, x.head(n), batch);
+        swiglu::forward(device, passing.activated.head_mut(n), kept.buffers.gate_up.head(n));
+        linear::forward_onto(device, next.head_mut(n), passing.activated.head(n), &layer.down, kept.x_mid.head(n));
     }
     elementwise::gather_rows(device, acts.x_rows.head_mut(r), acts.x.head(n), &batch.rows);
     let (normed, inv_rms) = (acts.normed_rows.head_mut(r), acts.inv_rms_rows.head_mut(r));
     rms_norm::forward(device, normed, inv_rms, acts.x_rows.head(r), weights.norm, ctx.config.rms_norm_eps);
+}
+
+/// A block up to gate and up, from its input x `[T, D]`: all that it keeps.
+fn forward_to_gate_up(ctx: Context<'_>, layer: &LayerWeights<'_>, kept: &mut Kept, passing: &mut Passing, x: View<'_>, batch: &Batch) {
+    let (device, n, heads) = (ctx.device, batch.n_tokens, ctx.config.heads());
+    let Kept { x_mid, buffers: b } = kept;
+    block::project_qkv(ctx, layer, b, passing, x);
+    rope::apply(device, b.qkv.head_mut(n), ctx.rope, &batch.positions, heads, Direction::Forward);
+    attention::forward(device, b.attended.head_mut(n), b.lse.head_mut(n), b.qkv.head(n), &batch.sequences, heads);
+    linear::forward_onto(device, x_mid.head_mut(n), b.attended.head(n), &layer.o, x);
+    block::project_gate_up(ctx, layer, b, passing, x_mid.head(n));
 }
 
 fn layer_input(acts: &mut Activations, layer: usize, n: usize) -> ViewMut<'_> {
@@ -250,59 +285,81 @@ fn backward_in_pool(policy: &Policy, acts: &mut Activations, batch: &Batch, temp
     acts.logprobs.head_mut(r).copy_from_host(dlogprobs);
     let dw = grads.head.as_mut().unwrap_or(&mut grads.embed);
     let gradients = HeadGradients { dlogprobs: acts.logprobs.head(r), lse: acts.lse.head(r), targets: &batch.targets, temperature };
-    let (d_normed, normed) = (acts.d_normed.head_mut(r), acts.normed_rows.head(r));
+    let (d_normed, normed) = (acts.passing.normed.head_mut(r), acts.normed_rows.head(r));
     head::backward(device, &mut acts.head, d_normed, dw.reborrow(), normed, weights.head.view(), gradients);
     backward_blocks(policy, &weights, acts, batch, &mut grads);
 }
 
-/// `acts.d_normed` holds the gradient of the rows behind the final norm; adds that of everything before.
+/// `acts.passing.normed` holds the gradient of the rows behind the final norm; adds that of everything before.
 fn backward_blocks(policy: &Policy, weights: &Weights<'_>, acts: &mut Activations, batch: &Batch, grads: &mut Parameters<ViewMut<'_>>) {
     let (device, n, r) = (policy.device(), batch.n_tokens, batch.n_rows);
     // `normed_rows` is used up: it takes the gradient of the rows before the norm.
     let (d_rows, x_rows, inv_rms) = (acts.normed_rows.head_mut(r), acts.x_rows.head(r), acts.inv_rms_rows.head(r));
-    rms_norm::backward(device, d_rows, grads.norm.reborrow(), acts.d_normed.head(r), x_rows, inv_rms, weights.norm, Write::Replace);
+    rms_norm::backward(device, d_rows, grads.norm.reborrow(), acts.passing.normed.head(r), x_rows, inv_rms, weights.norm, Write::Replace);
     elementwise::scatter_rows(device, acts.dx.head_mut(n), acts.normed_rows.head(r), &batch.rows);
-    for (i, grads) in grads.layers.iter_mut().enumerate().rev() {
-        backward_feed_forward(policy, weights, acts, i, grads, n);
-        backward_attention(policy, weights, acts, i, grads, batch);
+    let Activations { recompute_layers, layers, shared, passing, dx, d_qkv, d_attended, .. } = &mut *acts;
+    let mut gradients = Gradients { passing, dx, d_qkv, d_attended };
+    for ((i, grads), Layer { x, kept }) in grads.layers.iter_mut().enumerate().zip(layers).rev() {
+        let (ctx, layer, x) = (policy.block_context(), &weights.layers[i], x.head(n));
+        let kept = match kept {
+            Some(kept) => kept,
+            None => {
+                let kept = shared.as_mut().expect("a block that keeps nothing shares memory");
+                // Those of the last such block are still there from the forward.
+                if i + 1 < *recompute_layers {
+                    forward_to_gate_up(ctx, layer, kept, gradients.passing, x, batch);
+                }
+                kept
+            }
+        };
+        backward_feed_forward(ctx, layer, kept, &mut gradients, grads, n);
+        backward_attention(ctx, layer, x, &kept.buffers, &mut gradients, grads, batch);
     }
     embedding::backward(device, grads.embed.reborrow(), acts.dx.head(n), &batch.token_ids);
 }
 
+/// Gradients of activations, of the block that is worked on.
+struct Gradients<'a> {
+    passing: &'a mut Passing,
+    dx: &'a mut Buffer,
+    d_qkv: &'a mut Buffer,
+    d_attended: &'a mut Buffer,
+}
+
 /// `dx` holds the gradient after the block; adds the part through the feed-forward.
 fn backward_feed_forward(
-    policy: &Policy,
-    weights: &Weights<'_>,
-    acts: &mut Activations,
-    i: usize,
+    ctx: Context<'_>,
+    layer: &LayerWeights<'_>,
+    kept: &mut Kept,
+    gradients: &mut Gradients<'_>,
     grads: &mut LayerParameters<ViewMut<'_>>,
     n: usize,
 ) {
-    let (device, layer) = (policy.device(), &weights.layers[i]);
-    let Activations { layers, dx, d_normed, d_activated, .. } = acts;
-    let Layer { x_mid, buffers: b, .. } = &mut layers[i];
-    linear::backward_weight(device, grads.down.reborrow(), dx.head(n), b.activated.head(n));
-    linear::backward_input(device, d_activated.head_mut(n), dx.head(n), layer.down.view(), Write::Replace);
-    swiglu::backward_in_place(device, b.gate_up.head_mut(n), d_activated.head(n));
-    linear::backward_weight(device, grads.gate_up.reborrow(), b.gate_up.head(n), b.normed_mid.head(n));
-    linear::backward_input(device, d_normed.head_mut(n), b.gate_up.head(n), layer.gate_up.view(), Write::Replace);
+    let device = ctx.device;
+    let Gradients { passing: Passing { normed, activated }, dx, .. } = gradients;
+    let Kept { x_mid, buffers: b } = kept;
+    linear::backward_input(device, activated.head_mut(n), dx.head(n), layer.down.view(), Write::Replace);
+    swiglu::backward_in_place(device, b.gate_up.head_mut(n), activated.head_mut(n));
+    linear::backward_weight(device, grads.down.reborrow(), dx.head(n), activated.head(n));
+    rms_norm::forward_again(device, normed.head_mut(n), x_mid.head(n), b.inv_rms_mid.head(n), layer.post_norm);
+    linear::backward_weight(device, grads.gate_up.reborrow(), b.gate_up.head(n), normed.head(n));
+    linear::backward_input(device, normed.head_mut(n), b.gate_up.head(n), layer.gate_up.view(), Write::Replace);
     let (dx, inv_rms) = (dx.head_mut(n), b.inv_rms_mid.head(n));
-    rms_norm::backward(device, dx, grads.post_norm.reborrow(), d_normed.head(n), x_mid.head(n), inv_rms, layer.post_norm, Write::Add);
+    rms_norm::backward(device, dx, grads.post_norm.reborrow(), normed.head(n), x_mid.head(n), inv_rms, layer.post_norm, Write::Add);
 }
 
 /// `dx` holds the gradient between attention and feed-forward; adds the part through attention.
 fn backward_attention(
-    policy: &Policy,
-    weights: &Weights<'_>,
-    acts: &mut Activations,
-    i: usize,
+    ctx: Context<'_>,
+    layer: &LayerWeights<'_>,
+    x: View<'_>,
+    b: &BlockBuffers,
+    gradients: &mut Gradients<'_>,
     grads: &mut LayerParameters<ViewMut<'_>>,
     batch: &Batch,
 ) {
-    let ctx = policy.block_context();
-    let (device, heads, n, layer) = (ctx.device, ctx.config.heads(), batch.n_tokens, &weights.layers[i]);
-    let Activations { layers, dx, d_normed, d_qkv, d_attended, .. } = acts;
-    let Layer { x, buffers: b, .. } = &mut layers[i];
+    let (device, heads, n) = (ctx.device, ctx.config.heads(), batch.n_tokens);
+    let Gradients { passing: Passing { normed, .. }, dx, d_qkv, d_attended } = gradients;
     linear::backward_weight(device, grads.o.reborrow(), dx.head(n), b.attended.head(n));
     linear::backward_input(device, d_attended.head_mut(n), dx.head(n), layer.o.view(), Write::Replace);
     let (dout, out, lse, qkv) = (d_attended.head(n), b.attended.head(n), b.lse.head(n), b.qkv.head(n));
@@ -315,8 +372,9 @@ fn backward_attention(
     if let Some(d_bias) = &mut grads.qkv_bias {
         linear::backward_bias(device, d_bias.reborrow(), d_qkv.head(n));
     }
-    linear::backward_weight(device, grads.qkv.reborrow(), d_qkv.head(n), b.normed.head(n));
-    linear::backward_input(device, d_normed.head_mut(n), d_qkv.head(n), layer.qkv.view(), Write::Replace);
+    rms_norm::forward_again(device, normed.head_mut(n), x, b.inv_rms.head(n), layer.input_norm);
+    linear::backward_weight(device, grads.qkv.reborrow(), d_qkv.head(n), normed.head(n));
+    linear::backward_input(device, normed.head_mut(n), d_qkv.head(n), layer.qkv.view(), Write::Replace);
     let (dx, inv_rms) = (dx.head_mut(n), b.inv_rms.head(n));
-    rms_norm::backward(device, dx, grads.input_norm.reborrow(), d_normed.head(n), x.head(n), inv_rms, layer.input_norm, Write::Add);
+    rms_norm::backward(device, dx, grads.input_norm.reborrow(), normed.head(n), x, inv_rms, layer.input_norm, Write::Add);
 }

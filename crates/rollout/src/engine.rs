@@ -5,11 +5,11 @@
 //! result: a completion depends on (weights, prompt, key, sample index) only, because all operations give a row the same bits in
 //! any batch and random numbers are a function of key, sample index and position.
 
-use ruminate_compute::Device;
+use ruminate_compute::DeviceKind;
 use ruminate_compute::ops::sample::SampleParams;
 use ruminate_core::{Completion, FinishReason, PolicyVersion, Seed, TokenId};
 use ruminate_model::decoder::{Decoder, DecoderLimits, PAGE, Prompts, Step};
-use ruminate_model::{Policy, Tokenizer, Weights};
+use ruminate_model::{Memory, ModelError, Policy, Tokenizer, Weights};
 
 use crate::pages::PageAllocator;
 use crate::stop::is_stopped;
@@ -28,14 +28,14 @@ pub struct EngineLimits {
 
 impl EngineLimits {
     /// The decoder's sizes for a model of this shape.
-    pub fn decoder_limits(&self, policy_config: &ruminate_model::ModelConfig, device: &Device) -> DecoderLimits {
-        let float_bytes = device.float_bytes();
+    pub fn decoder_limits(&self, policy_config: &ruminate_model::ModelConfig, kind: DeviceKind) -> DecoderLimits {
+        let float_bytes = kind.float_bytes();
         let max_pages = self.max_sequence.div_ceil(PAGE).max(1);
         let page_bytes = 2 * policy_config.n_layers * policy_config.n_kv_heads * policy_config.head_dim * PAGE * float_bytes;
         let affordable = (self.max_cache_bytes / page_bytes.max(1)).max(max_pages + 1);
         // One page more per sequence than it needs alone: the partial page of a shared prompt.
         let n_pages = (self.max_batch * (max_pages + 1)).min(affordable);
-        DecoderLimits { max_batch: self.max_batch, max_prefill_tokens: self.max_sequence.max(device.prefill_tokens()), n_pages, max_pages }
+        DecoderLimits { max_batch: self.max_batch, max_prefill_tokens: self.max_sequence.max(kind.prefill_tokens()), n_pages, max_pages }
     }
 }
 
@@ -131,9 +131,14 @@ impl Engine {
     /// # Errors
     /// Out of memory.
     pub fn new(policy: &Policy, limits: EngineLimits) -> Result<Self, RolloutError> {
-        let limits = limits.decoder_limits(policy.config(), policy.device());
+        let limits = limits.decoder_limits(policy.config(), policy.device().kind());
+        let no_room = ModelError::no_room(
+            format!("cache and buffers of {} sequences of at most {} tokens", limits.max_batch, limits.max_pages * PAGE),
+            Memory::of_sampling(policy.device().kind(), policy.config(), limits).total(),
+            "lower max_batch or max_new_tokens",
+        );
         Ok(Self {
-            decoder: Decoder::new(policy.device(), policy.config(), limits)?,
+            decoder: Decoder::new(policy.device(), policy.config(), limits).map_err(no_room)?,
             pages: PageAllocator::new(limits.n_pages),
             groups: Vec::new(),
             running: Vec::new(),

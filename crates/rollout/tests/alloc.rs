@@ -1,17 +1,26 @@
-//! Decoding takes no memory per token: twice the tokens, the same number of allocations.
+//! What is allocated: decoding takes no memory per token (twice the tokens, the same number of allocations), and training and sampling
+//! take what [`Memory`] says.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use ruminate_compute::Device;
+use ruminate_compute::{Device, DeviceKind};
 use ruminate_core::{PolicyVersion, Seed};
-use ruminate_model::{Architecture, ModelConfig, Policy, RopeScaling, Tokenizer, tiny_tokenizer};
+use ruminate_model::training::Activations;
+use ruminate_model::{Architecture, Memory, ModelConfig, Policy, RopeScaling, Tokenizer, tiny_tokenizer};
 use ruminate_rollout::{Engine, EngineLimits, Event, Request, SamplingParams};
 
 /// Allocations of all threads since the start.
 static N_ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+/// Bytes that all threads hold.
+static N_BYTES: AtomicI64 = AtomicI64::new(0);
+
+/// The tests of this file count what all threads do: one after the other.
+static ALONE: Mutex<()> = Mutex::new(());
 
 #[derive(Debug)]
 struct Counting;
@@ -21,23 +30,27 @@ struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         N_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        N_BYTES.fetch_add(layout.size() as i64, Ordering::Relaxed);
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         N_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        N_BYTES.fetch_add(layout.size() as i64, Ordering::Relaxed);
         // SAFETY: the caller's promise.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         N_ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        N_BYTES.fetch_add(new_size as i64 - layout.size() as i64, Ordering::Relaxed);
         // SAFETY: the caller's promise.
         unsafe { System.realloc(pointer, layout, new_size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        N_BYTES.fetch_sub(layout.size() as i64, Ordering::Relaxed);
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -92,8 +105,42 @@ fn allocations(engine: &mut Engine, policy: &Policy, tokenizer: &Tokenizer, para
     after - before
 }
 
+/// Holds what `make` allocates against a plan.
+fn check_plan<T>(what: &str, plan: Memory, make: impl FnOnce() -> T) -> T {
+    let before = N_BYTES.load(Ordering::Relaxed);
+    let made = make();
+    let found = (N_BYTES.load(Ordering::Relaxed) - before) as f64;
+    let planned = plan.total() as f64;
+    // Buffers end on a cache line; lists of blocks are small.
+    assert!((found - planned).abs() <= 0.02 * planned + 8192.0, "{what}: {found} bytes, planned {planned}: {plan:?}");
+    made
+}
+
+#[test]
+fn training_and_sampling_take_what_is_planned() {
+    let _alone = ALONE.lock();
+    let (kind, policy) = (DeviceKind::Cpu, policy());
+    let config = policy.config();
+    for (tokens, recompute_layers) in [(100, 0), (700, 0), (700, 1), (700, 3), (1500, 9)] {
+        let plan = Memory { other: 0, ..Memory::of_activations(kind, config, tokens, recompute_layers) };
+        let what = format!("{tokens} tokens, {recompute_layers} blocks made again");
+        check_plan(&what, plan, || Activations::recomputing(&Device::Cpu, config, tokens, recompute_layers).unwrap());
+    }
+    for max_batch in [1, 16, 100] {
+        let limits = EngineLimits { max_batch, max_sequence: 400, max_cache_bytes: 1 << 28 };
+        let plan = Memory::of_sampling(kind, config, limits.decoder_limits(config, kind));
+        check_plan(&format!("{max_batch} sequences"), plan, || Engine::new(&policy, limits).unwrap());
+    }
+    check_plan("weights", Memory::of_weights(kind, config), || policy_again(config));
+}
+
+fn policy_again(config: &ModelConfig) -> Policy {
+    Policy::random(&Device::Cpu, config.clone(), Seed::new(2)).unwrap()
+}
+
 #[test]
 fn decoding_takes_no_memory_per_token() {
+    let _alone = ALONE.lock();
     const N: usize = 150;
     let policy = policy();
     let tokenizer = tiny_tokenizer(&["a".to_owned(), "b".to_owned()]).unwrap();

@@ -2,9 +2,9 @@
 
 use ruminate_compute::ops::adamw::{self, AdamW};
 use ruminate_compute::ops::elementwise;
-use ruminate_compute::{Buffer, ComputeError, Device, View, ViewMut};
+use ruminate_compute::{Buffer, ComputeError, View, ViewMut};
 use ruminate_model::training::{self, Activations, Batch, TokenScores};
-use ruminate_model::{ModelConfig, ModelError, Policy, RewardModel};
+use ruminate_model::{ModelError, Policy, RewardModel};
 
 use crate::packing::PackedBatch;
 
@@ -87,21 +87,20 @@ impl Trainer {
     ///
     /// # Errors
     /// Out of memory.
-    pub fn new(policy: &Policy, config: OptimizerConfig) -> Result<Self, ComputeError> {
-        let (device, n) = (policy.device(), policy.n_parameters());
-        Ok(Self {
-            config,
-            grads: device.zeros_f32(1, n)?,
-            m: device.zeros_f32(1, n)?,
-            v: device.zeros_f32(1, n)?,
-            activations: Activations::new(device, policy.config(), 0)?,
-            n_steps: 0,
-        })
+    pub fn new(policy: &Policy, config: OptimizerConfig) -> Result<Self, TrainError> {
+        Self::recomputing(policy, config, 0)
     }
 
-    /// Bytes that training takes besides the weights, with microbatches of `max_tokens`.
-    pub fn bytes(device: &Device, config: &ModelConfig, max_tokens: usize) -> usize {
-        3 * 4 * config.n_parameters() + Activations::bytes(device, config, max_tokens)
+    /// As [`Trainer::new`], with the first `recompute_layers` blocks of the policy keeping their input only: see [`Activations`].
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn recomputing(policy: &Policy, config: OptimizerConfig, recompute_layers: usize) -> Result<Self, TrainError> {
+        let (device, n) = (policy.device(), policy.n_parameters());
+        let buffers = || Ok([device.zeros_f32(1, n)?, device.zeros_f32(1, n)?, device.zeros_f32(1, n)?]);
+        let advice = "a smaller model or a device with more memory is needed";
+        let [grads, m, v] = buffers().map_err(ModelError::no_room(format!("gradients and moments of {n} weights"), 12 * n, advice))?;
+        Ok(Self { config, grads, m, v, activations: Activations::recomputing(device, policy.config(), 0, recompute_layers)?, n_steps: 0 })
     }
 
     /// Log-probabilities of a microbatch's trained tokens, without a gradient.

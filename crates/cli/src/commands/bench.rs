@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use ruminate_compute::DeviceKind;
 use ruminate_core::{PolicyVersion, Seed, TokenId};
-use ruminate_model::{ModelConfig, Policy, tiny_tokenizer};
+use ruminate_model::{Memory, ModelConfig, Policy, tiny_tokenizer};
 use ruminate_rollout::{Engine, EngineLimits, Event, Request, SamplingParams};
 use ruminate_tasks::synthetic::pieces;
 use ruminate_train::losses::{BatchTotals, Normalisation, sft_loss};
@@ -13,6 +14,7 @@ use ruminate_train::packing::PackedBatch;
 use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, Trainer};
 use serde::Serialize;
 
+use super::plan::sampling_memory;
 use super::{DeviceChoice, print, print_json};
 use crate::shapes;
 use crate::stages::rollouts::max_cache_bytes;
@@ -30,6 +32,12 @@ pub(crate) struct BenchArgs {
     /// Tokens of a training sequence.
     #[arg(long, value_name = "N", default_value_t = 128)]
     sequence_tokens: usize,
+    /// Most tokens of a forward pass, in whole sequences [default: all of the step].
+    #[arg(long, value_name = "N")]
+    microbatch_tokens: Option<usize>,
+    /// Blocks whose activations are computed again in the backward instead of kept.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    recompute_layers: usize,
     /// Sequences decoded at once.
     #[arg(long, value_name = "N", default_value_t = 64)]
     batch: usize,
@@ -48,6 +56,9 @@ pub(crate) struct BenchArgs {
     /// Where to compute.
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
+    /// Have the same bits in sampling and training, in any batch, as the key `deterministic` of a recipe; the CPU always has.
+    #[arg(long)]
+    deterministic: bool,
     /// Print the figures as JSON.
     #[arg(long)]
     json: bool,
@@ -72,6 +83,8 @@ struct Report<'a> {
     peak_bytes: Option<u64>,
     /// Most bytes of the device's own memory that were held at once, if it has any.
     device_peak_bytes: Option<u64>,
+    /// What `plan` would have said.
+    planned_bytes: u64,
     train: Option<Throughput>,
     decode: Option<Throughput>,
 }
@@ -94,7 +107,7 @@ impl BenchArgs {
     pub(crate) fn run(&self) -> Result<()> {
         let known = || format!("--shape: expected one of {}, found '{}'", shapes::names().collect::<Vec<_>>().join(", "), self.shape);
         let config = shapes::shape(&self.shape).with_context(known)?;
-        let device = self.device.device()?;
+        let device = self.device.open(self.deterministic)?;
         let mut policy = Policy::random(&device, config, Seed::new(1))?;
         let wants = |work| self.only.is_none_or(|only| only == work);
         let decode = if wants(Work::Decode) { Some(self.decode(&policy)?) } else { None };
@@ -106,22 +119,46 @@ impl BenchArgs {
             n_parameters: policy.n_parameters(),
             peak_bytes: peak_bytes(),
             device_peak_bytes: device.peak_bytes().map(|bytes| bytes as u64),
+            planned_bytes: self.planned_bytes(policy.config(), device.kind()) as u64,
             train,
             decode,
         };
         if self.json { print_json(&report) } else { print(&report.to_string()) }
     }
 
+    /// Most that what is measured holds at once; the second copy of the weights that the CPU samples from is not in it.
+    fn planned_bytes(&self, config: &ModelConfig, kind: DeviceKind) -> usize {
+        let train = Memory::of_training(kind, config, self.sequences_at_once() * self.sequence_tokens, self.recompute_layers);
+        let decode = sampling_memory(kind, config, self.batch, self.prompt_tokens + self.new_tokens);
+        let of_work = match self.only {
+            Some(Work::Train) => train.total(),
+            Some(Work::Decode) => decode.total(),
+            None => train.total().max(decode.total()),
+        };
+        (Memory::of_weights(kind, config) + Memory::of_device(kind)).total() + of_work
+    }
+
+    /// Sequences of a forward pass in training.
+    fn sequences_at_once(&self) -> usize {
+        let fit = self.microbatch_tokens.map_or(self.sequences, |tokens| tokens / self.sequence_tokens.max(1));
+        fit.clamp(1, self.sequences.max(1))
+    }
+
     fn train(&self, policy: &mut Policy) -> Result<Throughput> {
-        let batch = packed(policy.config(), self.sequences, self.sequence_tokens);
+        let per_batch = self.sequences_at_once();
+        let starts = (0..self.sequences).step_by(per_batch);
+        let batches: Vec<PackedBatch> =
+            starts.map(|first| packed(policy.config(), first..(first + per_batch).min(self.sequences), self.sequence_tokens)).collect();
         let optimizer = OptimizerConfig { beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay: 0.1, max_grad_norm: 1.0 };
-        let mut trainer = Trainer::new(policy, optimizer)?;
+        let mut trainer = Trainer::recomputing(policy, optimizer, self.recompute_layers)?;
         let totals = BatchTotals::of_lengths(std::iter::repeat_n(self.sequence_tokens, self.sequences));
         let mut step = || -> Result<()> {
-            trainer.accumulate(policy, &batch, 1.0, |scores| {
-                let outputs = sft_loss(&scores.logprobs, &batch.completion_cu, Normalisation::Token, totals);
-                MicrobatchLoss { loss: outputs.loss, dlogprobs: outputs.dlogprobs, metrics: () }
-            })?;
+            for batch in &batches {
+                trainer.accumulate(policy, batch, 1.0, |scores| {
+                    let outputs = sft_loss(&scores.logprobs, &batch.completion_cu, Normalisation::Token, totals);
+                    MicrobatchLoss { loss: outputs.loss, dlogprobs: outputs.dlogprobs, metrics: () }
+                })?;
+            }
             trainer.step(policy, 1e-4)?;
             Ok(())
         };
@@ -132,7 +169,8 @@ impl BenchArgs {
         // Only read for stop strings, of which there are none.
         let tokenizer = tiny_tokenizer(&pieces())?;
         let max_sequence = self.prompt_tokens + self.new_tokens;
-        let limits = EngineLimits { max_batch: self.batch, max_sequence, max_cache_bytes: max_cache_bytes(policy.device()) };
+        let max_cache_bytes = max_cache_bytes(policy.device().kind());
+        let limits = EngineLimits { max_batch: self.batch, max_sequence, max_cache_bytes };
         let mut engine = Engine::new(policy, limits)?;
         let request = |i| Request {
             key: Seed::new(2).with_index(i as u64),
@@ -183,7 +221,8 @@ impl std::fmt::Display for Report<'_> {
             write!(f, "\n{name:6}  {median:>9.0} tokens/s in the median step, {best:.0} best, {mean:.0} mean; ")?;
             write!(f, "{} x {} tokens, {} steps", t.sequences, t.tokens_per_sequence, t.n_steps)?;
         }
-        for (what, bytes) in [("peak  ", self.peak_bytes), ("peak on the device", self.device_peak_bytes)] {
+        let planned = self.device_peak_bytes.map(|_| self.planned_bytes);
+        for (what, bytes) in [("peak  ", self.peak_bytes), ("peak on the device", self.device_peak_bytes), ("planned", planned)] {
             if let Some(bytes) = bytes {
                 write!(f, "\n{what}  {}", mebibytes(bytes))?;
             }
@@ -194,8 +233,9 @@ impl std::fmt::Display for Report<'_> {
 
 /// A batch of which every token is read and predicts a token: what other frameworks call `sequences x tokens`. (Sequences made
 /// by [`ruminate_train::packing::pack`] end in a token that predicts nothing.)
-fn packed(config: &ModelConfig, sequences: usize, tokens: usize) -> PackedBatch {
-    let ids: Vec<Vec<TokenId>> = (0..sequences).map(|i| random_tokens(config, i, tokens + 1)).collect();
+fn packed(config: &ModelConfig, sequences: std::ops::Range<usize>, tokens: usize) -> PackedBatch {
+    let ids: Vec<Vec<TokenId>> = sequences.map(|i| random_tokens(config, i, tokens + 1)).collect();
+    let sequences = ids.len();
     let borders: Vec<usize> = (0..=sequences).map(|i| i * tokens).collect();
     PackedBatch {
         token_ids: ids.iter().flat_map(|ids| ids[..tokens].iter().copied()).collect(),

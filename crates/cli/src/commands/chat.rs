@@ -53,7 +53,7 @@ impl ChatArgs {
         let params = self.sampling.params();
         params.validate()?;
         let max_sequence = policy.context().min(MAX_CONVERSATION);
-        let limits = EngineLimits { max_batch: 1, max_sequence, max_cache_bytes: max_cache_bytes(policy.device()) };
+        let limits = EngineLimits { max_batch: 1, max_sequence, max_cache_bytes: max_cache_bytes(policy.device().kind()) };
         let mut talk = Talk {
             args: self,
             engine: Engine::new(&policy, limits)?,

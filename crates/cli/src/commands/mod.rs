@@ -41,6 +41,16 @@ impl DeviceChoice {
     /// # Errors
     /// A GPU that was asked for and cannot be used.
     pub(crate) fn device(self) -> Result<Device> {
+        self.open(false)
+    }
+
+    /// The device; a deterministic one gives a row of a forward the same bits in any batch, in sampling and in training. The CPU
+    /// always does.
+    ///
+    /// # Errors
+    /// As [`DeviceChoice::device`].
+    pub(crate) fn open(self, deterministic: bool) -> Result<Device> {
+        let open_cuda = |precision| open_cuda(precision, deterministic);
         match self {
             Self::Cpu => Ok(Device::Cpu),
             Self::Auto => Ok(open_cuda(Precision::Bf16).unwrap_or_else(|error| {
@@ -56,13 +66,13 @@ impl DeviceChoice {
 }
 
 /// Kernels are kept in the user's cache directory; libraries are looked for where the toolkit is usually installed.
-fn open_cuda(precision: Precision) -> Result<Device, ComputeError> {
+fn open_cuda(precision: Precision, deterministic: bool) -> Result<Device, ComputeError> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
     let roots = ["CUDA_HOME", "CUDA_PATH"].into_iter().filter_map(variable).chain([PathBuf::from("/usr/local/cuda")]);
     let library_dirs = roots.flat_map(|root| [root.join("lib64"), root.join("lib")]).collect();
     let cache = cache.map(|cache| Arc::new(KernelFiles(cache.join("ruminate/kernels"))) as Arc<dyn KernelCache>);
-    Device::cuda(CudaOptions { ordinal: 0, precision, cache, library_dirs })
+    Device::cuda(CudaOptions { ordinal: 0, precision, cache, library_dirs, deterministic })
 }
 
 /// Compiled kernels, a file each.

@@ -1,16 +1,15 @@
 //! `ruminate plan`: what a recipe will take, from configurations alone.
 
-use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
-use ruminate_compute::Device;
-use ruminate_model::decoder::Decoder;
-use ruminate_model::training::Activations;
-use ruminate_model::{ModelConfig, Policy, tiny_tokenizer};
+use ruminate_compute::{DeviceKind, Precision};
+use ruminate_model::{Memory, ModelConfig, tiny_tokenizer};
 use ruminate_rollout::EngineLimits;
 use ruminate_tasks::synthetic::pieces;
 use ruminate_train::losses::KlEstimator;
-use ruminate_train::trainer::Trainer;
 use serde::Serialize;
 
 use super::run::RecipeArgs;
@@ -33,6 +32,9 @@ pub(crate) struct PlanArgs {
     /// Where to compute.
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
+    /// Plan for a GPU with so much memory, such as 80GiB; none needs to be in this machine.
+    #[arg(long, value_name = "SIZE", value_parser = read_size)]
+    memory: Option<usize>,
     /// Print the plan as JSON.
     #[arg(long)]
     json: bool,
@@ -55,17 +57,42 @@ struct StagePlan {
     /// Most tokens that an optimizer step trains on.
     tokens_per_step: Option<u64>,
     /// Most bytes held at once, by phase.
-    peak_bytes: std::collections::BTreeMap<&'static str, u64>,
+    peak_bytes: BTreeMap<&'static str, u64>,
+    /// What they are for, by phase.
+    memory: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+}
+
+/// What the driver and compiled kernels take of a GPU's memory, beside all that is planned: about what an H200 with CUDA 13 shows.
+const DRIVER_BYTES: usize = 640 << 20;
+
+/// `80GiB`, `16384 MiB`, or bytes.
+fn read_size(text: &str) -> Result<usize, String> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let scale = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "mib" => f64::from(1 << 20),
+        "gib" => f64::from(1 << 30),
+        "mb" => 1e6,
+        "gb" => 1e9,
+        _ => return Err(format!("expected a size such as 80GiB or 16384MiB, found '{text}'")),
+    };
+    match number.parse::<f64>() {
+        Ok(number) if number > 0.0 && number * scale < 1e18 => Ok((number * scale) as usize),
+        _ => Err(format!("expected a size such as 80GiB or 16384MiB, found '{text}'")),
+    }
 }
 
 impl PlanArgs {
     /// Prints the plan.
     pub(crate) fn run(&self) -> Result<()> {
         let config = self.recipe.load()?;
-        let device = self.device.device()?;
-        let plans = plan(&config, &device)?;
+        let kind = self.kind()?;
+        let plans = plan(&config, kind)?;
         if self.json {
-            return print_json(&serde_json::json!({ "recipe": config.name, "device": device.name(), "stages": plans }));
+            print_json(&serde_json::json!({ "recipe": config.name, "device": kind.name(), "stages": plans }))?;
+            return check_memory(&plans, kind);
         }
         let mut table = Table::new();
         table.load_style(presets::UTF8_HORIZONTAL_ONLY);
@@ -87,8 +114,68 @@ impl PlanArgs {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
-        print(&table.to_string())
+        print(&format!("{table}\n{}", memory_table(&plans)))?;
+        check_memory(&plans, kind)
     }
+
+    /// What to plan for: the device, or one that is elsewhere.
+    fn kind(&self) -> Result<DeviceKind> {
+        let elsewhere = |precision| DeviceKind::Cuda { precision, memory_bytes: self.memory };
+        let precision = if matches!(self.device, DeviceChoice::CudaF32) { Precision::F32 } else { Precision::Bf16 };
+        if self.memory.is_some() {
+            ensure!(!matches!(self.device, DeviceChoice::Cpu), "--memory: is that of a GPU, and --device cpu has none");
+            return Ok(elsewhere(precision));
+        }
+        match self.device.device() {
+            Ok(device) => Ok(device.kind()),
+            Err(error) => {
+                eprintln!("there is no GPU to look at ({error:#}): this is what one would need; --memory 80GiB plans for one of that size");
+                Ok(elsewhere(precision))
+            }
+        }
+    }
+}
+
+/// What each phase of each stage holds memory for.
+fn memory_table(plans: &[StagePlan]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    let names = Memory::default().parts().map(|(name, _)| name);
+    table.set_header(["stage", "phase"].into_iter().chain(names).chain(["in all"]));
+    for plan in plans {
+        for (phase, parts) in &plan.memory {
+            let numbers = names.iter().map(|name| parts[name]).chain([plan.peak_bytes[phase]]);
+            let shown = numbers.map(|bytes| if bytes == 0 { String::new() } else { mebibytes(bytes) });
+            table.add_row([plan.id.clone(), (*phase).to_owned()].into_iter().chain(shown));
+        }
+    }
+    for column in 2..names.len() + 3 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// # Errors
+/// The first phase that does not fit, with what takes most of it and what would make that less.
+fn check_memory(plans: &[StagePlan], kind: DeviceKind) -> Result<()> {
+    let Some(there) = kind.memory_bytes() else { return Ok(()) };
+    let needs = plans.iter().flat_map(|plan| plan.peak_bytes.iter().map(move |(phase, &bytes)| (plan, *phase, bytes)));
+    let Some((plan, phase, bytes)) = needs.into_iter().find(|(.., bytes)| bytes + DRIVER_BYTES as u64 > there as u64) else {
+        return Ok(());
+    };
+    let (largest, most) = plan.memory[phase].iter().max_by_key(|(_, bytes)| **bytes).context("a phase holds something")?;
+    let advice = match *largest {
+        "activations" if phase == "train" || phase == "rollout" => "lower microbatch_tokens or raise recompute_layers",
+        "cache" => "lower max_batch or max_new_tokens",
+        _ => "take a smaller model, or lower microbatch_tokens and max_batch",
+    };
+    let [needed, driver, there, most] = [bytes, DRIVER_BYTES as u64, there as u64, *most].map(mebibytes);
+    bail!(
+        "stage '{}': {phase} needs {needed} and about {driver} for the driver, the device has {there}; {most} are {largest}: {advice}",
+        plan.id
+    )
 }
 
 impl StagePlan {
@@ -99,8 +186,16 @@ impl StagePlan {
             n_parameters,
             steps: None,
             tokens_per_step: None,
-            peak_bytes: std::collections::BTreeMap::new(),
+            peak_bytes: BTreeMap::new(),
+            memory: BTreeMap::new(),
         }
+    }
+
+    /// Sets what a phase holds.
+    fn hold(&mut self, kind: DeviceKind, phase: &'static str, memory: Memory) {
+        let memory = memory + Memory::of_device(kind);
+        self.peak_bytes.insert(phase, memory.total() as u64);
+        self.memory.insert(phase, memory.parts().map(|(name, bytes)| (name, bytes as u64)).into());
     }
 }
 
@@ -110,7 +205,7 @@ fn model_of(models: &[(String, ModelConfig)], id: &str) -> Result<ModelConfig> {
     Ok(model.clone())
 }
 
-fn plan(config: &RunConfig, device: &Device) -> Result<Vec<StagePlan>> {
+fn plan(config: &RunConfig, kind: DeviceKind) -> Result<Vec<StagePlan>> {
     let mut models: Vec<(String, ModelConfig)> = Vec::new();
     let mut plans = Vec::new();
     for stage in &config.stages {
@@ -118,7 +213,7 @@ fn plan(config: &RunConfig, device: &Device) -> Result<Vec<StagePlan>> {
             StageKind::Load(load) => models::shape(&load.path).with_context(|| format!("stage '{}'", stage.id))?,
             StageKind::Pretrain(pretrain) => tiny_config(&pretrain.shape)?,
             StageKind::Collect(collect) => {
-                plans.push(plan_collect(&stage.id, collect, &models, device)?);
+                plans.push(plan_collect(stage, collect, &models, kind)?);
                 continue;
             }
             StageKind::Grpo(grpo) => model_of(&models, &grpo.policy)?,
@@ -133,25 +228,19 @@ fn plan(config: &RunConfig, device: &Device) -> Result<Vec<StagePlan>> {
         let mut plan = StagePlan::new(stage, model.n_parameters());
         match &stage.kind {
             StageKind::Load(_) | StageKind::Collect(_) | StageKind::Compare(_) => {}
-            StageKind::Sft(sft) => plan_sft(&mut plan, sft, &models, device)?,
+            StageKind::Sft(sft) => plan_sft(&mut plan, sft, &models, kind)?,
             StageKind::Pretrain(pretrain) => {
                 plan.steps = Some(pretrain.n_steps());
                 plan.tokens_per_step = Some(pretrain.batch_tokens as u64);
-                let bytes = weights_bytes(device, &model) + Trainer::bytes(device, &model, pretrain.microbatch_tokens);
-                plan.peak_bytes.insert("train", bytes as u64);
+                let training = Memory::of_training(kind, &model, pretrain.microbatch_tokens, pretrain.recompute_layers);
+                plan.hold(kind, "train", Memory::of_weights(kind, &model) + training);
             }
-            StageKind::Grpo(grpo) => plan_grpo(&mut plan, grpo, &model, &models, device)?,
-            StageKind::RewardModel(reward) => plan_reward_model(&mut plan, reward, &model, &models, device)?,
+            StageKind::Grpo(grpo) => plan_grpo(&mut plan, grpo, &model, &models, kind)?,
+            StageKind::RewardModel(reward) => plan_reward_model(&mut plan, reward, &model, &models, kind)?,
         }
         let makes_policy = !matches!(stage.kind, StageKind::RewardModel(_));
         if let (Some(evaluation), Some(_), true) = (&config.evaluation, &stage.evaluate, makes_policy) {
-            plan.peak_bytes.insert("evaluate", evaluation_bytes(evaluation, &model, device)? as u64);
-        }
-        if let Some(memory) = device.memory_bytes()
-            && let Some((phase, bytes)) = plan.peak_bytes.iter().find(|(_, bytes)| **bytes > memory as u64)
-        {
-            let (needed, there) = (mebibytes(*bytes), mebibytes(memory as u64));
-            bail!("stage '{}': {phase} needs {needed}, the device has {there}: lower microbatch_tokens or max_batch", stage.id);
+            plan.hold(kind, "evaluate", evaluation_memory(evaluation, &model, kind)?);
         }
         plans.push(plan);
         models.push((stage.id.clone(), model));
@@ -168,21 +257,20 @@ pub(crate) fn tiny_config(shape: &str) -> Result<ModelConfig> {
 }
 
 /// A collecting stage holds one policy after the other; it makes none, so that nothing is evaluated.
-fn plan_collect(id: &str, collect: &CollectConfig, models: &[(String, ModelConfig)], device: &Device) -> Result<StagePlan> {
+fn plan_collect(stage: &StageConfig, collect: &CollectConfig, models: &[(String, ModelConfig)], kind: DeviceKind) -> Result<StagePlan> {
     let asked: Vec<&ModelConfig> =
         collect.policies().filter_map(|policy| models.iter().find(|(id, _)| id == policy)).map(|(_, model)| model).collect();
-    let mut peak_bytes = std::collections::BTreeMap::new();
+    let mut plan = StagePlan::new(stage, asked.iter().map(|model| model.n_parameters()).max().unwrap_or(0));
     if !asked.is_empty() {
         // A worked example is about as long as a response.
         let longest = longest_question(&collect.prompts)? + TEMPLATE_TOKENS + collect.max_new_tokens;
-        let bytes = |model: &&ModelConfig| {
+        let memory = |model: &&ModelConfig| {
             let sequence = (longest + collect.max_new_tokens).min(ruminate_model::context(model));
-            2 * weights_bytes(device, model) + decoder_bytes(device, model, collect.max_batch, sequence)
+            sampled_weights(kind, model) + sampling_memory(kind, model, collect.max_batch, sequence)
         };
-        peak_bytes.insert("sample", asked.iter().map(bytes).max().unwrap_or(0) as u64);
+        plan.hold(kind, "sample", asked.iter().map(memory).max_by_key(|memory| memory.total()).unwrap_or_default());
     }
-    let n_parameters = asked.iter().map(|model| model.n_parameters()).max().unwrap_or(0);
-    Ok(StagePlan { id: id.to_owned(), kind: "collect", n_parameters, steps: None, tokens_per_step: None, peak_bytes })
+    Ok(plan)
 }
 
 /// Responses are sampled from one policy after the other, with the weights of the model to be trained at hand; then it is trained.
@@ -191,21 +279,22 @@ fn plan_reward_model(
     reward: &RewardModelConfig,
     model: &ModelConfig,
     models: &[(String, ModelConfig)],
-    device: &Device,
+    kind: DeviceKind,
 ) -> Result<()> {
     plan.n_parameters += model.hidden;
-    let weights = weights_bytes(device, model);
+    let weights = Memory::of_weights(kind, model);
     let mut sequence = ruminate_model::context(model);
     if let RewardSource::Made(made) = &reward.source {
         let longest = longest_question(&made.prompts)? + TEMPLATE_TOKENS;
-        let mut peak = 0;
+        let mut peak = Memory::default();
         for id in &made.responses_from {
             let policy = &model_of(models, id)?;
             let of_policy = (longest + made.max_new_tokens).min(ruminate_model::context(policy));
             let max_batch = made.max_batch.min(made.n_prompts * made.samples as usize);
-            peak = peak.max(2 * weights_bytes(device, policy) + decoder_bytes(device, policy, max_batch, of_policy));
+            let memory = sampled_weights(kind, policy) + sampling_memory(kind, policy, max_batch, of_policy);
+            peak = larger(peak, memory);
         }
-        plan.peak_bytes.insert("rollout", (weights + peak) as u64);
+        plan.hold(kind, "rollout", weights + peak);
         sequence = sequence.min(longest + made.max_new_tokens);
         // Some pairs will have no clear preference: these are the most steps that there can be.
         let n_responses = made.n_prompts * made.samples as usize * made.responses_from.len();
@@ -215,7 +304,7 @@ fn plan_reward_model(
     plan.tokens_per_step = Some((reward.n_sequences() * sequence) as u64);
     // The two responses of a pair are in one forward pass.
     let together = reward.microbatch_tokens.max(reward.loss.n_sequences() * sequence);
-    plan.peak_bytes.insert("train", (weights + Trainer::bytes(device, model, together)) as u64);
+    plan.hold(kind, "train", weights + Memory::of_training(kind, model, together, reward.recompute_layers));
     Ok(())
 }
 
@@ -231,7 +320,7 @@ fn plan_grpo(
     grpo: &GrpoConfig,
     model: &ModelConfig,
     models: &[(String, ModelConfig)],
-    device: &Device,
+    kind: DeviceKind,
 ) -> Result<()> {
     let settings = &grpo.settings;
     let budget = settings.max_completion_tokens as usize;
@@ -241,27 +330,25 @@ fn plan_grpo(
     plan.steps = grpo.steps;
     plan.tokens_per_step = Some(u64::from(settings.prompts_per_step) * u64::from(settings.group_size) * sequence as u64);
     let max_batch = grpo.max_batch.min((settings.prompts_per_rollout() * u64::from(settings.group_size)) as usize);
-    let weights = weights_bytes(device, model);
-    let prepared = prepared_bytes(device, model);
-    let reference = if settings.kl == KlEstimator::None { 0 } else { weights };
+    let weights = Memory::of_weights(kind, model);
+    let reference = if settings.kl == KlEstimator::None { Memory::default() } else { weights };
     // Reward models stay loaded, each with activations of its own.
-    let mut scorers = 0;
+    let mut scorers = Memory::default();
     for (_, id) in grpo.reward_models.each() {
         let scorer = &model_of(models, id)?;
         let longest = grpo.microbatch_tokens.max(sequence.min(ruminate_model::context(scorer)));
-        scorers += weights_bytes(device, scorer) + Activations::bytes(device, scorer, longest);
+        scorers = scorers + Memory::of_weights(kind, scorer) + Memory::of_activations(kind, scorer, longest, 0);
     }
-    let held = weights + reference + scorers + Trainer::bytes(device, model, 0) + decoder_bytes(device, model, max_batch, sequence);
-    // While it samples, the CPU keeps a second copy of the weights in the layout that it reads fastest.
-    // The activations of the step before are kept for the next.
-    let activations = Trainer::bytes(device, model, grpo.microbatch_tokens.max(sequence)) - Trainer::bytes(device, model, 0);
-    plan.peak_bytes.insert("rollout", (held + activations + prepared) as u64);
-    plan.peak_bytes.insert("train", (held + activations) as u64);
+    // The activations of the step before are kept for the next, and so is the cache.
+    let training = Memory::of_training(kind, model, grpo.microbatch_tokens.max(sequence), grpo.recompute_layers);
+    let held = reference + scorers + training + sampling_memory(kind, model, max_batch, sequence);
+    plan.hold(kind, "rollout", sampled_weights(kind, model) + held);
+    plan.hold(kind, "train", weights + held);
     Ok(())
 }
 
 /// Examples of earlier stages are not there yet, so steps are known only where all come from files.
-fn plan_sft(plan: &mut StagePlan, sft: &SftConfig, models: &[(String, ModelConfig)], device: &Device) -> Result<()> {
+fn plan_sft(plan: &mut StagePlan, sft: &SftConfig, models: &[(String, ModelConfig)], kind: DeviceKind) -> Result<()> {
     if sft.example_stages().next().is_none() {
         let counts =
             sft.example_files().map(|data| Ok(crate::stages::collect::read_examples(data, None)?.len())).collect::<Result<Vec<_>>>()?;
@@ -269,37 +356,58 @@ fn plan_sft(plan: &mut StagePlan, sft: &SftConfig, models: &[(String, ModelConfi
         let steps = counts.iter().sum::<usize>().div_ceil(sft.batch_examples) as u64 * u64::from(sft.epochs);
         plan.steps = Some(steps * sft.variants().len() as u64);
     }
-    let mut peak = 0;
+    let mut peak = Memory::default();
     for policy in &sft.policies {
         let model = model_of(models, policy)?;
         // A conversation is not cut: one as long as the context has a forward pass of its own.
         let longest = sft.microbatch_tokens.max(ruminate_model::context(&model));
         let tokens = sft.batch_examples as u64 * ruminate_model::context(&model) as u64;
         plan.tokens_per_step = plan.tokens_per_step.max(Some(tokens));
-        peak = peak.max(weights_bytes(device, &model) + Trainer::bytes(device, &model, longest));
+        let memory = Memory::of_weights(kind, &model) + Memory::of_training(kind, &model, longest, sft.recompute_layers);
+        peak = larger(peak, memory);
     }
-    plan.peak_bytes.insert("train", peak as u64);
+    plan.hold(kind, "train", peak);
     Ok(())
 }
 
-fn evaluation_bytes(config: &EvaluationConfig, model: &ModelConfig, device: &Device) -> Result<usize> {
+fn evaluation_memory(config: &EvaluationConfig, model: &ModelConfig, kind: DeviceKind) -> Result<Memory> {
     let problems = crate::problems::evaluation_set(&config.prompts, config.n_problems)?;
     let longest = problems.iter().map(|problem| problem.question.len()).max().unwrap_or(0) + TEMPLATE_TOKENS;
     let sequence = (longest + config.max_new_tokens).min(ruminate_model::context(model));
     let max_batch = config.max_batch.min(config.n_problems * config.samples as usize);
-    Ok(weights_bytes(device, model) + prepared_bytes(device, model) + decoder_bytes(device, model, max_batch, sequence))
+    Ok(sampled_weights(kind, model) + sampling_memory(kind, model, max_batch, sequence))
 }
 
-fn weights_bytes(device: &Device, model: &ModelConfig) -> usize {
-    Policy::bytes(device, model)
+fn larger(a: Memory, b: Memory) -> Memory {
+    if b.total() > a.total() { b } else { a }
 }
 
-/// The second copy of the weights that the CPU decodes from.
-fn prepared_bytes(device: &Device, model: &ModelConfig) -> usize {
-    if device.memory_bytes().is_some() { 0 } else { weights_bytes(device, model) }
+/// Weights that are sampled from: the CPU keeps a second copy of them in the layout that it reads fastest.
+fn sampled_weights(kind: DeviceKind, model: &ModelConfig) -> Memory {
+    let weights = Memory::of_weights(kind, model);
+    match kind {
+        DeviceKind::Cpu => Memory { weights: 2 * weights.weights, ..weights },
+        DeviceKind::Cuda { .. } => weights,
+    }
 }
 
-fn decoder_bytes(device: &Device, model: &ModelConfig, max_batch: usize, max_sequence: usize) -> usize {
-    let limits = EngineLimits { max_batch, max_sequence, max_cache_bytes: max_cache_bytes(device) };
-    Decoder::bytes(device, model, limits.decoder_limits(model, device))
+/// What sampling takes besides the weights.
+pub(super) fn sampling_memory(kind: DeviceKind, model: &ModelConfig, max_batch: usize, max_sequence: usize) -> Memory {
+    let limits = EngineLimits { max_batch, max_sequence, max_cache_bytes: max_cache_bytes(kind) };
+    Memory::of_sampling(kind, model, limits.decoder_limits(model, kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, bytes) in [("80GiB", 80 << 30), ("1.5 gib", 3 << 29), ("16384MiB", 16 << 30), ("24GB", 24_000_000_000), ("512", 512)] {
+            assert_eq!(read_size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "GiB", "80 apples", "-1GiB", "1e9", "0"] {
+            assert!(read_size(text).unwrap_err().contains("such as 80GiB"), "{text}");
+        }
+    }
 }

@@ -75,7 +75,7 @@ impl RunArgs {
         // A port that is in use stops the run before it starts, not later.
         let live = self.live.map(|address| Live::bind(address, self.live_public)).transpose()?;
         let graders = Graders::start(&needs, &config.sandbox, config.judge.as_ref())?;
-        let device = self.device.device()?;
+        let device = self.device.open(config.deterministic)?;
         let run_dir = RunDir::open(&path, &config, &manifest(&config, &device))?;
         let ui = Ui::new();
         if let Some(live) = live {

@@ -19,6 +19,9 @@ pub(crate) struct RunConfig {
     pub(crate) name: String,
     /// Root of all randomness.
     pub(crate) seed: u64,
+    /// Whether sampling and training have the same bits on a GPU, in any batch.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) deterministic: bool,
     /// Values of the inputs.
     pub(crate) inputs: BTreeMap<String, String>,
     /// How each policy is evaluated.

@@ -15,6 +15,9 @@ pub(super) struct RecipeFile {
     /// Root of all randomness.
     #[serde(default)]
     pub(super) seed: u64,
+    /// Whether sampling and training have the same bits on a GPU, in any batch; default false. The CPU always has.
+    #[serde(default)]
+    pub(super) deterministic: bool,
     /// Values that the user gives with `--set`.
     #[serde(default)]
     #[expect(dead_code, reason = "read before the rest, since the rest refers to it; here it makes the key known")]

@@ -51,7 +51,8 @@ pub(super) fn resolve(source: &Source) -> Result<RunConfig, RecipeError> {
         None => SandboxSettings::default(),
     };
     let judge = file.judge.as_ref().map(|table| resolve_judge(source, table)).transpose()?;
-    Ok(RunConfig { name: file.name, seed: file.seed, inputs: source.inputs.clone(), evaluation, sandbox, judge, stages })
+    let inputs = source.inputs.clone();
+    Ok(RunConfig { name: file.name, seed: file.seed, deterministic: file.deterministic, inputs, evaluation, sandbox, judge, stages })
 }
 
 fn resolve_stage(source: &Source, table: &Table, at: &Part) -> Result<StageConfig, RecipeError> {

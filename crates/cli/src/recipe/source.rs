@@ -164,18 +164,18 @@ impl Source {
         Ok(read)
     }
 
-    /// Puts a value at `seed`, `evaluation.samples`, `zero.steps` (stages by their id), `zero.rewards.format`.
+    /// Puts a value at `seed`, `deterministic`, `evaluation.samples`, `zero.steps` (stages by their id), `zero.rewards.format`.
     fn set_path<'a>(&mut self, path: &str, value: Value, inputs: impl Iterator<Item = &'a String>) -> Result<(), Problem> {
         let mut keys = path.split('.');
         let first = keys.next().unwrap_or_default();
         let keys: Vec<&str> = keys.collect();
         let ids: Vec<String> = self.stages().filter_map(|stage| Some(stage.get("id")?.as_str()?.to_owned())).collect();
         let Some((last, middle)) = keys.split_last() else {
-            if matches!(first, "seed" | "name") {
+            if matches!(first, "seed" | "name" | "deterministic") {
                 self.root.insert(first.into(), value);
                 return Ok(());
             }
-            let known: Vec<String> = inputs.cloned().chain(["seed".into(), "name".into()]).collect();
+            let known: Vec<String> = inputs.cloned().chain(["seed", "name", "deterministic"].map(Into::into)).collect();
             if first == "evaluation" || ids.iter().any(|id| id == first) {
                 return Err(Problem::value(first, format!("expected a key of it, as in {first}.key=value")));
             }

@@ -82,7 +82,13 @@ fn the_resolved_form_is_toml_with_short_numbers_and_its_hash_tells_recipes_apart
 
 #[test]
 fn set_changes_one_value() {
-    let config = read(GOOD, &["zero.steps=5", "seed=3", "evaluation.samples=2", "data=x y.jsonl", "zero.rewards.format=0.5"]).unwrap();
+    let config = read(GOOD, &["deterministic=true"]).unwrap();
+    assert!(config.deterministic && config.to_toml().contains("deterministic = true"));
+    let config = read(
+        GOOD,
+        &["zero.recompute_layers=2", "zero.steps=5", "seed=3", "evaluation.samples=2", "data=x y.jsonl", "zero.rewards.format=0.5"],
+    )
+    .unwrap();
     let zero = grpo(&config);
     assert_eq!((zero.steps, config.seed, config.evaluation.as_ref().unwrap().samples, zero.rewards.weights.format), (Some(5), 3, 2, 0.5));
     assert!(matches!(&zero.prompts[1], PromptSource::File { data, .. } if data.to_str() == Some("x y.jsonl")));

@@ -48,7 +48,7 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
     let text = PolicyText { tokenizer: &start.tokenizer, chat: start.chat_template.as_ref() };
     let mut policy = Policy::load(ctx.device, &start)?;
     let mut reference = if settings.kl == KlEstimator::None { None } else { Some(Policy::load(ctx.device, &start)?) };
-    let mut trainer = Trainer::new(&policy, optimizer_config(settings))?;
+    let mut trainer = Trainer::recomputing(&policy, optimizer_config(settings), config.recompute_layers)?;
     let (mut counters, mut memory): (state::Counters, DifficultyMemory) =
         state::restore_with(dir, &mut policy, &mut trainer, reference.as_mut())?;
     let mut stream = ProblemStream::open(&config.prompts, seed.with("problems"), counters.position)?;
@@ -74,7 +74,8 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
         let seed = seed.with_index(counters.step);
         let round = Round { config, stream: &mut stream, sampler: &mut sampler, seed, difficulty };
         let Sampled { mut groups, n_trained, mut stats, keys } = round.sample(&policy, version, text, &is_wanted)?;
-        stats.reward_secs += scorers.score(&mix, text, &mut groups)?;
+        stats.reward_secs +=
+            scorers.score(&mix, text, &mut groups).with_context(|| format!("step {}, scores of reward models", version.0))?;
         dir.write_rollouts(counters.step, &groups)?;
 
         // Group-relative advantages.
@@ -87,7 +88,10 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
 
         // Optimizer steps.
         let old_logprobs = match settings.importance_cap {
-            Some(_) => Some(old_logprobs(config, &policy, &mut trainer, &groups[..n_trained])?),
+            Some(_) => {
+                let at = || format!("step {}, log-probabilities before the update", version.0);
+                Some(old_logprobs(config, &policy, &mut trainer, &groups[..n_trained]).with_context(at)?)
+            }
             None => None,
         };
         let mut learned = Learned::default();

@@ -27,7 +27,7 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
     let tokenizer = tiny_tokenizer(&pieces())?;
     let model_config = model_config(&config.shape, &tokenizer)?;
     let mut policy = Policy::random(ctx.device, model_config, seed.with("weights"))?;
-    let mut trainer = Trainer::new(&policy, optimizer_config(config))?;
+    let mut trainer = Trainer::recomputing(&policy, optimizer_config(config), config.recompute_layers)?;
     let mut counters = state::restore(dir, &mut policy, &mut trainer, None)?;
     let mut metrics = MetricsFile::open(&dir.metrics(), counters.step)?;
     let n_steps = config.n_steps();

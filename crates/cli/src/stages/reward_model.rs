@@ -38,7 +38,7 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
     let prepared = data::prepare(ctx, stage_id, dir, config, &text, model.policy().context())?;
     let (train, held_out): (Vec<&Item>, Vec<&Item>) = prepared.items.iter().partition(|item| !item.is_held_out);
 
-    let mut trainer = Trainer::new(model.policy(), optimizer_config(config))?;
+    let mut trainer = Trainer::recomputing(model.policy(), optimizer_config(config), config.recompute_layers)?;
     let learner = Learner { config, seed, train: &train, held_out: &held_out };
     let mut progress = ctx.ui.progress(stage_id, learner.n_steps());
     learner.learn(dir, &mut model, &mut trainer, &mut progress)?;

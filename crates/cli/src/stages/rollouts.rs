@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use ruminate_compute::Device;
+use ruminate_compute::DeviceKind;
 use ruminate_core::{Completion, FinishReason, PolicyVersion, Problem, Rollout, RolloutGroup, Seed};
 use ruminate_model::{ChatTemplate, ModelConfig, Policy, Tokenizer};
 use ruminate_rewards::{GradeError, Graded, Resources, RewardMix, RewardOptions, Submission, grade, grade_group};
@@ -18,9 +18,12 @@ use crate::recipe::{EvaluationConfig, GrpoConfig, StageEvaluation, Template};
 /// Most bytes of the key/value cache on the CPU; sequences wait for room beyond it.
 const CPU_CACHE_BYTES: usize = 2 << 30;
 
-/// Most bytes of the key/value cache: a quarter of a device's own memory.
-pub(crate) fn max_cache_bytes(device: &Device) -> usize {
-    device.memory_bytes().map_or(CPU_CACHE_BYTES, |bytes| bytes / 4)
+/// Most bytes of the key/value cache: a quarter of a device's own memory, no bound where that is not known.
+pub(crate) fn max_cache_bytes(kind: DeviceKind) -> usize {
+    match kind {
+        DeviceKind::Cpu => CPU_CACHE_BYTES,
+        DeviceKind::Cuda { memory_bytes, .. } => memory_bytes.map_or(usize::MAX, |bytes| bytes / 4),
+    }
 }
 
 /// Longest sequences come in steps of so many tokens, so that the engine is not made anew for every longer prompt.
@@ -265,7 +268,7 @@ impl<'a> Sampler<'a> {
         let max_sequence = (longest + self.settings.max_new_tokens).next_multiple_of(SEQUENCE_STEP).min(policy.context());
         // Slots that nothing can fill would only take memory.
         let max_batch = self.settings.max_batch.min(requests.len() * self.settings.n_samples as usize).max(1);
-        EngineLimits { max_batch, max_sequence, max_cache_bytes: max_cache_bytes(policy.device()) }
+        EngineLimits { max_batch, max_sequence, max_cache_bytes: max_cache_bytes(policy.device().kind()) }
     }
 
     /// The engine, made anew if the one that is there is too small.

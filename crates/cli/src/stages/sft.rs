@@ -117,7 +117,7 @@ fn train_variant(
     for item in &data.trained {
         policy.add_eos(item.encoded.end)?;
     }
-    let mut trainer = Trainer::new(&policy, optimizer_config(config))?;
+    let mut trainer = Trainer::recomputing(&policy, optimizer_config(config), config.recompute_layers)?;
     let (mut counters, mut best): (Counters, Best) = state::restore_with(dir, &mut policy, &mut trainer, None)?;
     let mut metrics = MetricsFile::open(&dir.metrics(), counters.step)?;
     let tuning = Tuning { ctx, stage_id, label, dir, config, start: &start, held_out: &data.held_out };

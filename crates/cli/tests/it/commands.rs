@@ -88,6 +88,19 @@ max_new_tokens = 50
     assert!(zero["peak_bytes"]["rollout"].as_u64().unwrap() > 20 * n);
     let text = folder.ruminate(&["plan", "t.toml"]).well().out;
     assert!(text.contains("made") && text.contains("MiB"), "{text}");
+    for part in ["weights", "gradients", "moments", "activations", "logits", "cache"] {
+        assert!(zero["memory"]["train"][part].as_u64().unwrap() > 0 && text.contains(part), "{part}: {text}");
+    }
+    let sum: u64 = zero["memory"]["train"].as_object().unwrap().values().map(|bytes| bytes.as_u64().unwrap()).sum();
+    assert_eq!(zero["peak_bytes"]["train"], sum);
+
+    // A GPU need not be there: 2 bytes for a weight and 4 for its master, where the CPU has 4.
+    let plan = folder.ruminate(&["plan", "t.toml", "--json", "--memory", "80GiB"]).well();
+    let plan: serde_json::Value = serde_json::from_str(&plan.out).unwrap();
+    assert_eq!((&plan["device"], &plan["stages"][0]["memory"]["train"]["weights"]), (&"cuda".into(), &(6 * n).into()));
+    let small = folder.ruminate(&["plan", "t.toml", "--memory", "650MiB"]);
+    small.failed(1, "stage 'made': train needs ");
+    folder.ruminate(&["plan", "t.toml", "--memory", "1GiB", "--device", "cpu"]).failed(1, "--memory: is that of a GPU");
 }
 
 #[test]
@@ -95,6 +108,9 @@ fn bench_measures_both_directions() {
     let folder = Folder::new();
     let args = ["bench", "--json", "--seconds", "0", "--sequences", "2", "--sequence-tokens", "8", "--batch", "2", "--new-tokens", "4"];
     let report: serde_json::Value = serde_json::from_str(&folder.ruminate(&args).well().out).unwrap();
+    let less = [&args[..], &["--microbatch-tokens", "8", "--recompute-layers", "9", "--deterministic"]].concat();
+    let less: serde_json::Value = serde_json::from_str(&folder.ruminate(&less).well().out).unwrap();
+    assert!(less["planned_bytes"].as_u64() < report["planned_bytes"].as_u64() && less["train"]["sequences"] == 2, "{less}");
     assert_eq!((&report["shape"], &report["n_parameters"]), (&"tiny".into(), &902_656.into()));
     assert!(report["train"]["best_tokens_per_second"].as_f64().unwrap() > 0.0);
     assert!(report["decode"]["best_tokens_per_second"].as_f64().unwrap() > 0.0);

@@ -58,6 +58,8 @@ pub struct CudaOptions {
     pub cache: Option<Arc<dyn KernelCache>>,
     /// Where libraries are looked for besides the system's places.
     pub library_dirs: Vec<PathBuf>,
+    /// Whether a row of a forward has the same bits in any batch, in training, prefill and decoding alike; slower.
+    pub deterministic: bool,
 }
 
 /// A CUDA device. Clones are the same device.
@@ -180,6 +182,11 @@ impl CudaDevice {
         self.inner.total_bytes
     }
 
+    /// Bytes that buffers of this device hold.
+    fn held_bytes(&self) -> usize {
+        self.inner.allocated.load(Ordering::Relaxed).max(0) as usize
+    }
+
     /// Most bytes that buffers of this device have held at once.
     pub fn peak_bytes(&self) -> usize {
         self.inner.peak.load(Ordering::Relaxed) as usize
@@ -188,6 +195,11 @@ impl CudaDevice {
     /// What it computes in.
     pub fn precision(&self) -> Precision {
         self.inner.options.precision
+    }
+
+    /// Whether a row of a forward has the same bits in any batch.
+    pub fn is_deterministic(&self) -> bool {
+        self.inner.options.deterministic
     }
 
     pub(crate) fn dtype(&self) -> Dtype {
@@ -240,7 +252,7 @@ impl CudaDevice {
     pub(crate) fn with_scratch(&self, bytes: usize, f: impl FnOnce(u64)) {
         let mut scratch = lock(&self.inner.scratch);
         if scratch.is_none_or(|(_, size)| size < bytes) {
-            let size = bytes.next_power_of_two().max(1 << 20);
+            let size = scratch_size(bytes);
             self.bind();
             // Smaller memory from before stays: recorded launches may use it.
             // SAFETY: the context is current.
@@ -249,8 +261,8 @@ impl CudaDevice {
                     self.count(size as i64);
                     *scratch = Some((ptr, size));
                 }
-                Err(_) => {
-                    self.keep(Err(ComputeError::OutOfMemory { device: "cuda", bytes: size, rows: 1, cols: size }));
+                Err(error) => {
+                    self.keep(Err(self.no_memory(size, error)));
                     return;
                 }
             }
@@ -259,6 +271,11 @@ impl CudaDevice {
             f(ptr);
         }
     }
+}
+
+/// Bytes of scratch memory where `bytes` are needed: it grows in large steps.
+pub(crate) fn scratch_size(bytes: usize) -> usize {
+    bytes.next_power_of_two().max(1 << 20)
 }
 
 /// Memory given back to the driver's pool stays there: asking the system again is slow.
@@ -285,7 +302,7 @@ impl ComputeError {
 fn permanent(device: &CudaDevice, bytes: usize) -> Result<u64, ComputeError> {
     device.bind();
     // SAFETY: the context is current.
-    let taken = unsafe { result::malloc_sync(bytes) };
+    let taken = unsafe { result::malloc_sync(bytes) }.map_err(|error| device.no_memory(bytes, error))?;
     device.count(bytes as i64);
-    taken.map_err(|_| ComputeError::OutOfMemory { device: "cuda", bytes, rows: 1, cols: bytes })
+    Ok(taken)
 }

@@ -115,6 +115,13 @@ __device__ __forceinline__ float warp_sum(float x) {
 
 __device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 
+// Rotates a pair by an angle of this cosine and sine, with the same roundings in every kernel.
+__device__ __forceinline__ void rotate_pair(float& a, float& b, float c, float s) {
+  float x = fmaf(a, c, -__fmul_rn(b, s));
+  b = fmaf(b, c, __fmul_rn(a, s));
+  a = x;
+}
+
 // The sum over a block of whole warps, to all of its threads; `sums` holds 32 numbers.
 __device__ __forceinline__ float block_sum(float x, float* sums) {
   x = warp_sum(x);

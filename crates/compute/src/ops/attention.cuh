@@ -19,12 +19,13 @@ __device__ float attend_row(real* out, const real* q, int n, int size, float sca
     float s = -INFINITY_F;
     if (j < n) {
       at(j, k, v);
-      s = dot(q, k, size) * scale;
+      // Spelled out here and below: kernels that share this have the same bits.
+      s = __fmul_rn(dot(q, k, size), scale);
     }
     float largest = s;
     for (int d = 16; d > 0; d /= 2) largest = fmaxf(largest, __shfl_xor_sync(0xffffffffu, largest, d));
     float next = fmaxf(m, largest), keep = m == -INFINITY_F ? 0.0f : expf(m - next), p = j < n ? expf(s - next) : 0.0f;
-    sum = sum * keep + warp_sum(p);
+    sum = fmaf(sum, keep, warp_sum(p));
     m = next;
     for (int i = 0; i < PARTS; i++) acc[i] *= keep;
     int count = min(32, n - start);

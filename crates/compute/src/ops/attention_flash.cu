@@ -74,26 +74,7 @@ KERNEL_FOR(128, 2) flash_forward(bf16* out, float* lse, const bf16* qkv, const u
           for (int e = 0; e < 4; e++)
             if (key + 8 * j + 2 * (lane % 4) + (e & 1) > row + (e / 2) * 8) s[t][j][e] = -INFINITY_F;
       }
-#pragma unroll
-      for (int h = 0; h < 2; h++) {
-        float largest = m[t][h];
-#pragma unroll
-        for (int j = 0; j < BN / 8; j++) largest = fmaxf(largest, fmaxf(s[t][j][2 * h], s[t][j][2 * h + 1]));
-        largest = fmaxf(largest, __shfl_xor_sync(0xffffffffu, largest, 1));
-        largest = fmaxf(largest, __shfl_xor_sync(0xffffffffu, largest, 2));
-        float keep = fast_exp2((m[t][h] - largest) * c), shift = largest * c;
-        m[t][h] = largest;
-        sum[t][h] *= keep;
-#pragma unroll
-        for (int i = 0; i < SIZE / 8; i++) o[t][i][2 * h] *= keep, o[t][i][2 * h + 1] *= keep;
-#pragma unroll
-        for (int j = 0; j < BN / 8; j++)
-#pragma unroll
-          for (int e = 2 * h; e < 2 * h + 2; e++) {
-            s[t][j][e] = fast_exp2(fmaf(s[t][j][e], c, -shift));
-            sum[t][h] += s[t][j][e];
-          }
-      }
+      soften(s[t], m[t], sum[t], o[t], c);
     }
 
 #pragma unroll

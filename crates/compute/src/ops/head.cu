@@ -5,9 +5,9 @@ KERNEL head_forward(float* logprobs, float* entropies, float* lse, const float* 
   const float* l = logits + row * vocab;
   Sums s = row_sums(l, vocab, scale, of_warp);
   if (threadIdx.x == 0) {
-    float total = s.max + logf(s.sum);
+    float total = log_sum_exp(s);
     lse[row] = total;
-    logprobs[row] = l[targets[row]] * scale - total;
+    logprobs[row] = logprob_of(l[targets[row]], scale, total);
     entropies[row] = total - s.weighted / s.sum;
   }
 }

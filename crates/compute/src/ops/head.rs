@@ -15,7 +15,7 @@ use super::linear::{self, Weight, Write};
 use crate::buffer::{Buffer, Ints, View, ViewMut};
 use crate::cpu::gemm::{Lhs, Start, gemm};
 use crate::cpu::vector::{exp, max, vectorize};
-use crate::device::{ComputeError, Device};
+use crate::device::{ComputeError, Device, DeviceKind};
 
 /// Tokens of the vocabulary in one product.
 pub(super) const PIECE: usize = 4096;
@@ -36,20 +36,20 @@ impl HeadScratch {
     /// # Errors
     /// [`ComputeError::OutOfMemory`].
     pub fn new(device: &Device, max_rows: usize, vocab: usize) -> Result<Self, ComputeError> {
-        let (rows, cols) = Self::sizes(device, max_rows, vocab);
+        let (rows, cols) = Self::sizes(device.kind(), max_rows, vocab);
         Ok(Self { logits: device.zeros_f32(rows, cols)? })
     }
 
     /// Bytes that [`HeadScratch::new`] takes.
-    pub fn bytes(device: &Device, max_rows: usize, vocab: usize) -> usize {
-        let (rows, cols) = Self::sizes(device, max_rows, vocab);
+    pub fn bytes(kind: DeviceKind, max_rows: usize, vocab: usize) -> usize {
+        let (rows, cols) = Self::sizes(kind, max_rows, vocab);
         rows * cols * 4
     }
 
-    fn sizes(device: &Device, max_rows: usize, vocab: usize) -> (usize, usize) {
-        match device {
-            Device::Cpu => (max_rows.clamp(1, ROWS), vocab.min(PIECE)),
-            Device::Cuda(_) => (cuda::rows_at_once(max_rows, vocab), vocab),
+    fn sizes(kind: DeviceKind, max_rows: usize, vocab: usize) -> (usize, usize) {
+        match kind {
+            DeviceKind::Cpu => (max_rows.clamp(1, ROWS), vocab.min(PIECE)),
+            DeviceKind::Cuda { .. } => (cuda::rows_at_once(max_rows, vocab), vocab),
         }
     }
 

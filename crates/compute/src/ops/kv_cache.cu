@@ -44,11 +44,7 @@ __device__ void rotate_append(real* qkv, real* keys, real* values, const float* 
     load<N>(t, c);
     load<N>(t + half, s);
 #pragma unroll
-    for (int j = 0; j < N; j++) {
-      float x = a[j] * c[j] - b[j] * s[j];
-      b[j] = b[j] * c[j] + a[j] * s[j];
-      a[j] = x;
-    }
+    for (int j = 0; j < N; j++) rotate_pair(a[j], b[j], c[j], s[j]);
     store<N>(p, a);
     store<N>(p + half, b);
     if (head < n) return;

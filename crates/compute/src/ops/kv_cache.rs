@@ -58,6 +58,12 @@ impl KvCache {
     }
 }
 
+/// Bytes of the partial results of [`attend`] on a GPU, where a sequence of `max_pages` pages is the work of several blocks.
+pub fn partial_bytes(rows: usize, max_pages: usize, heads: Heads) -> usize {
+    let n_splits = cuda::n_splits(max_pages);
+    if n_splits > 1 { 4 * rows * heads.n * n_splits * (heads.size + 2) } else { 0 }
+}
+
 /// Stores the keys and values of qkv `[T, (H + 2K) S]` in layer `layer`; row t goes to slot `slots[t] = page · PAGE + offset`.
 pub fn append(device: &Device, cache: &mut KvCache, layer: usize, qkv: View<'_>, slots: &Ints) {
     let heads = cache.heads;

@@ -79,7 +79,16 @@ pub fn forward(device: &Device, mut y: ViewMut<'_>, x: View<'_>, w: &Weight<'_>,
             let a = Operand { span: x.span(), stride: k, transposed: false };
             let b = Operand { span: w.view.span(), stride: k, transposed: true };
             let d = y.span();
-            cuda.multiply(Product { m, n, k, a, b, d, addend: (write == Write::Add).then_some(d), bias: bias.map(|bias| bias.span()) });
+            cuda.multiply_rows(Product {
+                m,
+                n,
+                k,
+                a,
+                b,
+                d,
+                addend: (write == Write::Add).then_some(d),
+                bias: bias.map(|bias| bias.span()),
+            });
         }
     }
 }
@@ -96,7 +105,7 @@ pub fn forward_onto(device: &Device, mut y: ViewMut<'_>, x: View<'_>, w: &Weight
             assert_eq!((y.rows(), y.cols(), residual.rows(), residual.cols()), (m, n, m, n), "linear::forward_onto");
             let a = Operand { span: x.span(), stride: k, transposed: false };
             let b = Operand { span: w.view.span(), stride: k, transposed: true };
-            cuda.multiply(Product { m, n, k, a, b, d: y.span(), addend: Some(residual.span()), bias: None });
+            cuda.multiply_rows(Product { m, n, k, a, b, d: y.span(), addend: Some(residual.span()), bias: None });
         }
     }
 }

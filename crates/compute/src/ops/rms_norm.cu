@@ -46,6 +46,20 @@ KERNEL rms_forward_row(real* y, float* inv_rms, const real* x, const real* w, in
   if (i == 0) inv_rms[blockIdx.x] = r;
 }
 
+// y of an earlier forward, which left inv_rms.
+template <int N>
+__device__ void rms_again(real* y, const real* x, const float* inv_rms, const real* w, int rows, int cols) {
+  i64 at = ((i64)blockIdx.x * blockDim.x + threadIdx.x) * N;
+  if (at >= (i64)rows * cols) return;
+  float v[N], u[N], r = inv_rms[at / cols];
+  load<N>(x + at, v);
+  load<N>(w + at % cols, u);
+#pragma unroll
+  for (int j = 0; j < N; j++) v[j] = v[j] * r * u[j];
+  store<N>(y + at, v);
+}
+WIDTHS(rms_again, (real* y, const real* x, const float* inv_rms, const real* w, int rows, int cols), (y, x, inv_rms, w, rows, cols))
+
 KERNEL rms_backward_row(real* dx, const real* dy, const real* x, const float* inv_rms, const real* w, int cols, int add) {
   __shared__ float sums[32];
   int i = threadIdx.x * 8;

@@ -56,6 +56,34 @@ pub(super) fn row_forward(y: &mut [f32], x: &[f32], w: &[f32], eps: f32) -> f32 
 }
 }
 
+vectorize! {
+fn scale_row(y: &mut [f32], x: &[f32], w: &[f32], r: f32) {
+    for ((y, x), w) in y.iter_mut().zip(x).zip(w) {
+        *y = x * r * w;
+    }
+}
+}
+
+/// y `[T, D]` of an earlier [`forward`], to its bits, from what that left in `inv_rms`: cheaper to do again than to keep.
+pub fn forward_again(device: &Device, mut y: ViewMut<'_>, x: View<'_>, inv_rms: View<'_>, w: View<'_>) {
+    let cols = x.cols();
+    assert_eq!((y.rows(), y.cols(), inv_rms.rows(), w.cols()), (x.rows(), cols, x.rows(), cols), "rms_norm::forward_again");
+    match device {
+        Device::Cpu => {
+            let w = w.slice();
+            let rows = y.slice().par_chunks_mut(cols).zip(x.slice().par_chunks(cols)).zip(inv_rms.slice());
+            rows.with_min_len(min_rows(cols)).for_each(|((y, x), &r)| scale_row(y, x, w, r));
+        }
+        Device::Cuda(cuda) => {
+            let (rows, y, x, r, w) = (x.rows(), y.span(), x.span(), inv_rms.span(), w.span());
+            let wide = width(cols, &[y, x, w]);
+            let kernel = Kernel::wide(&SOURCE, x.dtype, ["rms_again_8", "rms_again_1"], wide);
+            let args = [y.into(), x.into(), r.into(), w.into(), rows.into(), cols.into()];
+            cuda.launch(kernel, (blocks(rows * cols, 256 * wide), 1, 1), 256, 0, &args);
+        }
+    }
+}
+
 /// dx `[T, D]` (replaced or added to), dw `[1, D]` added to; dy, x `[T, D]`, `inv_rms` from the forward.
 #[expect(clippy::too_many_arguments, reason = "the operation has this many operands")]
 pub fn backward(

@@ -14,8 +14,8 @@ __device__ void rope(real* qkv, const float* table, const u32* positions, int ro
   load<N>(t + half, s);
 #pragma unroll
   for (int j = 0; j < N; j++) {
-    x[j] = a[j] * c[j] - b[j] * (sign * s[j]);
-    y[j] = b[j] * c[j] + a[j] * (sign * s[j]);
+    x[j] = a[j], y[j] = b[j];
+    rotate_pair(x[j], y[j], c[j], sign * s[j]);
   }
   store<N>(p, x);
   store<N>(p + half, y);

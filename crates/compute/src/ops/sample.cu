@@ -207,7 +207,7 @@ KERNEL sample(u32* tokens, float* logprobs, u32* all_tokens, float* all_logprobs
     }
   }
   if (threadIdx.x == 0) {
-    float logprob = l[token] * scale - (s.max + logf(s.sum));
+    float logprob = logprob_of(l[token], scale, log_sum_exp(s));
     tokens[row] = token;
     logprobs[row] = logprob;
     if (all_tokens) {

@@ -15,7 +15,7 @@ use super::linear::Weight;
 use crate::buffer::{Buffer, Ints, View, ViewMut};
 use crate::cpu::gemm::{Lhs, Start, gemm, gemm_single};
 use crate::cpu::vector::{exp, vectorize};
-use crate::device::{ComputeError, Device};
+use crate::device::{ComputeError, Device, DeviceKind};
 
 /// Rows whose full logits exist at the same time when distributions are truncated.
 const TRUNCATED_ROWS: usize = 8;
@@ -141,8 +141,8 @@ impl Ahead {
     }
 
     /// Bytes that [`Ahead::new`] takes.
-    pub fn bytes(device: &Device, max_rows: usize) -> usize {
-        max_rows * 4 * (cuda::WORDS + 4 * device.steps_ahead()) + 4
+    pub fn bytes(kind: DeviceKind, max_rows: usize) -> usize {
+        max_rows * 4 * (cuda::WORDS + 4 * kind.steps_ahead()) + 4
     }
 
     /// Starts a loop over these rows, with the random numbers `uniforms` `[n_steps, rows]`.

@@ -1,4 +1,5 @@
-// Sums over one row of logits: the same for the training forward and for sampling, so that both have the same log-sum-exp.
+// Sums over one row of logits: the same for the training forward and for sampling, so that both have the same log-sum-exp. What a
+// compiler might fuse in one kernel and not in another is spelled out.
 // A block of 16 warps takes a row; each warp takes a contiguous segment, lanes take 4 neighbours.
 #define WARPS 16
 #define THREADS 512
@@ -11,7 +12,7 @@ __device__ __forceinline__ Sums merge(Sums a, Sums b) {
   if (a.max == -INFINITY_F && a.sum == 0.0f) return b;
   if (b.max == -INFINITY_F && b.sum == 0.0f) return a;
   float m = fmaxf(a.max, b.max), x = expf(a.max - m), y = expf(b.max - m);
-  return {m, a.sum * x + b.sum * y, a.weighted * x + b.weighted * y};
+  return {m, fmaf(a.sum, x, __fmul_rn(b.sum, y)), fmaf(a.weighted, x, __fmul_rn(b.weighted, y))};
 }
 
 // Numbers of the vocabulary that each warp takes.
@@ -22,12 +23,12 @@ __device__ __forceinline__ float4 logits4(const float* row, int i, int end, bool
   float4 v = make_float4(-INFINITY_F, -INFINITY_F, -INFINITY_F, -INFINITY_F);
   if (aligned && i + 4 <= end) {
     v = *(const float4*)(row + i);
-    v.x *= scale, v.y *= scale, v.z *= scale, v.w *= scale;
+    v.x = __fmul_rn(v.x, scale), v.y = __fmul_rn(v.y, scale), v.z = __fmul_rn(v.z, scale), v.w = __fmul_rn(v.w, scale);
   } else {
-    if (i < end) v.x = row[i] * scale;
-    if (i + 1 < end) v.y = row[i + 1] * scale;
-    if (i + 2 < end) v.z = row[i + 2] * scale;
-    if (i + 3 < end) v.w = row[i + 3] * scale;
+    if (i < end) v.x = __fmul_rn(row[i], scale);
+    if (i + 1 < end) v.y = __fmul_rn(row[i + 1], scale);
+    if (i + 2 < end) v.z = __fmul_rn(row[i + 2], scale);
+    if (i + 3 < end) v.w = __fmul_rn(row[i + 3], scale);
   }
   return v;
 }
@@ -35,8 +36,8 @@ __device__ __forceinline__ float4 logits4(const float* row, int i, int end, bool
 __device__ __forceinline__ void take(Sums& s, float l) {
   if (l == -INFINITY_F) return;
   float p = expf(l - s.max);
-  s.sum += p;
-  s.weighted += p * l;
+  s.sum = __fadd_rn(s.sum, p);
+  s.weighted = fmaf(p, l, s.weighted);
 }
 
 // The sums of each warp's segment, in shared memory, and of the whole row.
@@ -55,7 +56,7 @@ __device__ Sums row_sums(const float* row, int vocab, float scale, Sums* of_warp
       float largest = fmaxf(fmaxf(v.x, v.y), fmaxf(v.z, v.w));
       if (largest > s.max) {
         float x = expf(s.max - largest);
-        s.max = largest, s.sum *= x, s.weighted *= x;
+        s.max = largest, s.sum = __fmul_rn(s.sum, x), s.weighted = __fmul_rn(s.weighted, x);
       }
       take(s, v.x), take(s, v.y), take(s, v.z), take(s, v.w);
     }
@@ -72,3 +73,7 @@ __device__ Sums row_sums(const float* row, int vocab, float scale, Sums* of_warp
   for (int w = 1; w < WARPS; w++) total = merge(total, of_warp[w]);
   return total;
 }
+
+__device__ __forceinline__ float log_sum_exp(Sums s) { return __fadd_rn(s.max, logf(s.sum)); }
+
+__device__ __forceinline__ float logprob_of(float logit, float scale, float lse) { return __fsub_rn(__fmul_rn(logit, scale), lse); }

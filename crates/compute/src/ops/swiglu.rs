@@ -38,13 +38,14 @@ fn activate(y: &mut [f32], gate: &[f32], up: &[f32]) {
 }
 }
 
-/// Turns `gate_up` `[T, 2F]` in place into its gradient, from dy `[T, F]`.
-pub fn backward_in_place(device: &Device, mut gate_up: ViewMut<'_>, dy: View<'_>) {
+/// Turns `gate_up` `[T, 2F]` in place into its gradient, from dy `[T, F]`, and dy into y, to the bits of [`forward`]: whoever needs y
+/// for another gradient need not have kept it.
+pub fn backward_in_place(device: &Device, mut gate_up: ViewMut<'_>, mut dy: ViewMut<'_>) {
     let cols = dy.cols();
     assert_eq!((gate_up.rows(), gate_up.cols()), (dy.rows(), 2 * cols), "swiglu::backward");
     match device {
         Device::Cpu => {
-            let rows = gate_up.slice().par_chunks_mut(2 * cols).zip(dy.slice().par_chunks(cols));
+            let rows = gate_up.slice().par_chunks_mut(2 * cols).zip(dy.slice().par_chunks_mut(cols));
             rows.with_min_len(min_rows(cols)).for_each(|(gate_up, dy)| {
                 let (gate, up) = gate_up.split_at_mut(cols);
                 differentiate(gate, up, dy);
@@ -61,11 +62,11 @@ pub fn backward_in_place(device: &Device, mut gate_up: ViewMut<'_>, dy: View<'_>
 }
 
 vectorize! {
-fn differentiate(gate: &mut [f32], up: &mut [f32], dy: &[f32]) {
-    for ((g, u), &dy) in gate.iter_mut().zip(up).zip(dy) {
+fn differentiate(gate: &mut [f32], up: &mut [f32], dy: &mut [f32]) {
+    for ((g, u), d) in gate.iter_mut().zip(up).zip(dy) {
         let s = sigmoid(*g);
         let silu = *g * s;
-        (*g, *u) = (dy * *u * (s + silu * (1.0 - s)), dy * silu);
+        (*g, *u, *d) = (*d * *u * (s + silu * (1.0 - s)), *d * silu, silu * *u);
     }
 }
 }

@@ -39,7 +39,7 @@ fn random_dout(rows: usize, heads: Heads) -> Vec<f32> {
 
 #[test]
 fn forward_matches_the_reference() {
-    for Target { device, tolerance } in devices() {
+    for Target { device, tolerance, .. } in devices() {
         for (heads, lengths) in HEADS.into_iter().flat_map(|heads| packed_lengths().into_iter().map(move |l| (heads, l))) {
             let what = format!("{heads:?}, lengths {lengths:?}");
             let rows = lengths.iter().sum();
@@ -54,7 +54,7 @@ fn forward_matches_the_reference() {
 
 #[test]
 fn backward_matches_the_reference() {
-    for Target { device, tolerance } in devices() {
+    for Target { device, tolerance, .. } in devices() {
         for (heads, lengths) in HEADS.into_iter().flat_map(|heads| packed_lengths().into_iter().map(move |l| (heads, l))) {
             let rows = lengths.iter().sum();
             let (qkv, dout) = (random_qkv(rows, rows, heads), random_dout(rows, heads));
@@ -78,7 +78,7 @@ fn reference_gradient_matches_finite_differences() {
 
 #[test]
 fn scores_far_apart_neither_overflow_nor_vanish() {
-    for Target { device, tolerance } in devices() {
+    for Target { device, tolerance, .. } in devices() {
         let heads = HEADS[1];
         let qkv: Vec<f32> = random_qkv(1, 60, heads).iter().map(|x| x * 32.0).collect();
         let (out, lse) = forward(&device, &qkv, &[60], heads);

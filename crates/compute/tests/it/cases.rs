@@ -11,6 +11,8 @@ pub(crate) struct Target {
     pub device: Device,
     /// Largest error of a row, relative to its norm (see [`assert_close`]).
     pub tolerance: f64,
+    /// Whether the bits of a forward do not depend on the batch.
+    pub is_invariant: bool,
 }
 
 impl Target {
@@ -25,22 +27,38 @@ impl Target {
 pub(crate) fn devices() -> Vec<Target> {
     static DEVICES: OnceLock<Vec<Target>> = OnceLock::new();
     let cuda = |precision, tolerance| match Device::cuda(CudaOptions { precision, ..CudaOptions::default() }) {
-        Ok(device) => Some(Target { device, tolerance }),
+        Ok(device) => Some(Target { device, tolerance, is_invariant: false }),
         Err(error) => {
             println!("skipped on cuda, {precision:?}: {error}");
             None
         }
     };
     let open = || {
-        let cpu = Some(Target { device: Device::Cpu, tolerance: 1e-5 });
+        let cpu = Some(Target { device: Device::Cpu, tolerance: 1e-5, is_invariant: true });
         [cpu, cuda(Precision::F32, 1e-5), cuda(Precision::Bf16, 2e-2)].into_iter().flatten().collect()
     };
     DEVICES.get_or_init(open).clone()
 }
 
-/// The devices whose results are the same to the bit in any batch and on any number of threads.
+/// The devices whose forwards are the same to the bit in any batch and on any number of threads: the CPU, and a GPU that was opened
+/// for it.
 pub(crate) fn invariant_devices() -> Vec<Target> {
-    devices().into_iter().filter(|target| matches!(target.device, Device::Cpu)).collect()
+    static DEVICES: OnceLock<Vec<Target>> = OnceLock::new();
+    let cuda = |precision, tolerance| {
+        let device = Device::cuda(CudaOptions { precision, deterministic: true, ..CudaOptions::default() }).ok()?;
+        Some(Target { device, tolerance, is_invariant: true })
+    };
+    let open = || {
+        let cpu = devices().into_iter().filter(|target| target.is_invariant);
+        cpu.chain(cuda(Precision::F32, 1e-5)).chain(cuda(Precision::Bf16, 2e-2)).collect()
+    };
+    DEVICES.get_or_init(open).clone()
+}
+
+/// All of [`devices`] and [`invariant_devices`], each once.
+pub(crate) fn all_devices() -> Vec<Target> {
+    let invariant = invariant_devices().into_iter().filter(|target| !matches!(target.device, Device::Cpu));
+    devices().into_iter().chain(invariant).collect()
 }
 
 /// Lengths around the sizes of pages and query blocks.
@@ -167,9 +185,10 @@ impl Target {
     /// Equal to the bit where the device promises it, else within the tolerance.
     #[track_caller]
     pub(crate) fn assert_same(&self, what: &str, actual: &[f32], expected: &[f32], cols: usize) {
-        match self.device {
-            Device::Cpu => assert_same_bits(what, actual, expected),
-            _ => assert_close(what, actual, &wide(expected), cols, self.tolerance),
+        if self.is_invariant {
+            assert_same_bits(what, actual, expected);
+        } else {
+            assert_close(what, actual, &wide(expected), cols, self.tolerance);
         }
     }
 }

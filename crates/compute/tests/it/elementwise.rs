@@ -53,7 +53,7 @@ fn gather_and_scatter_rows() {
 
 #[test]
 fn sum_of_squares() {
-    for Target { device, tolerance } in devices() {
+    for Target { device, tolerance, .. } in devices() {
         for n in LENGTHS {
             let x = Random::new(n as u64).floats(n, 1.0);
             let actual = sum_squares(&device, upload(&device, 1, n, &x).view());

@@ -63,7 +63,7 @@ fn shapes() -> impl Iterator<Item = (usize, usize)> {
 
 #[test]
 fn forward_matches_the_reference() {
-    for Target { device, tolerance } in devices() {
+    for Target { device, tolerance, .. } in devices() {
         for ((rows, vocab), temperature) in shapes().flat_map(|shape| TEMPERATURES.map(|t| (shape, t))) {
             let what = format!("{rows} rows, vocabulary {vocab}, temperature {temperature}");
             let case = case(rows, vocab);
@@ -85,7 +85,7 @@ fn forward_matches_the_reference() {
 
 #[test]
 fn backward_matches_the_reference() {
-    for Target { device, tolerance } in devices() {
+    for Target { device, tolerance, .. } in devices() {
         for ((rows, vocab), temperature) in shapes().flat_map(|shape| TEMPERATURES.map(|t| (shape, t))) {
             let what = format!("{rows} rows, vocabulary {vocab}, temperature {temperature}");
             let case = case(rows, vocab);
@@ -120,7 +120,7 @@ fn reference_gradients_match_finite_differences() {
 
 #[test]
 fn logits_far_apart_neither_overflow_nor_vanish() {
-    for Target { device, tolerance } in devices() {
+    for Target { device, tolerance, .. } in devices() {
         let mut case = case(5, 5000);
         case.hidden.iter_mut().for_each(|x| *x *= 64.0);
         let [logprobs, entropies, lse] = forward(&device, &case, 1.0, false, 5);
@@ -139,7 +139,7 @@ fn logits_far_apart_neither_overflow_nor_vanish() {
 /// would lose it over a large vocabulary.
 #[test]
 fn the_mean_of_the_embeddings_cancels() {
-    for Target { device, tolerance } in devices() {
+    for Target { device, tolerance, .. } in devices() {
         let mut case = case(2, 50_000);
         case.targets = vec![49_999, 49_000];
         case.w.iter_mut().for_each(|w| *w += 4.0);
@@ -174,12 +174,17 @@ fn rows_do_not_depend_on_the_batch() {
                         assert_same_bits("forward", alone, &batch[i..=i]);
                     }
                 }
-                assert_same_bits("dhidden", &backward(&device, &row, 0.6, 1)[0], &dhidden[i * D..][..D]);
+                // A GPU promises this of forwards only.
+                if matches!(device, Device::Cpu) {
+                    assert_same_bits("dhidden", &backward(&device, &row, 0.6, 1)[0], &dhidden[i * D..][..D]);
+                }
             }
             // Nor on how many rows the scratch memory has room for.
             let parts = forward(&device, &case, 0.6, false, 3);
             assert_same_bits("in parts of three rows", &parts.concat(), &batch.concat());
-            assert_same_bits("in parts of three rows", &backward(&device, &case, 0.6, 3).concat(), &[dhidden, dw].concat());
+            if matches!(device, Device::Cpu) {
+                assert_same_bits("in parts of three rows", &backward(&device, &case, 0.6, 3).concat(), &[dhidden, dw].concat());
+            }
         }
     }
 }

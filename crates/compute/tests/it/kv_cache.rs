@@ -46,7 +46,7 @@ fn shuffled_pages(random: &mut Random, n: usize) -> Vec<u32> {
 
 #[test]
 fn decoding_token_by_token_equals_prefill() {
-    for target in devices() {
+    for target in all_devices() {
         let device = target.device.clone();
         for heads in HEADS {
             let (n, cols) = (130_usize, heads.qkv_cols());
@@ -72,7 +72,7 @@ fn decoding_token_by_token_equals_prefill() {
 
 #[test]
 fn a_batch_of_all_lengths_equals_the_last_rows() {
-    for target in devices() {
+    for target in all_devices() {
         let device = target.device.clone();
         for heads in HEADS {
             let cols = heads.qkv_cols();
@@ -104,7 +104,7 @@ fn a_batch_of_all_lengths_equals_the_last_rows() {
 /// Two samples of one prompt: all pages but the last are shared, the last one is copied before they part.
 #[test]
 fn samples_share_the_pages_of_their_prompt() {
-    for target in devices() {
+    for target in all_devices() {
         let device = target.device.clone();
         for (heads, n_prompt) in HEADS.into_iter().flat_map(|heads| [15_usize, 16, 17, 40].map(|n| (heads, n))) {
             let cols = heads.qkv_cols();

@@ -46,7 +46,7 @@ fn forward(device: &Device, case: &Case, m: usize, k: usize, n: usize, prepared:
 
 #[test]
 fn forward_matches_the_reference() {
-    for Target { device, tolerance } in devices() {
+    for Target { device, tolerance, .. } in all_devices() {
         for (m, k, n) in SHAPES {
             let case = case(m, k, n);
             for bias in [false, true] {
@@ -62,7 +62,7 @@ fn forward_matches_the_reference() {
 
 #[test]
 fn forward_adds_to_a_residual() {
-    for Target { device, tolerance } in devices() {
+    for Target { device, tolerance, .. } in all_devices() {
         for (m, k, n) in SHAPES {
             let case = case(m, k, n);
             let (x, w, mut y) = (upload(&device, m, k, &case.x), upload(&device, n, k, &case.w), upload(&device, m, n, &case.dy));
@@ -85,7 +85,7 @@ fn a_bias_cannot_be_added_to_a_residual() {
 
 #[test]
 fn backward_matches_the_reference() {
-    for Target { device, tolerance } in devices() {
+    for Target { device, tolerance, .. } in devices() {
         for (m, k, n) in SHAPES {
             let what = format!("{m} x {k} x {n}");
             let case = case(m, k, n);
@@ -139,6 +139,24 @@ fn rows_do_not_depend_on_the_batch() {
                     assert_same_bits(&format!("row {i} of {m} x {k} x {n}"), &alone, &batch[i * n..][..n]);
                 }
             }
+        }
+    }
+}
+
+/// Enough rows and columns for the largest tiles that any device has.
+#[test]
+fn many_rows_have_the_bits_of_few() {
+    for Target { device, tolerance, .. } in invariant_devices() {
+        let (m, k, n) = (2053, 72, 2200);
+        let case = case(m, k, n);
+        let batch = forward(&device, &case, m, k, n, false, true);
+        for rows in [0..1, 127..133, 1000..1064, m - 5..m] {
+            let x = case.x[rows.start * k..rows.end * k].to_vec();
+            let expected = reference::linear(&wide(&x), &wide(&case.w), Some(&wide(&case.bias)), k, n);
+            let few = Case { x, w: case.w.clone(), bias: case.bias.clone(), dy: vec![] };
+            let alone = forward(&device, &few, rows.len(), k, n, false, true);
+            assert_close(&format!("{rows:?} of {m} x {k} x {n}"), &alone, &expected, n, tolerance);
+            assert_same_bits(&format!("{rows:?} of {m} x {k} x {n}"), &alone, &batch[rows.start * n..rows.end * n]);
         }
     }
 }

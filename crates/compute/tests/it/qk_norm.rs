@@ -52,7 +52,7 @@ fn backward(device: &Device, case: &Case, heads: Heads) -> [Vec<f32>; 3] {
 
 #[test]
 fn matches_the_reference() {
-    for Target { device, tolerance } in devices() {
+    for Target { device, tolerance, .. } in devices() {
         for (heads, rows) in HEADS.into_iter().flat_map(|heads| ROWS.map(|rows| (heads, rows))) {
             let what = format!("{heads:?}, {rows} rows");
             let case = case(rows, heads);

@@ -1,8 +1,8 @@
 //! Root-mean-square normalisation.
 
-use ruminate_compute::Device;
 use ruminate_compute::ops::linear::Write;
 use ruminate_compute::ops::rms_norm;
+use ruminate_compute::{Buffer, Device};
 
 use crate::cases::*;
 use crate::reference;
@@ -24,6 +24,10 @@ fn forward(device: &Device, x: &[f32], w: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let (x, w) = (upload(device, rows, cols, x), upload(device, 1, cols, w));
     let (mut y, mut inv_rms) = (garbage(device, rows, cols), garbage_f32(device, rows, 1));
     rms_norm::forward(device, y.view_mut(), inv_rms.view_mut(), x.view(), w.view(), EPS);
+    let mut again = garbage(device, rows, cols);
+    rms_norm::forward_again(device, again.view_mut(), x.view(), inv_rms.view(), w.view());
+    let bits = |buffer: &Buffer| buffer.to_vec().unwrap().iter().map(|y| y.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&again), bits(&y), "the same again, NaN included");
     (y.to_vec().unwrap(), inv_rms.to_vec().unwrap())
 }
 
@@ -39,7 +43,7 @@ fn backward(device: &Device, (dx, dw): (&[f32], &[f32]), dy: &[f32], x: &[f32], 
 
 #[test]
 fn forward_matches_the_reference() {
-    for Target { device, tolerance } in devices() {
+    for Target { device, tolerance, .. } in devices() {
         for (rows, cols) in SHAPES {
             let (x, w, _) = case(rows, cols);
             let (y, inv_rms) = forward(&device, &x, &w);
@@ -52,7 +56,7 @@ fn forward_matches_the_reference() {
 
 #[test]
 fn backward_matches_the_reference() {
-    for Target { device, tolerance } in devices() {
+    for Target { device, tolerance, .. } in devices() {
         for (rows, cols) in SHAPES {
             let (x, w, dy) = case(rows, cols);
             let (dx, dw) = reference::rms_norm_backward(&wide(&dy), &wide(&x), &wide(&w), f64::from(EPS));

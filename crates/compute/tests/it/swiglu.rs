@@ -22,14 +22,18 @@ fn forward(device: &Device, gate_up: &[f32], f: usize) -> Vec<f32> {
 
 fn backward(device: &Device, gate_up: &[f32], dy: &[f32], f: usize) -> Vec<f32> {
     let rows = gate_up.len() / (2 * f);
-    let (mut gate_up, dy) = (upload(device, rows, 2 * f, gate_up), upload(device, rows, f, dy));
-    swiglu::backward_in_place(device, gate_up.view_mut(), dy.view());
+    let y = forward(device, gate_up, f);
+    let (mut gate_up, mut dy) = (upload(device, rows, 2 * f, gate_up), upload(device, rows, f, dy));
+    swiglu::backward_in_place(device, gate_up.view_mut(), dy.view_mut());
+    if y.iter().all(|y| y.is_finite()) {
+        assert_same_bits("y after the backward", &dy.to_vec().unwrap(), &y);
+    }
     gate_up.to_vec().unwrap()
 }
 
 #[test]
 fn matches_the_reference() {
-    for Target { device, tolerance } in devices() {
+    for Target { device, tolerance, .. } in devices() {
         for (rows, f) in SHAPES {
             let (gate_up, dy) = case(rows, f);
             let expected = reference::swiglu(&wide(&gate_up), f);

@@ -46,7 +46,7 @@ pub fn backward_scores(
         acts.logprobs.head_mut(r).copy_from_host(dscores);
         let (dscores, normed) = (acts.logprobs.head(r), acts.normed_rows.head(r));
         linear::backward_weight(device, of_head, dscores, normed);
-        linear::backward_input(device, acts.d_normed.head_mut(r), dscores, model.score_head(), Write::Replace);
+        linear::backward_input(device, acts.passing.normed.head_mut(r), dscores, model.score_head(), Write::Replace);
         backward_blocks(policy, &policy.weights(), acts, batch, &mut grads);
     });
     Ok(device.synchronize()?)

@@ -33,13 +33,18 @@ pub(crate) fn config(architecture: Architecture) -> ModelConfig {
     }
 }
 
-/// A random policy whose distributions are far from uniform.
-pub(crate) fn policy(architecture: Architecture) -> Policy {
-    policy_on(&Device::Cpu, architecture)
+/// The same with heads that a GPU has tensor cores for.
+fn config_of_wide_heads(architecture: Architecture) -> ModelConfig {
+    ModelConfig { hidden: 64, head_dim: 64, ffn: 136, ..config(architecture) }
 }
 
-fn policy_on(device: &Device, architecture: Architecture) -> Policy {
-    let mut policy = Policy::random(device, config(architecture), Seed::new(5)).unwrap();
+/// A random policy whose distributions are far from uniform.
+pub(crate) fn policy(architecture: Architecture) -> Policy {
+    policy_on(&Device::Cpu, config(architecture))
+}
+
+fn policy_on(device: &Device, config: ModelConfig) -> Policy {
+    let mut policy = Policy::random(device, config, Seed::new(5)).unwrap();
     let mut weights = policy.flat().to_vec().unwrap();
     weights.iter_mut().for_each(|w| *w *= 6.0);
     policy.write_flat(|mut flat| flat.copy_from_host(&weights));
@@ -78,18 +83,27 @@ pub(crate) fn generate(policy: &Policy, limits: EngineLimits, requests: &[Reques
 
 #[test]
 fn one_problem_alone_equals_the_same_problem_in_a_batch_of_64() {
+    check_alone_and_together(&policy(Architecture::Llama), 1);
+    for device in deterministic_devices() {
+        for config in [config, config_of_wide_heads] {
+            check_alone_and_together(&policy_on(&device, config(Architecture::Qwen2)), 3);
+        }
+    }
+}
+
+/// Holds every `every`-th problem of a batch against itself alone.
+fn check_alone_and_together(policy: &Policy, every: usize) {
     for params in [
         SamplingParams::default(),
         SamplingParams { temperature: 0.6, top_p: 0.95, ..SamplingParams::default() },
         SamplingParams { top_k: 5, min_p: 0.05, ..SamplingParams::default() },
         SamplingParams { temperature: 0.0, ..SamplingParams::default() },
     ] {
-        let policy = policy(Architecture::Llama);
         let requests: Vec<Request> = (0..16).map(|problem| request(problem, 4, params)).collect();
-        let together = generate(&policy, limits(64), &requests);
+        let together = generate(policy, limits(64), &requests);
         assert_eq!(together.len(), 64);
-        for (request_idx, request) in requests.iter().enumerate() {
-            let alone = generate(&policy, limits(1), &[Request { n_samples: 4, ..request.clone() }]);
+        for (request_idx, request) in requests.iter().enumerate().step_by(every) {
+            let alone = generate(policy, limits(1), &[Request { n_samples: 4, ..request.clone() }]);
             for sample_idx in 0..4 {
                 assert_eq!(
                     alone[&(0, sample_idx)],
@@ -117,6 +131,7 @@ fn a_small_cache_changes_the_order_but_not_the_result() {
 /// In bf16 the weights of this test, six times as large as usual, make much of every rounding.
 fn devices() -> Vec<(Device, [f32; 2])> {
     let mut devices = vec![(Device::Cpu, [0.0; 2])];
+    devices.extend(deterministic_devices().into_iter().map(|device| (device, [0.0; 2])));
     for (precision, tolerance) in [(Precision::F32, [1e-3, 1e-4]), (Precision::Bf16, [5.0, 0.2])] {
         match Device::cuda(CudaOptions { precision, ..CudaOptions::default() }) {
             Ok(device) => devices.push((device, tolerance)),
@@ -124,6 +139,18 @@ fn devices() -> Vec<(Device, [f32; 2])> {
         }
     }
     devices
+}
+
+/// A GPU that promises the same bits in sampling and training, in any batch.
+fn deterministic_devices() -> Vec<Device> {
+    let open = |precision| match Device::cuda(CudaOptions { precision, deterministic: true, ..CudaOptions::default() }) {
+        Ok(device) => Some(device),
+        Err(error) => {
+            println!("skipped on cuda, deterministic, {precision:?}: {error}");
+            None
+        }
+    };
+    [Precision::F32, Precision::Bf16].into_iter().filter_map(open).collect()
 }
 
 #[test]
@@ -134,9 +161,12 @@ fn logprobs_at_sampling_equal_those_of_the_training_forward() {
 }
 
 fn check_logprobs(device: &Device, tolerance: [f32; 2]) {
-    for architecture in [Architecture::Llama, Architecture::Qwen2, Architecture::Qwen3] {
+    let shapes = [Architecture::Llama, Architecture::Qwen2, Architecture::Qwen3].map(|a| [config(a), config_of_wide_heads(a)]);
+    // What roundings make of wide heads is known for devices without any difference only.
+    for config in shapes.concat().into_iter().filter(|config| tolerance[0] == 0.0 || config.head_dim == 16) {
         for temperature in [1.0, 0.7] {
-            let policy = policy_on(device, architecture);
+            let (architecture, size) = (config.architecture, config.head_dim);
+            let policy = policy_on(device, config.clone());
             let params = SamplingParams { temperature, ..SamplingParams::default() };
             let requests: Vec<Request> = (0..8).map(|problem| request(problem, 3, params)).collect();
             let completions = generate(&policy, limits(24), &requests);
@@ -155,7 +185,11 @@ fn check_logprobs(device: &Device, tolerance: [f32; 2]) {
             let scores = training::forward(&policy, &mut activations, &batch, temperature).unwrap();
             let differences = || scores.logprobs.iter().zip(&sampled).map(|(a, b)| (a - b).abs());
             let found = [differences().fold(0.0, f32::max), differences().sum::<f32>() / sampled.len() as f32];
-            let what = format!("{}, {architecture:?} at temperature {temperature}: largest and mean {found:?}", device.name());
+            let name = if tolerance[0] > 0.0 { "" } else { "deterministic, " };
+            let what = format!(
+                "{}, {name}{architecture:?}, heads of {size}, temperature {temperature}: largest and mean {found:?}",
+                device.name()
+            );
             println!("{what}");
             assert!(found[0] <= tolerance[0] && found[1] <= tolerance[1], "{what}, allowed {tolerance:?}");
             assert!(scores.logprobs.iter().any(|&l| l < -1.0), "the distributions are not degenerate");

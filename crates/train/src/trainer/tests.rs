@@ -91,6 +91,22 @@ fn microbatches_add_up_to_the_batch() {
 }
 
 #[test]
+fn recomputed_blocks_have_the_same_gradient_to_the_bit() {
+    let policy = policy();
+    let gradient = |recompute_layers| {
+        let mut trainer = Trainer::recomputing(&policy, CONFIG, recompute_layers).unwrap();
+        // Several microbatches, so that shared memory holds what another one left.
+        let loss = accumulate(&policy, &mut trainer, &documents(), 64);
+        (loss.to_bits(), trainer.grads().to_vec().unwrap().iter().map(|g| g.to_bits()).collect::<Vec<_>>())
+    };
+    let kept = gradient(0);
+    assert!(kept.1.iter().any(|&g| f32::from_bits(g).abs() > 1e-3));
+    for recompute_layers in [1, 2, 100] {
+        assert!(gradient(recompute_layers) == kept, "{recompute_layers} blocks of {} made again", policy.config().n_layers);
+    }
+}
+
+#[test]
 fn steps_lower_the_loss_and_clear_the_gradient() {
     let mut policy = policy();
     let mut trainer = Trainer::new(&policy, CONFIG).unwrap();

@@ -58,6 +58,9 @@ pub(crate) struct GrpoConfig {
     pub(crate) max_batch: usize,
     /// Most tokens of a training forward pass.
     pub(crate) microbatch_tokens: usize,
+    /// Blocks whose activations are computed again in the backward instead of kept.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub(crate) recompute_layers: usize,
     /// Strings that end a completion.
     pub(crate) stop: Vec<String>,
     /// Steps between saved states.
@@ -163,6 +166,8 @@ struct GrpoFile {
     max_batch: Option<usize>,
     /// Tokens of a training forward pass; default 4096.
     microbatch_tokens: Option<usize>,
+    /// Blocks whose activations are computed again in the backward instead of kept; default 0.
+    recompute_layers: Option<usize>,
     /// Strings that end a completion; default: the template's.
     stop: Option<Vec<String>>,
     /// Steps between saved states; default 10.
@@ -202,6 +207,7 @@ pub(in crate::recipe) fn resolve(source: &Source, body: &Table, part: &Part) -> 
         min_p: file.min_p.unwrap_or(0.0),
         max_batch: file.max_batch.unwrap_or(64),
         microbatch_tokens: file.microbatch_tokens.unwrap_or(4096),
+        recompute_layers: file.recompute_layers.unwrap_or(0),
         stop: file.stop.unwrap_or_else(|| file.template.default_stop()),
         save_every: file.save_every.unwrap_or(10),
         evaluate_every: file.evaluate_every,

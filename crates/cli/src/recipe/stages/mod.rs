@@ -138,3 +138,9 @@ impl StageKind {
         Some(format!("expected a stage {expected}, found one of kind {}", self.name()))
     }
 }
+
+/// For keys that are left out of a resolved recipe where they say nothing.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}

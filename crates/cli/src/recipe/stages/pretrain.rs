@@ -21,6 +21,9 @@ pub(crate) struct PretrainConfig {
     pub(crate) batch_tokens: usize,
     /// Most tokens of a forward pass.
     pub(crate) microbatch_tokens: usize,
+    /// Blocks whose activations are computed again in the backward instead of kept.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub(crate) recompute_layers: usize,
     /// Decoupled weight decay of AdamW.
     pub(crate) weight_decay: f32,
     /// β1 and β2 of AdamW.
@@ -63,6 +66,8 @@ struct PretrainFile {
     batch_tokens: usize,
     /// Tokens of a forward pass; default: `batch_tokens`, at most 8192.
     microbatch_tokens: Option<usize>,
+    /// Blocks whose activations are computed again in the backward instead of kept; default 0.
+    recompute_layers: Option<usize>,
     /// Default 0.1.
     weight_decay: Option<f32>,
     /// Default 0.9 and 0.95.
@@ -98,6 +103,7 @@ pub(in crate::recipe) fn resolve(source: &Source, body: &Table, part: &Part) -> 
         tokens: file.tokens,
         batch_tokens: file.batch_tokens,
         microbatch_tokens: file.microbatch_tokens.unwrap_or(file.batch_tokens.min(8192)),
+        recompute_layers: file.recompute_layers.unwrap_or(0),
         weight_decay: file.weight_decay.unwrap_or(0.1),
         adam_betas: file.adam_betas.unwrap_or([0.9, 0.95]),
         adam_eps: file.adam_eps.unwrap_or(1e-8),

@@ -39,6 +39,9 @@ pub(crate) struct RewardModelConfig {
     pub(crate) batch_pairs: usize,
     /// Most tokens of a forward pass.
     pub(crate) microbatch_tokens: usize,
+    /// Blocks whose activations are computed again in the backward instead of kept.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub(crate) recompute_layers: usize,
     /// Decoupled weight decay of AdamW.
     pub(crate) weight_decay: f32,
     /// β1 and β2 of AdamW.
@@ -210,6 +213,8 @@ struct RewardModelFile {
     batch_pairs: Option<usize>,
     /// Tokens of a forward pass; default 4096.
     microbatch_tokens: Option<usize>,
+    /// Blocks whose activations are computed again in the backward instead of kept; default 0.
+    recompute_layers: Option<usize>,
     /// Default 0.
     weight_decay: Option<f32>,
     /// Default 0.9 and 0.95.
@@ -239,6 +244,7 @@ pub(in crate::recipe) fn resolve(source: &Source, body: &Table, part: &Part) -> 
         epochs: file.epochs.unwrap_or(1),
         batch_pairs: file.batch_pairs.unwrap_or(32),
         microbatch_tokens: file.microbatch_tokens.unwrap_or(4096),
+        recompute_layers: file.recompute_layers.unwrap_or(0),
         weight_decay: file.weight_decay.unwrap_or(0.0),
         adam_betas: file.adam_betas.unwrap_or([0.9, 0.95]),
         adam_eps: file.adam_eps.unwrap_or(1e-8),

@@ -30,6 +30,9 @@ pub(crate) struct SftConfig {
     pub(crate) batch_examples: usize,
     /// Most tokens of a forward pass; a longer conversation has one of its own.
     pub(crate) microbatch_tokens: usize,
+    /// Blocks whose activations are computed again in the backward instead of kept.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub(crate) recompute_layers: usize,
     /// Peak learning rates, each tried on its own.
     pub(crate) learning_rates: Vec<f32>,
     /// Learning rate by step.
@@ -190,6 +193,8 @@ struct SftFile {
     batch_examples: Option<usize>,
     /// Tokens of a forward pass; default 4096.
     microbatch_tokens: Option<usize>,
+    /// Blocks whose activations are computed again in the backward instead of kept; default 0.
+    recompute_layers: Option<usize>,
     /// Peak learning rate; default: the preset's.
     learning_rate: Option<f32>,
     /// Or several: each is tried on its own.
@@ -255,6 +260,7 @@ pub(in crate::recipe) fn resolve(source: &Source, body: &Table, part: &Part) -> 
         epochs: file.epochs.unwrap_or(preset.epochs),
         batch_examples: file.batch_examples.unwrap_or(preset.batch_examples as usize),
         microbatch_tokens: file.microbatch_tokens.unwrap_or(4096),
+        recompute_layers: file.recompute_layers.unwrap_or(0),
         learning_rates: one_or_many(source, part, "learning_rate", "learning_rates", file.learning_rate, file.learning_rates)?
             .unwrap_or_else(|| vec![preset.learning_rate]),
         schedule: file.schedule.unwrap_or(ScheduleKind::Cosine),

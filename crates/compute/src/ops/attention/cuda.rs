@@ -7,8 +7,10 @@ use crate::cuda::{Arg, CudaDevice, Kernel, Source, blocks};
 use crate::device::{ComputeError, Device};
 
 static ANY: Source = Source { name: "attention", text: concat!(include_str!("../attention.cuh"), include_str!("../attention.cu")) };
-static FLASH: Source =
-    Source { name: "attention_flash", text: concat!(include_str!("../../cuda/mma.cuh"), include_str!("../attention_flash.cu")) };
+static FLASH: Source = Source {
+    name: "attention_flash",
+    text: concat!(include_str!("../../cuda/mma.cuh"), include_str!("../softening.cuh"), include_str!("../attention_flash.cu")),
+};
 static FLASH_BACKWARD: Source = Source {
     name: "attention_flash_backward",
     text: concat!(include_str!("../../cuda/mma.cuh"), include_str!("../attention_flash_backward.cu")),

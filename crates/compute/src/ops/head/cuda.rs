@@ -20,14 +20,19 @@ pub(super) fn rows_at_once(max_rows: usize, vocab: usize) -> usize {
     max_rows.clamp(1, (LOGITS / (4 * vocab.max(1))).max(16))
 }
 
-/// Logits `[rows, V]` = hidden · wᵀ, in the scratch memory.
-pub(in crate::ops) fn logits<'a>(cuda: &CudaDevice, scratch: &'a mut HeadScratch, hidden: View<'_>, w: View<'_>) -> Span<'a> {
+/// Logits `[rows, V]` = hidden · wᵀ, in the scratch memory, of forwards and of sampling.
+pub(in crate::ops) fn logits<'a>(cuda: &CudaDevice, scratch: &'a mut HeadScratch, hidden: View<'a>, w: View<'a>) -> Span<'a> {
+    let product = logits_product(scratch, hidden, w);
+    cuda.multiply_rows(product);
+    product.d
+}
+
+fn logits_product<'a>(scratch: &'a HeadScratch, hidden: View<'a>, w: View<'a>) -> Product<'a> {
     let (rows, vocab, d) = (hidden.rows(), w.rows(), hidden.cols());
     let out = scratch.logits.view().span().part(0, rows * vocab);
     let a = Operand { span: hidden.span(), stride: d, transposed: false };
     let b = Operand { span: w.span(), stride: d, transposed: true };
-    cuda.multiply(Product { m: rows, n: vocab, k: d, a, b, d: out, addend: None, bias: None });
-    out
+    Product { m: rows, n: vocab, k: d, a, b, d: out, addend: None, bias: None }
 }
 
 pub(super) fn forward(
@@ -76,7 +81,10 @@ pub(super) fn backward(
         let rows = start..(start + step).min(hidden.rows());
         let n = rows.len();
         let hidden = hidden.rows_range(rows.clone());
-        let logits = logits(cuda, scratch, hidden, w);
+        // Gradients need not have the order of the forward.
+        let product = logits_product(scratch, hidden, w);
+        cuda.multiply(product);
+        let logits = product.d;
         let of = |span: Span<'_>| Arg::Ptr(span.part(start, n).ptr);
         let args = [
             logits.into(),

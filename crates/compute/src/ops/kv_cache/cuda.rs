@@ -1,6 +1,6 @@
 //! The cache on a GPU.
 
-use super::{Cursors, KvCache, PAGE, PageTable};
+use super::{Cursors, KvCache, PAGE, PageTable, partial_bytes};
 use crate::buffer::{Ints, View, ViewMut};
 use crate::cuda::memory::{Dtype, Span};
 use crate::cuda::{Arg, CudaDevice, Kernel, Source, blocks, width};
@@ -10,6 +10,11 @@ static ANY: Source = Source { name: "kv_cache", text: concat!(include_str!("../a
 static ATTEND: Source = Source { name: "kv_attend", text: include_str!("../kv_attend.cu") };
 static ATTEND_MMA: Source =
     Source { name: "kv_attend_mma", text: concat!(include_str!("../../cuda/mma.cuh"), include_str!("../kv_attend_mma.cu")) };
+
+static ATTEND_ORDERED: Source = Source {
+    name: "kv_attend_ordered",
+    text: concat!(include_str!("../../cuda/mma.cuh"), include_str!("../softening.cuh"), include_str!("../kv_attend_ordered.cu")),
+};
 
 /// Positions that one block attends to, as in the kernels.
 const SPLIT: usize = 256;
@@ -64,6 +69,11 @@ pub(super) fn advance(cuda: &CudaDevice, cursors: Cursors<'_>, pages: &Ints, [ma
     cuda.launch(Kernel::new(&ANY, cuda.dtype(), "advance").early(), (blocks(rows, 256), 1, 1), 256, 0, &args);
 }
 
+/// Blocks that a sequence of so many pages is the work of.
+pub(super) fn n_splits(max_pages: usize) -> usize {
+    (max_pages * PAGE).div_ceil(SPLIT)
+}
+
 /// Whether there are kernels of its own for these heads.
 fn is_fast(heads: Heads) -> bool {
     matches!(heads.size, 64 | 128) && heads.n / heads.n_kv <= 8
@@ -73,16 +83,26 @@ pub(super) fn attend(cuda: &CudaDevice, out: Span<'_>, qkv: View<'_>, cache: &Kv
     let (rows, heads, qkv) = (qkv.rows(), cache.heads, qkv.span());
     let (keys, values) = cache.layer(layer);
     let (pages, lengths) = (Arg::Ptr(table.pages.ptr(rows * table.max_pages)), Arg::Ptr(table.lengths.ptr(rows)));
-    if !is_fast(heads) {
+    if cuda.is_deterministic() && qkv.dtype == Dtype::Bf16 && matches!(heads.size, 64 | 128) {
+        let group = heads.n / heads.n_kv;
+        let kernel = Kernel::new(&ATTEND_ORDERED, qkv.dtype, "attend_ordered").with([heads.size, group]).early();
+        let inputs = [out.into(), qkv.into(), keys.into(), values.into(), pages, lengths];
+        let args = [&inputs[..], &[heads.n_kv.into(), table.max_pages.into(), heads.scale().into()]].concat();
+        // Queries of 16 heads, and tiles of 64 keys and values twice.
+        let shared = (16 + 4 * 64) * heads.size * qkv.dtype.bytes();
+        cuda.launch(kernel, (rows as u32, heads.n_kv as u32, group.div_ceil(16) as u32), 128, shared as u32, &args);
+        return;
+    }
+    // In training and prefill, too, these go through the kernels for any size.
+    if cuda.is_deterministic() || !is_fast(heads) {
         let sizes = [rows, heads.n, heads.n_kv, heads.size, table.max_pages].map(Into::into);
         let args = [&[out.into(), qkv.into(), keys.into(), values.into(), pages, lengths], &sizes[..], &[heads.scale().into()]].concat();
         cuda.launch(Kernel::new(&ANY, qkv.dtype, "attend_any"), (blocks(rows * heads.n, 4), 1, 1), 128, 0, &args);
         return;
     }
-    let n_splits = (table.max_pages * PAGE).div_ceil(SPLIT);
+    let n_splits = n_splits(table.max_pages);
     let consts = [heads.size, heads.n / heads.n_kv];
-    let partial_bytes = if n_splits > 1 { 4 * rows * heads.n * n_splits * (heads.size + 2) } else { 0 };
-    cuda.with_scratch(partial_bytes, |partial| {
+    cuda.with_scratch(partial_bytes(rows, table.max_pages, heads), |partial| {
         let partial = Arg::Ptr(partial);
         let inputs = [qkv.into(), keys.into(), values.into(), pages, lengths, heads.n_kv.into(), table.max_pages.into()];
         let args = [&[out.into(), partial], &inputs[..], &[heads.scale().into()]].concat();
