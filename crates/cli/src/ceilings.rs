@@ -21,6 +21,9 @@ pub(crate) struct Ceilings {
 }
 
 impl Ceilings {
+    /// Of an H200 in bf16, as measured for `benches/results/cuda-h200.md`.
+    pub(crate) const H200: Self = Self { product_flops: 677e12, memory_bytes: 4.24e12 };
+
     /// Measures both: a fraction of a second.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! `ruminate`: the DeepSeek-R1 training recipe as one program.
 
+mod ceilings;
 mod commands;
 mod dialogue;
 mod endpoint;

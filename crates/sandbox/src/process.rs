@@ -186,20 +186,20 @@ impl Process {
         self.wait()
     }
 
-    /// As [`Process::finish`], but the program is killed if it has not ended by itself within this time.
+    /// As [`Process::finish`], but the program is killed if it has not ended by itself within so many seconds.
     ///
     /// # Errors
     /// The sandbox failed, not the program.
-    pub fn finish_within(mut self, time: Duration) -> Result<Finished, SandboxError> {
+    pub fn finish_within(mut self, seconds: f64) -> Result<Finished, SandboxError> {
         self.channel = None;
-        let start = Instant::now();
+        let deadline = Duration::try_from_secs_f64(seconds).ok().and_then(|time| Instant::now().checked_add(time));
         while matches!(self.state, State::Running) {
-            let left = time.saturating_sub(start.elapsed());
-            if left.is_zero() {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
                 self.kill();
                 break;
             }
-            self.turn(Wanted::Nothing, Some(left))?;
+            self.turn(Wanted::Nothing, left)?;
         }
         self.wait()
     }

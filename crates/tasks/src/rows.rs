@@ -71,7 +71,8 @@ mod tests {
         let (parquet, lines) = (dir.path().join("sums.parquet"), dir.path().join("sums.jsonl"));
         let schema = "message m { required binary question (UTF8); optional binary answer (UTF8); }";
         write_parquet(&parquet, schema, &[(&["1+1?", "2+2?"], &[0, 0], &[0, 0]), (&["so #### 2", "#### 4"], &[1, 1], &[0, 0])]);
-        std::fs::write(&lines, "{\"question\":\"1+1?\",\"answer\":\"so #### 2\"}\n\n{\"question\":\"2+2?\",\"answer\":\"#### 4\"}").unwrap();
+        std::fs::write(&lines, "{\"question\":\"1+1?\",\"answer\":\"so #### 2\"}\n\n{\"question\":\"2+2?\",\"answer\":\"#### 4\"}")
+            .unwrap();
         let read = |path: &Path| {
             let problems = load_problems(path, Some(&ProblemForm::Gsm8k), "sums", ruminate_core::Language::En).unwrap();
             problems.into_iter().map(|problem| (problem.question, problem.gold)).collect::<Vec<_>>()
@@ -85,10 +86,15 @@ mod tests {
     fn lists_of_messages_and_empty_fields_are_read() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("talk.parquet");
-        let schema = "message m { optional binary id (UTF8); optional group messages (LIST) { repeated group list { optional group element {
+        let schema =
+            "message m { optional binary id (UTF8); optional group messages (LIST) { repeated group list { optional group element {
             optional binary role (UTF8); optional binary content (UTF8); } } } }";
         let turns: (&[i16], &[i16]) = (&[4, 4], &[0, 1]);
-        write_parquet(&path, schema, &[(&[], &[0], &[0]), (&["user", "assistant"], turns.0, turns.1), (&["hi", "hello"], turns.0, turns.1)]);
+        write_parquet(
+            &path,
+            schema,
+            &[(&[], &[0], &[0]), (&["user", "assistant"], turns.0, turns.1), (&["hi", "hello"], turns.0, turns.1)],
+        );
         let rows: Vec<Row> = read_rows(&path).unwrap().collect::<Result<_, _>>().unwrap();
         let messages = json!([{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]);
         assert_eq!(rows, [(1, Map::from_iter([("id".to_owned(), Value::Null), ("messages".to_owned(), messages)]))]);

@@ -1,10 +1,12 @@
 //! `ruminate plan`: what a recipe will take, from configurations alone.
 
+mod time;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use ruminate_compute::{DeviceKind, Precision};
 use ruminate_model::{Memory, ModelConfig, tiny_tokenizer};
 use ruminate_rollout::EngineLimits;
@@ -12,8 +14,10 @@ use ruminate_tasks::synthetic::pieces;
 use ruminate_train::losses::KlEstimator;
 use serde::Serialize;
 
+use self::time::Pace;
 use super::run::RecipeArgs;
 use super::{DeviceChoice, print, print_json};
+use crate::ceilings::Ceilings;
 use crate::models;
 use crate::problems::ProblemStream;
 use crate::recipe::{
@@ -24,7 +28,7 @@ use crate::shapes;
 use crate::stages::rollouts::max_cache_bytes;
 use crate::summary::mebibytes;
 
-/// Prints parameters, peak memory by phase and tokens per step of a recipe, and runs nothing.
+/// Prints parameters, steps, estimated time and peak memory by phase of a recipe, and runs nothing.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     #[command(flatten)]
@@ -35,6 +39,9 @@ pub(crate) struct PlanArgs {
     /// Plan for a GPU with so much memory, such as 80GiB; none needs to be in this machine.
     #[arg(long, value_name = "SIZE", value_parser = read_size)]
     memory: Option<usize>,
+    /// Tokens that responses are taken to have, for the time [default: a quarter of the budget].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    response_tokens: Option<u32>,
     /// Print the plan as JSON.
     #[arg(long)]
     json: bool,
@@ -56,6 +63,8 @@ struct StagePlan {
     steps: Option<u64>,
     /// Most tokens that an optimizer step trains on.
     tokens_per_step: Option<u64>,
+    /// Estimated time, its evaluation included; `None` where it is as long as another stage.
+    seconds: Option<f64>,
     /// Most bytes held at once, by phase.
     peak_bytes: BTreeMap<&'static str, u64>,
     /// What they are for, by phase.
@@ -88,17 +97,19 @@ impl PlanArgs {
     /// Prints the plan.
     pub(crate) fn run(&self) -> Result<()> {
         let config = self.recipe.load()?;
-        let kind = self.kind()?;
-        let plans = plan(&config, kind)?;
+        let (kind, ceilings, of) = self.device()?;
+        let response_tokens = self.response_tokens.map(|tokens| tokens as usize);
+        let plans = plan(&config, kind, &mut Pace::new(kind, ceilings, response_tokens))?;
         if self.json {
-            print_json(&serde_json::json!({ "recipe": config.name, "device": kind.name(), "stages": plans }))?;
+            print_json(&serde_json::json!({ "recipe": config.name, "device": kind.name(), "ceilings": ceilings, "stages": plans }))?;
             return check_memory(&plans, kind);
         }
         let mut table = Table::new();
         table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-        table.set_header(["stage", "kind", "parameters", "steps", "tokens per step, at most", "peak memory by phase"]);
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_header(["stage", "kind", "parameters", "steps", "tokens per step, at most", "time", "peak memory"]);
         for plan in &plans {
-            let peaks = plan.peak_bytes.iter().map(|(phase, &bytes)| format!("{phase} {}", mebibytes(bytes)));
+            let peak = plan.peak_bytes.values().max();
             let number = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
             table.add_row([
                 plan.id.clone(),
@@ -106,31 +117,37 @@ impl PlanArgs {
                 plan.n_parameters.to_string(),
                 number(plan.steps),
                 number(plan.tokens_per_step),
-                peaks.collect::<Vec<_>>().join(", "),
+                plan.seconds.map_or_else(|| "as compute_of".to_owned(), |s| if s == 0.0 { String::new() } else { time::time(s) }),
+                peak.map_or_else(String::new, |&bytes| mebibytes(bytes)),
             ]);
         }
-        for column in 2..5 {
+        for column in 2..7 {
             if let Some(column) = table.column_mut(column) {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
-        print(&format!("{table}\n{}", memory_table(&plans)))?;
+        let seconds: f64 = plans.iter().filter_map(|plan| plan.seconds).sum();
+        let length = self.response_tokens.map_or_else(|| "a quarter of their budget".to_owned(), |tokens| format!("{tokens} tokens"));
+        let Ceilings { product_flops, memory_bytes } = ceilings;
+        let rates = format!("{:.3} TFLOP/s, {:.0} GB/s", product_flops / 1e12, memory_bytes / 1e9);
+        let note = format!("about {} if responses are {length} long, by the rates of {of}: {rates}", time::time(seconds));
+        print(&format!("{table}\n{note}\n\n{}", memory_table(&plans)))?;
         check_memory(&plans, kind)
     }
 
-    /// What to plan for: the device, or one that is elsewhere.
-    fn kind(&self) -> Result<DeviceKind> {
+    /// What to plan for, the device or one that is elsewhere, with its rates and whose they are.
+    fn device(&self) -> Result<(DeviceKind, Ceilings, &'static str)> {
         let elsewhere = |precision| DeviceKind::Cuda { precision, memory_bytes: self.memory };
         let precision = if matches!(self.device, DeviceChoice::CudaF32) { Precision::F32 } else { Precision::Bf16 };
         if self.memory.is_some() {
             ensure!(!matches!(self.device, DeviceChoice::Cpu), "--memory: is that of a GPU, and --device cpu has none");
-            return Ok(elsewhere(precision));
+            return Ok((elsewhere(precision), Ceilings::H200, "an H200"));
         }
         match self.device.device() {
-            Ok(device) => Ok(device.kind()),
+            Ok(device) => Ok((device.kind(), Ceilings::measure(&device)?, "this machine")),
             Err(error) => {
                 eprintln!("there is no GPU to look at ({error:#}): this is what one would need; --memory 80GiB plans for one of that size");
-                Ok(elsewhere(precision))
+                Ok((elsewhere(precision), Ceilings::H200, "an H200"))
             }
         }
     }
@@ -186,6 +203,7 @@ impl StagePlan {
             n_parameters,
             steps: None,
             tokens_per_step: None,
+            seconds: Some(0.0),
             peak_bytes: BTreeMap::new(),
             memory: BTreeMap::new(),
         }
@@ -205,7 +223,7 @@ fn model_of(models: &[(String, ModelConfig)], id: &str) -> Result<ModelConfig> {
     Ok(model.clone())
 }
 
-fn plan(config: &RunConfig, kind: DeviceKind) -> Result<Vec<StagePlan>> {
+fn plan(config: &RunConfig, kind: DeviceKind, pace: &mut Pace) -> Result<Vec<StagePlan>> {
     let mut models: Vec<(String, ModelConfig)> = Vec::new();
     let mut plans = Vec::new();
     for stage in &config.stages {
@@ -213,7 +231,9 @@ fn plan(config: &RunConfig, kind: DeviceKind) -> Result<Vec<StagePlan>> {
             StageKind::Load(load) => models::shape(&load.path).with_context(|| format!("stage '{}'", stage.id))?,
             StageKind::Pretrain(pretrain) => tiny_config(&pretrain.shape)?,
             StageKind::Collect(collect) => {
-                plans.push(plan_collect(stage, collect, &models, kind)?);
+                let mut plan = plan_collect(stage, collect, &models, kind)?;
+                plan.seconds = Some(pace.collect(&stage.id, collect, &models)?);
+                plans.push(plan);
                 continue;
             }
             StageKind::Grpo(grpo) => model_of(&models, &grpo.policy)?,
@@ -228,24 +248,45 @@ fn plan(config: &RunConfig, kind: DeviceKind) -> Result<Vec<StagePlan>> {
         let mut plan = StagePlan::new(stage, model.n_parameters());
         match &stage.kind {
             StageKind::Load(_) | StageKind::Collect(_) | StageKind::Compare(_) => {}
-            StageKind::Sft(sft) => plan_sft(&mut plan, sft, &models, kind)?,
+            StageKind::Sft(sft) => {
+                plan_sft(&mut plan, sft, &models, kind)?;
+                plan.seconds = Some(pace.sft(sft, &models)?);
+            }
             StageKind::Pretrain(pretrain) => {
                 plan.steps = Some(pretrain.n_steps());
                 plan.tokens_per_step = Some(pretrain.batch_tokens as u64);
+                plan.seconds = Some(pace.pretrain(pretrain, &model));
                 let training = Memory::of_training(kind, &model, pretrain.microbatch_tokens, pretrain.recompute_layers);
                 plan.hold(kind, "train", Memory::of_weights(kind, &model) + training);
             }
-            StageKind::Grpo(grpo) => plan_grpo(&mut plan, grpo, &model, &models, kind)?,
-            StageKind::RewardModel(reward) => plan_reward_model(&mut plan, reward, &model, &models, kind)?,
+            StageKind::Grpo(grpo) => {
+                plan_grpo(&mut plan, grpo, &model, &models, kind)?;
+                plan.seconds = pace.grpo(grpo, &model)?;
+            }
+            StageKind::RewardModel(reward) => {
+                plan_reward_model(&mut plan, reward, &model, &models, kind)?;
+                plan.seconds = Some(pace.reward_model(reward, plan.steps, &model, &models)?);
+            }
         }
         let makes_policy = !matches!(stage.kind, StageKind::RewardModel(_));
         if let (Some(evaluation), Some(_), true) = (&config.evaluation, &stage.evaluate, makes_policy) {
             plan.hold(kind, "evaluate", evaluation_memory(evaluation, &model, kind)?);
+            let once = pace.evaluation(evaluation, &model, time::prompt_tokens(longest_question(&evaluation.prompts)?));
+            plan.seconds = plan.seconds.map(|seconds| seconds + once * n_evaluations(&stage.kind));
         }
         plans.push(plan);
         models.push((stage.id.clone(), model));
     }
     Ok(plans)
+}
+
+/// How often a stage evaluates: at its end, each of its variants, and on the way.
+fn n_evaluations(stage: &StageKind) -> f64 {
+    match stage {
+        StageKind::Grpo(grpo) => grpo.steps.zip(grpo.evaluate_every).map_or(1.0, |(steps, every)| steps.div_ceil(every) as f64),
+        StageKind::Sft(sft) => sft.variants().len() as f64,
+        _ => 1.0,
+    }
 }
 
 /// A named shape with the vocabulary of the built-in world.

@@ -378,7 +378,10 @@ fn decisions_of_reviewers_are_used_and_nonsense_is_refused_by_name() {
     folder.write("d/talk/review.json", &decide(&ids[1], "\"decision\": \"reject\""));
     let said = run().well();
     assert!(said.err.contains("1 rejected, 2 not decided: 2 are learned from"), "{}", said.err);
-    assert_eq!(folder.json("d/talk/yield.json")["reviewed"], json!({ "accepted": 0, "rejected": 1, "edited": 0, "edited_wrong": 0, "unseen": 2 }));
+    assert_eq!(
+        folder.json("d/talk/yield.json")["reviewed"],
+        json!({ "accepted": 0, "rejected": 1, "edited": 0, "edited_wrong": 0, "unseen": 2 })
+    );
     let all = ids.iter().map(|id| format!("\"{id}\": {{\"decision\": \"reject\", \"reviewer\": \"a\", \"at_unix_secs\": 1}}"));
     folder.write("d/talk/review.json", &format!("{{\"version\": 1, \"decisions\": {{{}}}}}", all.collect::<Vec<_>>().join(",")));
     run().failed(1, "reviewers rejected every example");

@@ -1,7 +1,6 @@
 //! Tests that call a function: only the call crosses into the program's process, and a value comes back.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use ruminate_core::CodeTest;
 use ruminate_sandbox::{ChannelError, Ending, Language, Launch, Process, Program};
@@ -16,8 +15,8 @@ use super::{CodeError, CodeOutcome, shorten, text};
 /// Time that a process may take beside its tests, in seconds: interpreters and virtual machines start in it.
 const START_SECONDS: f64 = 5.0;
 
-/// Time that a process which has closed its channel has to end by itself, before it is stopped.
-const GRACE: Duration = Duration::from_secs(2);
+/// Seconds that a process which has closed its channel has to end by itself, before it is stopped.
+const GRACE: f64 = 2.0;
 
 /// A program with its driver, once it is built, and the process that answers.
 ///
