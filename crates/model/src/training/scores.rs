@@ -40,11 +40,13 @@ pub fn backward_scores(
 ) -> Result<(), ModelError> {
     let policy = model.policy();
     let (device, r) = (policy.device(), batch.n_rows);
+    // In the format that the device computes in, as the other side of both products.
+    let mut gradient = device.zeros(r, 1)?;
     device.run(|| {
         let (of_config, of_head) = policy.split(grads.view_mut());
         let mut grads = Parameters::of_mut(policy.config(), of_config);
-        acts.logprobs.head_mut(r).copy_from_host(dscores);
-        let (dscores, normed) = (acts.logprobs.head(r), acts.normed_rows.head(r));
+        gradient.copy_from_host(dscores);
+        let (dscores, normed) = (gradient.view(), acts.normed_rows.head(r));
         linear::backward_weight(device, of_head, dscores, normed);
         linear::backward_input(device, acts.passing.normed.head_mut(r), dscores, model.score_head(), Write::Replace);
         backward_blocks(policy, &policy.weights(), acts, batch, &mut grads);
