@@ -56,7 +56,8 @@ enum ViewDataMut<'a> {
 
 impl Buffer {
     pub(crate) fn zeros_cpu(rows: usize, cols: usize) -> Result<Self, ComputeError> {
-        let out_of_memory = || ComputeError::OutOfMemory { device: "cpu", bytes: rows.saturating_mul(cols).saturating_mul(4), rows, cols };
+        let out_of_memory =
+            || ComputeError::OutOfMemory { device: "cpu", bytes: rows.saturating_mul(cols).saturating_mul(4), rows, cols, room: None };
         let n_lines = rows.checked_mul(cols).ok_or_else(out_of_memory)?.div_ceil(16);
         let mut lines = Vec::new();
         lines.try_reserve_exact(n_lines).map_err(|_| out_of_memory())?;
@@ -352,6 +353,7 @@ impl Ints {
             bytes: len.saturating_mul(4),
             rows: 1,
             cols: len,
+            room: None,
         })?;
         data.resize(len, 0);
         Ok(Self { storage: IntStorage::Cpu(data) })

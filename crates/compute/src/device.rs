@@ -10,7 +10,7 @@ use crate::cuda::{CudaDevice, CudaOptions, Precision, scratch_size};
 #[derive(Debug, thiserror::Error)]
 pub enum ComputeError {
     /// The device could not provide the memory.
-    #[error("out of memory on {device}: {bytes} bytes were asked for ({rows} x {cols} numbers)")]
+    #[error("out of memory on {device}: {bytes} bytes were asked for ({rows} x {cols} numbers){}", Room::text(*.room))]
     OutOfMemory {
         /// Name of the device.
         device: &'static str,
@@ -20,6 +20,8 @@ pub enum ComputeError {
         rows: usize,
         /// Columns of the buffer.
         cols: usize,
+        /// What there was, where the device tells it.
+        room: Option<Room>,
     },
     /// A library of CUDA is not on this machine, or cannot be loaded.
     #[error("{what} was not found: none of {names:?} could be loaded from {places}")]
@@ -146,6 +148,33 @@ impl DeviceKind {
             Self::Cpu => 0,
             Self::Cuda { .. } => scratch_size(bytes),
         }
+    }
+}
+
+/// A device's memory at the moment of an error, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Nobody holds.
+    pub free: usize,
+    /// The device has.
+    pub total: usize,
+    /// Buffers of this process hold.
+    pub held: usize,
+}
+
+impl Room {
+    /// What the driver itself takes of a device, about: more than that beside our own buffers is another's.
+    const DRIVER: usize = 1 << 30;
+
+    fn text(room: Option<Self>) -> String {
+        let Some(Self { free, total, held }) = room else { return String::new() };
+        let gib = |bytes: usize| bytes as f64 / f64::from(1 << 30);
+        let others = total.saturating_sub(free + held);
+        let mut text = format!("; {:.1} of {:.1} GiB are free, this process holds {:.1}", gib(free), gib(total), gib(held));
+        if others > Self::DRIVER {
+            text += &format!(": another process may hold {:.1} (nvidia-smi lists them)", gib(others));
+        }
+        text
     }
 }
 
@@ -286,5 +315,25 @@ impl Device {
             Self::Cpu => Ok(()),
             Self::Cuda(cuda) => cuda.synchronize(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn out_of_memory_says_how_much_is_free_and_who_may_hold_the_rest() {
+        let error = |free: usize| ComputeError::OutOfMemory {
+            device: "cuda",
+            bytes: 4096,
+            rows: 2,
+            cols: 512,
+            room: Some(Room { free: free << 30, total: 80 << 30, held: 10 << 30 }),
+        };
+        let alone = error(69).to_string();
+        assert!(alone.contains("4096 bytes") && alone.contains("69.0 of 80.0 GiB are free, this process holds 10.0"), "{alone}");
+        assert!(!alone.contains("another process"), "{alone}");
+        assert!(error(3).to_string().ends_with("another process may hold 67.0 (nvidia-smi lists them)"), "{}", error(3));
     }
 }

@@ -17,4 +17,4 @@ pub mod ops;
 
 pub use buffer::{Buffer, Ints, View, ViewMut};
 pub use cuda::{CudaDevice, CudaOptions, KernelCache, Precision};
-pub use device::{ComputeError, Device, DeviceKind, Recordings};
+pub use device::{ComputeError, Device, DeviceKind, Recordings, Room};

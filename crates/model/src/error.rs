@@ -107,6 +107,18 @@ pub enum ModelError {
         /// The reason, with expected and found where there are such.
         what: String,
     },
+    /// The device has no room for something, and which setting makes it smaller.
+    #[error("{what} need {:.2} GiB: {source}; {advice}", *.bytes as f64 / f64::from(1 << 30))]
+    NoRoom {
+        /// What was to be there.
+        what: String,
+        /// Bytes of all of it.
+        bytes: usize,
+        /// Settings to change.
+        advice: &'static str,
+        /// The device's error.
+        source: ruminate_compute::ComputeError,
+    },
     /// The device could not do it.
     #[error(transparent)]
     Compute(#[from] ruminate_compute::ComputeError),
@@ -125,6 +137,14 @@ impl ModelError {
         ModelError::File { path: path.to_owned(), source: Box::new(self) }
     }
 
+    /// A device's error while room was made for something: where memory is short, it says for what and which setting lowers it.
+    pub fn no_room(what: String, bytes: usize, advice: &'static str) -> impl FnOnce(ruminate_compute::ComputeError) -> Self {
+        move |source| match source {
+            ruminate_compute::ComputeError::OutOfMemory { .. } => Self::NoRoom { what, bytes, advice, source },
+            source => Self::Compute(source),
+        }
+    }
+
     /// Wraps a failed system call on `path`.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         move |source| ModelError::Io { action, source }.at(path)
@@ -141,5 +161,20 @@ impl ModelError {
     #[expect(clippy::needless_pass_by_value, reason = "used as a function from errors")]
     pub(crate) fn tokenizer(what: impl ToString) -> Self {
         ModelError::Tokenizer { what: what.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ruminate_compute::ComputeError;
+
+    use super::*;
+
+    #[test]
+    fn no_room_says_for_what_and_which_setting_lowers_it() {
+        let short = ComputeError::OutOfMemory { device: "cuda", bytes: 1 << 20, rows: 1, cols: 1 << 18, room: None };
+        let error = ModelError::no_room("activations of 512 tokens".into(), 3 << 30, "lower microbatch_tokens")(short).to_string();
+        assert!(error.starts_with("activations of 512 tokens need 3.00 GiB: out of memory on cuda: 1048576 bytes"), "{error}");
+        assert!(error.ends_with("; lower microbatch_tokens"), "{error}");
     }
 }

@@ -11,7 +11,7 @@ use ruminate_core::Seed;
 use crate::block::Context;
 use crate::checkpoint::{Checkpoint, SaveDtype, save_checkpoint};
 use crate::parameters::Weights;
-use crate::{ChatTemplate, ModelConfig, ModelError, TensorSpec, Tokenizer, rope};
+use crate::{ChatTemplate, Memory, ModelConfig, ModelError, TensorSpec, Tokenizer, rope};
 
 /// Positions that the rotation table holds at most: the longest context of R1's recipe.
 const MAX_TABLE: usize = 32_768;
@@ -40,8 +40,12 @@ impl Policy {
         rope.copy_from_host(&rope::table(&config, context));
         let n_of_config = config.n_parameters();
         let n = n_of_config + n_more;
-        let weights = device.zeros(1, n)?;
-        let master = if device.float_bytes() == 4 { None } else { Some(device.zeros_f32(1, n)?) };
+        let master = if device.float_bytes() == 4 { Ok(None) } else { device.zeros_f32(1, n).map(Some) };
+        let (weights, master) = device.zeros(1, n).and_then(|weights| Ok((weights, master?))).map_err(ModelError::no_room(
+            format!("{n} weights"),
+            Memory::of_weights(device.kind(), &config).total(),
+            "a smaller model or a device with more memory is needed",
+        ))?;
         Ok(Self { device: device.clone(), config, weights, master, n_of_config, rope })
     }
 

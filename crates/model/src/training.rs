@@ -10,7 +10,7 @@ use ruminate_core::TokenId;
 
 use crate::block::{self, BlockBuffers, Context, Passing};
 use crate::parameters::{LayerParameters, LayerWeights, Parameters, Weights};
-use crate::{ModelConfig, ModelError, Policy};
+use crate::{Memory, ModelConfig, ModelError, Policy};
 
 mod scores;
 
@@ -177,12 +177,18 @@ impl Activations {
     /// Makes room for `n_tokens`.
     ///
     /// # Errors
-    /// [`ComputeError::OutOfMemory`].
-    pub fn reserve(&mut self, policy: &Policy, n_tokens: usize) -> Result<(), ComputeError> {
+    /// [`ModelError::NoRoom`].
+    pub fn reserve(&mut self, policy: &Policy, n_tokens: usize) -> Result<(), ModelError> {
         if n_tokens > self.max_tokens {
             // The old memory is given back before the new is taken.
             *self = Self::recomputing(policy.device(), policy.config(), 0, self.recompute_layers)?;
-            *self = Self::recomputing(policy.device(), policy.config(), n_tokens, self.recompute_layers)?;
+            let memory = Memory::of_activations(policy.device().kind(), policy.config(), n_tokens, self.recompute_layers);
+            let no_room = ModelError::no_room(
+                format!("activations of a microbatch of {n_tokens} tokens"),
+                memory.total(),
+                "lower microbatch_tokens or raise recompute_layers",
+            );
+            *self = Self::recomputing(policy.device(), policy.config(), n_tokens, self.recompute_layers).map_err(no_room)?;
         }
         Ok(())
     }

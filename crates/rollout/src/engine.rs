@@ -9,7 +9,7 @@ use ruminate_compute::DeviceKind;
 use ruminate_compute::ops::sample::SampleParams;
 use ruminate_core::{Completion, FinishReason, PolicyVersion, Seed, TokenId};
 use ruminate_model::decoder::{Decoder, DecoderLimits, PAGE, Prompts, Step};
-use ruminate_model::{Policy, Tokenizer, Weights};
+use ruminate_model::{Memory, ModelError, Policy, Tokenizer, Weights};
 
 use crate::pages::PageAllocator;
 use crate::stop::is_stopped;
@@ -132,8 +132,13 @@ impl Engine {
     /// Out of memory.
     pub fn new(policy: &Policy, limits: EngineLimits) -> Result<Self, RolloutError> {
         let limits = limits.decoder_limits(policy.config(), policy.device().kind());
+        let no_room = ModelError::no_room(
+            format!("cache and buffers of {} sequences of at most {} tokens", limits.max_batch, limits.max_pages * PAGE),
+            Memory::of_sampling(policy.device().kind(), policy.config(), limits).total(),
+            "lower max_batch or max_new_tokens",
+        );
         Ok(Self {
-            decoder: Decoder::new(policy.device(), policy.config(), limits)?,
+            decoder: Decoder::new(policy.device(), policy.config(), limits).map_err(no_room)?,
             pages: PageAllocator::new(limits.n_pages),
             groups: Vec::new(),
             running: Vec::new(),

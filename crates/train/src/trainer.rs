@@ -87,7 +87,7 @@ impl Trainer {
     ///
     /// # Errors
     /// Out of memory.
-    pub fn new(policy: &Policy, config: OptimizerConfig) -> Result<Self, ComputeError> {
+    pub fn new(policy: &Policy, config: OptimizerConfig) -> Result<Self, TrainError> {
         Self::recomputing(policy, config, 0)
     }
 
@@ -95,16 +95,12 @@ impl Trainer {
     ///
     /// # Errors
     /// Out of memory.
-    pub fn recomputing(policy: &Policy, config: OptimizerConfig, recompute_layers: usize) -> Result<Self, ComputeError> {
+    pub fn recomputing(policy: &Policy, config: OptimizerConfig, recompute_layers: usize) -> Result<Self, TrainError> {
         let (device, n) = (policy.device(), policy.n_parameters());
-        Ok(Self {
-            config,
-            grads: device.zeros_f32(1, n)?,
-            m: device.zeros_f32(1, n)?,
-            v: device.zeros_f32(1, n)?,
-            activations: Activations::recomputing(device, policy.config(), 0, recompute_layers)?,
-            n_steps: 0,
-        })
+        let buffers = || Ok([device.zeros_f32(1, n)?, device.zeros_f32(1, n)?, device.zeros_f32(1, n)?]);
+        let advice = "a smaller model or a device with more memory is needed";
+        let [grads, m, v] = buffers().map_err(ModelError::no_room(format!("gradients and moments of {n} weights"), 12 * n, advice))?;
+        Ok(Self { config, grads, m, v, activations: Activations::recomputing(device, policy.config(), 0, recompute_layers)?, n_steps: 0 })
     }
 
     /// Log-probabilities of a microbatch's trained tokens, without a gradient.

@@ -73,7 +73,8 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
         let seed = seed.with_index(counters.step);
         let round = Round { config, stream: &mut stream, sampler: &mut sampler, seed, difficulty };
         let Sampled { mut groups, n_trained, mut stats, keys } = round.sample(&policy, version, text)?;
-        stats.reward_secs += scorers.score(&mix, text, &mut groups)?;
+        stats.reward_secs +=
+            scorers.score(&mix, text, &mut groups).with_context(|| format!("step {}, scores of reward models", version.0))?;
         dir.write_rollouts(counters.step, &groups)?;
 
         // Group-relative advantages.
@@ -86,7 +87,10 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
 
         // Optimizer steps.
         let old_logprobs = match settings.importance_cap {
-            Some(_) => Some(old_logprobs(config, &policy, &mut trainer, &groups[..n_trained])?),
+            Some(_) => {
+                let at = || format!("step {}, log-probabilities before the update", version.0);
+                Some(old_logprobs(config, &policy, &mut trainer, &groups[..n_trained]).with_context(at)?)
+            }
             None => None,
         };
         let mut learned = Learned::default();

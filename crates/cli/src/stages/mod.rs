@@ -18,8 +18,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use ruminate_compute::Device;
+use ruminate_compute::{ComputeError, Device};
 use ruminate_core::Seed;
+use ruminate_model::ModelError;
+use ruminate_rollout::RolloutError;
+use ruminate_train::trainer::TrainError;
 
 use self::rollouts::SampleSettings;
 use crate::graders::{Graders, Needs};
@@ -110,10 +113,32 @@ pub(crate) struct StageResult {
 pub(crate) fn run_all(ctx: &StageContext<'_>) -> Result<()> {
     let mut hashes = BTreeMap::new();
     for stage in &ctx.config.stages {
-        let hash = run_stage(ctx, stage, &hashes).with_context(|| format!("stage '{}'", stage.id))?;
+        let hash = run_stage(ctx, stage, &hashes).map_err(advise).with_context(|| format!("stage '{}'", stage.id))?;
         hashes.insert(stage.id.clone(), hash);
     }
     Ok(())
+}
+
+/// Says what to do where the device failed. State appears on disk whole or not at all, so the last one is good.
+fn advise(error: anyhow::Error) -> anyhow::Error {
+    let is_of_device = error.chain().any(|cause| {
+        let model = match (cause.downcast_ref::<TrainError>(), cause.downcast_ref::<RolloutError>()) {
+            (Some(TrainError::Model(error)), _) | (_, Some(RolloutError::Model(error))) => Some(error),
+            _ => cause.downcast_ref::<ModelError>(),
+        };
+        let compute = match model {
+            Some(ModelError::Compute(error)) => Some(error),
+            _ => cause.downcast_ref::<ComputeError>(),
+        };
+        matches!(compute, Some(ComputeError::Driver { .. }))
+    });
+    if !is_of_device {
+        return error;
+    }
+    error.context(
+        "the device failed; the state that was saved last is whole: the same command goes on from it \
+         (with CUDA_LAUNCH_BLOCKING=1 the error names the operation that failed; if it comes again at the same step, that is a bug to report)",
+    )
 }
 
 /// Checks what can be checked before anything runs: models open, problem files have problems of their split. Gives back what
@@ -276,4 +301,28 @@ fn own_checkpoint_path(stage_id: &str, dir: &StageDir) -> PathBuf {
 /// What a stage leaves whose policy is its checkpoint.
 fn own_checkpoint(stage_id: &str, dir: &StageDir) -> StageResult {
     StageResult { policy: Some(own_checkpoint_path(stage_id, dir)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_device_comes_with_step_operation_and_what_to_do() {
+        let failed = || ComputeError::Driver { operation: "flash_forward", name: "CUDA_ERROR_ECC".into(), text: "ecc".into() };
+        let errors = [
+            anyhow::Error::new(TrainError::from(failed())),
+            anyhow::Error::new(RolloutError::from(failed())),
+            anyhow::Error::new(ModelError::from(failed())),
+            anyhow::Error::new(failed()),
+        ];
+        for error in errors {
+            let text = format!("{:#}", advise(error.context("step 7")));
+            for part in ["the same command goes on", "step 7", "flash_forward failed on the CUDA device: CUDA_ERROR_ECC"] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+        }
+        let other = anyhow::anyhow!("no such file").context("step 7");
+        assert_eq!(format!("{:#}", advise(other)), "step 7: no such file");
+    }
 }

@@ -1,13 +1,14 @@
 //! What a training stage needs to go on after it was killed: weights, moments and counters, in one file that is replaced as a whole.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use ruminate_compute::{View, ViewMut};
+use ruminate_compute::{ComputeError, View, ViewMut};
 use ruminate_model::Policy;
 use ruminate_train::trainer::Trainer;
 use safetensors::tensor::{Dtype, Metadata};
@@ -65,14 +66,18 @@ pub(crate) fn save_with<T: Serialize>(
     let path = state_file(dir);
     policy.device().synchronize()?;
     let (m, v) = trainer.moments();
-    let mut tensors = vec![("weights", Flat::of(policy.flat())), ("m", Flat::of(m)), ("v", Flat::of(v))];
+    let failed = RefCell::new(None);
+    let flat = |view| Flat::of(view, &failed);
+    let mut tensors = vec![("weights", flat(policy.flat())), ("m", flat(m)), ("v", flat(v))];
     if let Some(reference) = reference {
-        tensors.push(("reference", Flat::of(reference.flat())));
+        tensors.push(("reference", flat(reference.flat())));
     }
     let metadata = HashMap::from([("counters".to_owned(), serde_json::to_string(&Saved { counters, memory })?)]);
     replace_file(&path, |partial| {
         safetensors::serialize_to_file(tensors.iter().map(|(name, flat)| (*name, flat)), Some(metadata), partial)
-            .with_context(io_context("write", partial))
+            .with_context(io_context("write", partial))?;
+        // What could not be read from the device is not what was trained: the file before stays.
+        failed.take().map_or(Ok(()), |error| Err(error).context("state of the stage"))
     })
 }
 
@@ -157,11 +162,13 @@ fn read_floats(file: &mut File, to: ViewMut<'_>) -> Result<()> {
 struct Flat<'a> {
     view: View<'a>,
     shape: [usize; 1],
+    /// The first error of the device: the trait that reads tensors knows none.
+    failed: &'a RefCell<Option<ComputeError>>,
 }
 
 impl<'a> Flat<'a> {
-    fn of(view: View<'a>) -> Self {
-        Self { view, shape: [view.cols()] }
+    fn of(view: View<'a>, failed: &'a RefCell<Option<ComputeError>>) -> Self {
+        Self { view, shape: [view.cols()], failed }
     }
 }
 
@@ -175,8 +182,13 @@ impl safetensors::View for &Flat<'_> {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        let values = self.view.to_vec().expect("the device was synchronized before");
-        values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>().into()
+        match self.view.to_vec() {
+            Ok(values) => values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>().into(),
+            Err(error) => {
+                self.failed.borrow_mut().get_or_insert(error);
+                vec![0; self.data_len()].into()
+            }
+        }
     }
 
     fn data_len(&self) -> usize {

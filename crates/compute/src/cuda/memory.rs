@@ -7,7 +7,7 @@ use half::bf16;
 use half::slice::HalfFloatSliceExt;
 
 use super::CudaDevice;
-use crate::device::ComputeError;
+use crate::device::{ComputeError, Room};
 
 /// Format of the numbers in a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,7 +41,7 @@ impl CudaMemory {
     pub(crate) fn zeros(device: &CudaDevice, rows: usize, cols: usize, item: usize) -> Result<Self, ComputeError> {
         let bytes = rows.saturating_mul(cols).saturating_mul(item);
         let memory = Self::uninit(device, bytes).map_err(|error| match error {
-            ComputeError::OutOfMemory { device, bytes, .. } => ComputeError::OutOfMemory { device, bytes, rows, cols },
+            ComputeError::OutOfMemory { device, bytes, room, .. } => ComputeError::OutOfMemory { device, bytes, rows, cols, room },
             error => error,
         })?;
         // SAFETY: the memory was just taken and is that large.
@@ -60,10 +60,7 @@ impl CudaMemory {
                 device.count(bytes as i64);
                 Ok(Self { ptr, bytes, device: device.clone() })
             }
-            Err(error) if error.0 == cudarc::driver::sys::cudaError_enum::CUDA_ERROR_OUT_OF_MEMORY => {
-                Err(ComputeError::OutOfMemory { device: "cuda", bytes, rows: 1, cols: bytes })
-            }
-            Err(error) => Err(ComputeError::driver("memory", error)),
+            Err(error) => Err(device.no_memory(bytes, error)),
         }
     }
 }
@@ -126,6 +123,16 @@ impl<'a> Span<'a> {
 }
 
 impl CudaDevice {
+    /// Why memory could not be taken.
+    pub(super) fn no_memory(&self, bytes: usize, error: result::DriverError) -> ComputeError {
+        if error.0 != cudarc::driver::sys::cudaError_enum::CUDA_ERROR_OUT_OF_MEMORY {
+            return ComputeError::driver("memory", error);
+        }
+        let held = self.held_bytes();
+        let room = result::mem_get_info().ok().map(|(free, total)| Room { free, total, held });
+        ComputeError::OutOfMemory { device: "cuda", bytes, rows: 1, cols: bytes, room }
+    }
+
     /// Copies to the host and waits for it.
     pub(crate) fn download<T: bytemuck::Pod>(&self, ptr: u64, out: &mut [T]) -> Result<(), ComputeError> {
         if out.is_empty() {

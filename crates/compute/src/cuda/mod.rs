@@ -182,6 +182,11 @@ impl CudaDevice {
         self.inner.total_bytes
     }
 
+    /// Bytes that buffers of this device hold.
+    fn held_bytes(&self) -> usize {
+        self.inner.allocated.load(Ordering::Relaxed).max(0) as usize
+    }
+
     /// Most bytes that buffers of this device have held at once.
     pub fn peak_bytes(&self) -> usize {
         self.inner.peak.load(Ordering::Relaxed) as usize
@@ -256,8 +261,8 @@ impl CudaDevice {
                     self.count(size as i64);
                     *scratch = Some((ptr, size));
                 }
-                Err(_) => {
-                    self.keep(Err(ComputeError::OutOfMemory { device: "cuda", bytes: size, rows: 1, cols: size }));
+                Err(error) => {
+                    self.keep(Err(self.no_memory(size, error)));
                     return;
                 }
             }
@@ -297,7 +302,7 @@ impl ComputeError {
 fn permanent(device: &CudaDevice, bytes: usize) -> Result<u64, ComputeError> {
     device.bind();
     // SAFETY: the context is current.
-    let taken = unsafe { result::malloc_sync(bytes) };
+    let taken = unsafe { result::malloc_sync(bytes) }.map_err(|error| device.no_memory(bytes, error))?;
     device.count(bytes as i64);
-    taken.map_err(|_| ComputeError::OutOfMemory { device: "cuda", bytes, rows: 1, cols: bytes })
+    Ok(taken)
 }
