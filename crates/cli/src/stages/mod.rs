@@ -141,30 +141,6 @@ fn advise(error: anyhow::Error) -> anyhow::Error {
     )
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failed_device_comes_with_step_operation_and_what_to_do() {
-        let failed = || ComputeError::Driver { operation: "flash_forward", name: "CUDA_ERROR_ECC".into(), text: "ecc".into() };
-        let errors = [
-            anyhow::Error::new(TrainError::from(failed())),
-            anyhow::Error::new(RolloutError::from(failed())),
-            anyhow::Error::new(ModelError::from(failed())),
-            anyhow::Error::new(failed()),
-        ];
-        for error in errors {
-            let text = format!("{:#}", advise(error.context("step 7")));
-            for part in ["the same command goes on", "step 7", "flash_forward failed on the CUDA device: CUDA_ERROR_ECC"] {
-                assert!(text.contains(part), "{part}: {text}");
-            }
-        }
-        let other = anyhow::anyhow!("no such file").context("step 7");
-        assert_eq!(format!("{:#}", advise(other)), "step 7: no such file");
-    }
-}
-
 /// Checks what can be checked before anything runs: models open, problem files have problems of their split. Gives back what
 /// grading needs.
 ///
@@ -325,4 +301,28 @@ fn own_checkpoint_path(stage_id: &str, dir: &StageDir) -> PathBuf {
 /// What a stage leaves whose policy is its checkpoint.
 fn own_checkpoint(stage_id: &str, dir: &StageDir) -> StageResult {
     StageResult { policy: Some(own_checkpoint_path(stage_id, dir)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_device_comes_with_step_operation_and_what_to_do() {
+        let failed = || ComputeError::Driver { operation: "flash_forward", name: "CUDA_ERROR_ECC".into(), text: "ecc".into() };
+        let errors = [
+            anyhow::Error::new(TrainError::from(failed())),
+            anyhow::Error::new(RolloutError::from(failed())),
+            anyhow::Error::new(ModelError::from(failed())),
+            anyhow::Error::new(failed()),
+        ];
+        for error in errors {
+            let text = format!("{:#}", advise(error.context("step 7")));
+            for part in ["the same command goes on", "step 7", "flash_forward failed on the CUDA device: CUDA_ERROR_ECC"] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+        }
+        let other = anyhow::anyhow!("no such file").context("step 7");
+        assert_eq!(format!("{:#}", advise(other)), "step 7: no such file");
+    }
 }
