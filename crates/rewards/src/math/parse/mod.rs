@@ -28,7 +28,7 @@ pub(super) use words::month;
 use lex::{Kind, Token};
 
 use crate::math::answer::Answer;
-use crate::math::escapes::with_backslashes;
+use crate::math::escapes::{place, with_backslashes};
 use crate::math::work::{Exhausted, Work};
 
 /// Why a text could not be read.
@@ -86,8 +86,13 @@ pub fn read(text: &str) -> Result<Vec<Answer>, ParseError> {
 
 /// As [`read`], within what is left of `work`.
 pub(crate) fn parse(text: &str, work: &mut Work) -> Result<Vec<Answer>, ParseError> {
-    let repaired = with_backslashes(text);
-    let text = &*repaired;
+    parse_repaired(&with_backslashes(text), work).map_err(|error| match error {
+        ParseError::Unreadable { at, expected, found } => ParseError::Unreadable { at: place(text, at), expected, found },
+        ParseError::Exhausted => ParseError::Exhausted,
+    })
+}
+
+fn parse_repaired(text: &str, work: &mut Work) -> Result<Vec<Answer>, ParseError> {
     let words = words::plain_words(text);
     let tokens = match lex::tokens(text, work) {
         Ok(tokens) => tokens,
