@@ -1,4 +1,4 @@
-//! What a device can do at most, measured in a moment: the measure of how well it is used, and the ground of estimates.
+//! What a device can do at most, measured in a moment: the ground of estimates, and the measure of how well `bench` uses it.
 
 use std::time::Instant;
 

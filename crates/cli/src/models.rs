@@ -102,15 +102,17 @@ pub(crate) fn open(model: &str) -> Result<OpenModel> {
     Ok(OpenModel { checkpoint: Checkpoint::open(&resolve(model)?)?, _files: None })
 }
 
-/// The shape of a model. Of one of the hub only that is fetched.
+/// The shape of a model. Of one of the hub only that is fetched, and a folder need not have more than `config.json` for it.
 ///
 /// # Errors
 /// As [`open()`].
 pub(crate) fn shape(model: &str) -> Result<ModelConfig> {
-    let Some(name) = HubName::parse(model).transpose()?.filter(HubName::is_folder) else {
-        return Ok(open(model)?.checkpoint.config);
+    let folder = match HubName::parse(model).transpose()?.filter(HubName::is_folder) {
+        Some(name) => Hub::from_env()?.fetch_config(&name, &Ui::new())?,
+        None if Path::new(model).join("config.json").is_file() => PathBuf::from(model),
+        None => return Ok(open(model)?.checkpoint.config),
     };
-    let path = Hub::from_env()?.fetch_config(&name, &Ui::new())?.join("config.json");
+    let path = folder.join("config.json");
     let json = read_json(&path)?.with_context(io_context("find", &path))?;
     ModelConfig::from_hf_json(&json).with_context(|| path.display().to_string())
 }

@@ -134,8 +134,8 @@ impl ProblemStream {
             }
         }
         bail!(
-            "expected prompts with a reward in this part of the stage, found none in {MAX_UNWANTED}; before preference_from only those with a \
-             weight of accuracy have one"
+            "expected prompts that a rule grades, found none in {MAX_UNWANTED}; before preference_from, those that only reward models grade are \
+             left out"
         );
     }
 }

@@ -274,11 +274,6 @@ impl Device {
         self.kind().steps_ahead()
     }
 
-    /// Prompt tokens that are worth running together.
-    pub fn prefill_tokens(&self) -> usize {
-        self.kind().prefill_tokens()
-    }
-
     /// Rows that `n` sequences are decoded as: on a GPU few sizes occur, because each is recorded.
     pub fn decode_rows(&self, n: usize) -> usize {
         self.kind().decode_rows(n)

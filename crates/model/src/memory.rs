@@ -121,9 +121,3 @@ impl std::ops::Add for Memory {
         }
     }
 }
-
-impl std::iter::Sum for Memory {
-    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
-        all.fold(Self::default(), std::ops::Add::add)
-    }
-}

@@ -186,7 +186,7 @@ impl Activations {
             let no_room = ModelError::no_room(
                 format!("activations of a microbatch of {n_tokens} tokens"),
                 memory.total(),
-                "lower microbatch_tokens or raise recompute_layers",
+                "lower microbatch_tokens or raise recompute_layers (in a new run, with --out)",
             );
             *self = Self::recomputing(policy.device(), policy.config(), n_tokens, self.recompute_layers).map_err(no_room)?;
         }

@@ -15,16 +15,16 @@ pub enum TaskError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The file is no Parquet file, though its name says so, or is damaged.
-    #[error("{}: expected a Parquet file", path.display())]
+    /// A Parquet file cannot be read; Snappy and zstd are the compressions that are known.
+    #[error("{}: {what}", path.display())]
     Parquet {
         /// The file.
         path: PathBuf,
-        /// What the reader said.
-        source: Box<parquet::errors::ParquetError>,
+        /// Which row, and what the reader said.
+        what: String,
     },
     /// The file holds no problem.
-    #[error("{} holds no problem, expected one JSON object per line", path.display())]
+    #[error("{} holds no problem, expected one in each row", path.display())]
     Empty {
         /// The file.
         path: PathBuf,

@@ -6,6 +6,7 @@ use crate::advantages::AdvantageKind;
 use crate::losses::{GrpoLossConfig, KlEstimator, LossConfigError, Normalisation, Objective, RatioLevel};
 use crate::overlong::SoftOverlong;
 use crate::schedule::{ScheduleConfig, ScheduleKind};
+use crate::trainer::OptimizerConfig;
 
 /// Name and TOML text of each preset.
 const PRESETS: [(&str, &str); 7] = [
@@ -176,6 +177,12 @@ impl GrpoPreset {
             return Err(PresetError::OutOfRange { key, expected, found });
         }
         Ok(self.loss_config().validate()?)
+    }
+
+    /// The optimizer.
+    pub fn optimizer_config(&self) -> OptimizerConfig {
+        let [beta1, beta2] = self.adam_betas;
+        OptimizerConfig { beta1, beta2, eps: self.adam_eps, weight_decay: self.weight_decay, max_grad_norm: self.max_grad_norm }
     }
 
     /// The loss.

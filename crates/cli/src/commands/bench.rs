@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use ruminate_compute::DeviceKind;
+use ruminate_compute::{Device, DeviceKind};
 use ruminate_core::{PolicyVersion, Seed, TokenId};
-use ruminate_model::{Memory, ModelConfig, Policy, tiny_tokenizer};
+use ruminate_model::{Memory, ModelConfig, Policy, flops, tiny_tokenizer};
 use ruminate_rollout::{Engine, EngineLimits, Event, Request, SamplingParams};
 use ruminate_tasks::synthetic::pieces;
 use ruminate_train::losses::{BatchTotals, Normalisation, sft_loss};
@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::plan::sampling_memory;
 use super::{DeviceChoice, print, print_json};
+use crate::ceilings::Ceilings;
 use crate::shapes;
 use crate::stages::rollouts::max_cache_bytes;
 use crate::summary::{mebibytes, peak_bytes};
@@ -85,6 +86,8 @@ struct Report<'a> {
     device_peak_bytes: Option<u64>,
     /// What `plan` would have said.
     planned_bytes: u64,
+    /// What the device can do at most.
+    ceilings: Ceilings,
     train: Option<Throughput>,
     decode: Option<Throughput>,
 }
@@ -100,6 +103,10 @@ struct Throughput {
     /// Of the step in the middle.
     median_tokens_per_second: f64,
     mean_tokens_per_second: f64,
+    /// Of the median step: operations of its matrix products and attention over what the device can do.
+    product_share: f64,
+    /// Of the median step: weights and cache that decoding has to read over what the memory can give; `None` in training.
+    memory_share: Option<f64>,
 }
 
 impl BenchArgs {
@@ -110,20 +117,49 @@ impl BenchArgs {
         let device = self.device.open(self.deterministic)?;
         let mut policy = Policy::random(&device, config, Seed::new(1))?;
         let wants = |work| self.only.is_none_or(|only| only == work);
-        let decode = if wants(Work::Decode) { Some(self.decode(&policy)?) } else { None };
-        let train = if wants(Work::Train) { Some(self.train(&mut policy)?) } else { None };
+        let mut decode = if wants(Work::Decode) { Some(self.decode(&policy)?) } else { None };
+        let mut train = if wants(Work::Train) { Some(self.train(&mut policy)?) } else { None };
+        // Before the ceilings are measured, which takes memory of its own.
+        let device_peak_bytes = device.peak_bytes().map(|bytes| bytes as u64);
+        let ceilings = Ceilings::measure(&device)?;
+        self.compare(policy.config(), ceilings, &device, &mut train, &mut decode);
         let report = Report {
             shape: &self.shape,
             device: device.name(),
             n_threads: device.n_threads(),
             n_parameters: policy.n_parameters(),
             peak_bytes: peak_bytes(),
-            device_peak_bytes: device.peak_bytes().map(|bytes| bytes as u64),
+            device_peak_bytes,
             planned_bytes: self.planned_bytes(policy.config(), device.kind()) as u64,
+            ceilings,
             train,
             decode,
         };
         if self.json { print_json(&report) } else { print(&report.to_string()) }
+    }
+
+    /// Sets the shares of the ceilings.
+    fn compare(
+        &self,
+        config: &ModelConfig,
+        ceilings: Ceilings,
+        device: &Device,
+        train: &mut Option<Throughput>,
+        decode: &mut Option<Throughput>,
+    ) {
+        if let Some(train) = train {
+            let operations = flops::training(config, std::iter::repeat_n(self.sequence_tokens, self.sequences));
+            train.product_share = operations / train.median_seconds() / ceilings.product_flops;
+        }
+        if let Some(decode) = decode {
+            let operations = self.batch as f64 * flops::sampling(config, self.prompt_tokens, [self.new_tokens]);
+            decode.product_share = operations / decode.median_seconds() / ceilings.product_flops;
+            // In the middle of its completion a sequence reads the keys and values of its prompt and of half of the completion.
+            let positions = self.batch * (self.prompt_tokens + self.new_tokens / 2);
+            let cache = 2 * config.n_layers * config.n_kv_heads * config.head_dim * positions;
+            let bytes = (self.new_tokens * (config.n_parameters() + cache) * device.float_bytes()) as f64;
+            decode.memory_share = Some(bytes / decode.median_seconds() / ceilings.memory_bytes);
+        }
     }
 
     /// Most that what is measured holds at once; the second copy of the weights that the CPU samples from is not in it.
@@ -207,7 +243,15 @@ impl BenchArgs {
             best_tokens_per_second: tokens / seconds[0],
             median_tokens_per_second: tokens / seconds[seconds.len() / 2],
             mean_tokens_per_second: tokens / mean,
+            product_share: 0.0,
+            memory_share: None,
         })
+    }
+}
+
+impl Throughput {
+    fn median_seconds(&self) -> f64 {
+        (self.sequences * self.tokens_per_sequence) as f64 / self.median_tokens_per_second
     }
 }
 
@@ -219,9 +263,15 @@ impl std::fmt::Display for Report<'_> {
             let Some(t) = throughput else { continue };
             let (median, best, mean) = (t.median_tokens_per_second, t.best_tokens_per_second, t.mean_tokens_per_second);
             write!(f, "\n{name:6}  {median:>9.0} tokens/s in the median step, {best:.0} best, {mean:.0} mean; ")?;
-            write!(f, "{} x {} tokens, {} steps", t.sequences, t.tokens_per_sequence, t.n_steps)?;
+            write!(f, "{} x {} tokens, {} steps; ", t.sequences, t.tokens_per_sequence, t.n_steps)?;
+            write!(f, "{:.0}% of the rate of a large product", 100.0 * t.product_share)?;
+            if let Some(share) = t.memory_share {
+                write!(f, ", {:.0}% of the memory's", 100.0 * share)?;
+            }
         }
         let planned = self.device_peak_bytes.map(|_| self.planned_bytes);
+        let Ceilings { product_flops, memory_bytes } = self.ceilings;
+        write!(f, "\nceilings  {:.3} TFLOP/s of a large product, {:.0} GB/s of a copy", product_flops / 1e12, memory_bytes / 1e9)?;
         for (what, bytes) in [("peak  ", self.peak_bytes), ("peak on the device", self.device_peak_bytes), ("planned", planned)] {
             if let Some(bytes) = bytes {
                 write!(f, "\n{what}  {}", mebibytes(bytes))?;

@@ -10,6 +10,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use ruminate_compute::{DeviceKind, Precision};
 use ruminate_model::{Memory, ModelConfig, tiny_tokenizer};
 use ruminate_rollout::EngineLimits;
+use ruminate_tasks::read_rows;
 use ruminate_tasks::synthetic::pieces;
 use ruminate_train::losses::KlEstimator;
 use serde::Serialize;
@@ -63,7 +64,7 @@ struct StagePlan {
     steps: Option<u64>,
     /// Most tokens that an optimizer step trains on.
     tokens_per_step: Option<u64>,
-    /// Estimated time, its evaluation included; `None` where it is as long as another stage.
+    /// Estimated time, its evaluation included.
     seconds: Option<f64>,
     /// Most bytes held at once, by phase.
     peak_bytes: BTreeMap<&'static str, u64>,
@@ -117,7 +118,7 @@ impl PlanArgs {
                 plan.n_parameters.to_string(),
                 number(plan.steps),
                 number(plan.tokens_per_step),
-                plan.seconds.map_or_else(|| "as compute_of".to_owned(), |s| if s == 0.0 { String::new() } else { time::time(s) }),
+                plan.seconds.filter(|&seconds| seconds > 0.0).map_or_else(String::new, time::time),
                 peak.map_or_else(String::new, |&bytes| mebibytes(bytes)),
             ]);
         }
@@ -141,10 +142,19 @@ impl PlanArgs {
         let precision = if matches!(self.device, DeviceChoice::CudaF32) { Precision::F32 } else { Precision::Bf16 };
         if self.memory.is_some() {
             ensure!(!matches!(self.device, DeviceChoice::Cpu), "--memory: is that of a GPU, and --device cpu has none");
+            ensure!(precision == Precision::Bf16, "--memory: plans for bf16; --device cuda-f32 is planned for the GPU of this machine");
             return Ok((elsewhere(precision), Ceilings::H200, "an H200"));
         }
         match self.device.device() {
-            Ok(device) => Ok((device.kind(), Ceilings::measure(&device)?, "this machine")),
+            Ok(device) => match Ceilings::measure(&device) {
+                Ok(ceilings) => Ok((device.kind(), ceilings, "this machine")),
+                Err(error) if device.memory_bytes().is_some() => {
+                    eprintln!("the rates of the GPU cannot be measured, perhaps since another process uses it: {error:#}");
+                    Ok((device.kind(), Ceilings::H200, "an H200"))
+                }
+                Err(error) => Err(error),
+            },
+            Err(error) if precision == Precision::F32 => Err(error),
             Err(error) => {
                 eprintln!("there is no GPU to look at ({error:#}): this is what one would need; --memory 80GiB plans for one of that size");
                 Ok((elsewhere(precision), Ceilings::H200, "an H200"))
@@ -261,7 +271,9 @@ fn plan(config: &RunConfig, kind: DeviceKind, pace: &mut Pace) -> Result<Vec<Sta
             }
             StageKind::Grpo(grpo) => {
                 plan_grpo(&mut plan, grpo, &model, &models, kind)?;
-                plan.seconds = pace.grpo(grpo, &model)?;
+                // As long as the stage whose compute it spends.
+                let like = |id: &String| plans.iter().find(|plan: &&StagePlan| plan.id == *id).and_then(|plan| plan.seconds);
+                plan.seconds = pace.grpo(grpo, &model)?.or_else(|| grpo.compute_of.as_ref().and_then(like));
             }
             StageKind::RewardModel(reward) => {
                 plan_reward_model(&mut plan, reward, &model, &models, kind)?;
@@ -324,7 +336,11 @@ fn plan_reward_model(
 ) -> Result<()> {
     plan.n_parameters += model.hidden;
     let weights = Memory::of_weights(kind, model);
-    let mut sequence = ruminate_model::context(model);
+    let mut sequence = reward.max_tokens.unwrap_or(usize::MAX).min(ruminate_model::context(model));
+    let n_steps = |n_entries: usize| reward.epochs * (n_entries * reward.loss.n_sequences()).div_ceil(reward.n_sequences()) as u64;
+    if let RewardSource::File { data } = &reward.source {
+        plan.steps = Some(n_steps(read_rows(data)?.count()));
+    }
     if let RewardSource::Made(made) = &reward.source {
         let longest = longest_question(&made.prompts)? + TEMPLATE_TOKENS;
         let mut peak = Memory::default();
@@ -340,7 +356,7 @@ fn plan_reward_model(
         // Some pairs will have no clear preference: these are the most steps that there can be.
         let n_responses = made.n_prompts * made.samples as usize * made.responses_from.len();
         let n_entries = if reward.loss.n_sequences() == 2 { made.n_prompts * made.pairs_per_prompt } else { n_responses };
-        plan.steps = Some(reward.epochs * (n_entries * reward.loss.n_sequences()).div_ceil(reward.n_sequences()) as u64);
+        plan.steps = Some(n_steps(n_entries));
     }
     plan.tokens_per_step = Some((reward.n_sequences() * sequence) as u64);
     // The two responses of a pair are in one forward pass.
@@ -400,9 +416,10 @@ fn plan_sft(plan: &mut StagePlan, sft: &SftConfig, models: &[(String, ModelConfi
     let mut peak = Memory::default();
     for policy in &sft.policies {
         let model = model_of(models, policy)?;
-        // A conversation is not cut: one as long as the context has a forward pass of its own.
-        let longest = sft.microbatch_tokens.max(ruminate_model::context(&model));
-        let tokens = sft.batch_examples as u64 * ruminate_model::context(&model) as u64;
+        // A conversation is not cut: the longest has a forward pass of its own.
+        let conversation = sft.max_tokens.unwrap_or(usize::MAX).min(ruminate_model::context(&model));
+        let longest = sft.microbatch_tokens.max(conversation);
+        let tokens = (sft.batch_examples * conversation) as u64;
         plan.tokens_per_step = plan.tokens_per_step.max(Some(tokens));
         let memory = Memory::of_weights(kind, &model) + Memory::of_training(kind, &model, longest, sft.recompute_layers);
         peak = larger(peak, memory);

@@ -121,7 +121,7 @@ pub(crate) enum PromptSource {
         /// Share of the problems.
         weight: f32,
     },
-    /// A JSONL file.
+    /// A JSONL or Parquet file.
     File {
         /// The file.
         data: PathBuf,

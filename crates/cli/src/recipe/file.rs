@@ -101,7 +101,7 @@ pub(super) struct SyntheticFile {
 /// A file of problems: `{ data = "$data", form = "gsm8k" }`.
 #[derive(Debug, Deserialize)]
 pub(super) struct DataFile {
-    /// JSONL file.
+    /// JSONL or Parquet file.
     pub(super) data: String,
     /// Form of its lines; default: told from the first line.
     pub(super) form: Option<String>,

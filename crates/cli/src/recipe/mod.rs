@@ -8,6 +8,7 @@ mod config;
 mod error;
 mod fields;
 mod file;
+mod optimizer;
 mod prompts;
 mod resolve;
 mod rewards;

@@ -19,7 +19,7 @@ use ruminate_train::overlong::is_complete;
 use ruminate_train::packing::{PackedBatch, Sequence, pack};
 use ruminate_train::presets::GrpoPreset;
 use ruminate_train::schedule::learning_rate;
-use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, TrainError, Trainer};
+use ruminate_train::trainer::{MicrobatchLoss, TrainError, Trainer};
 
 use self::goal::Goal;
 use super::evaluate::{evaluate_policy, is_general, tally};
@@ -48,7 +48,7 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
     let text = PolicyText { tokenizer: &start.tokenizer, chat: start.chat_template.as_ref() };
     let mut policy = Policy::load(ctx.device, &start)?;
     let mut reference = if settings.kl == KlEstimator::None { None } else { Some(Policy::load(ctx.device, &start)?) };
-    let mut trainer = Trainer::recomputing(&policy, optimizer_config(settings), config.recompute_layers)?;
+    let mut trainer = Trainer::recomputing(&policy, settings.optimizer_config(), config.recompute_layers)?;
     let (mut counters, mut memory): (state::Counters, DifficultyMemory) =
         state::restore_with(dir, &mut policy, &mut trainer, reference.as_mut())?;
     let mut stream = ProblemStream::open(&config.prompts, seed.with("problems"), counters.position)?;
@@ -116,7 +116,9 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
         counters.position = stream.position();
         figures.extend(goal.spend(policy.config(), &groups, &learned, counters.step));
         if let Some(settings) = &config.difficulty_memory {
-            memory.observe(settings, groups.iter().map(|group| (keys[&group.problem.id].clone(), tally(group).share())));
+            // What only reward models grade is neither solved nor hopeless by a rule.
+            let by_rule = groups.iter().filter(|group| !is_for_preference(&config.rewards, &group.problem));
+            memory.observe(settings, by_rule.map(|group| (keys[&group.problem.id].clone(), tally(group).share())));
             figures.push(("rl/solved_share", memory.share(settings, Standing::Solved)));
             figures.push(("rl/hopeless_share", memory.share(settings, Standing::Hopeless)));
         }
@@ -159,16 +161,6 @@ fn save_state(
         write_json(&dir.state().join("difficulty.json"), memory)?;
     }
     Ok(())
-}
-
-fn optimizer_config(settings: &GrpoPreset) -> OptimizerConfig {
-    OptimizerConfig {
-        beta1: settings.adam_betas[0],
-        beta2: settings.adam_betas[1],
-        eps: settings.adam_eps,
-        weight_decay: settings.weight_decay,
-        max_grad_norm: settings.max_grad_norm,
-    }
 }
 
 /// One round of sampling.
@@ -237,7 +229,7 @@ impl Round<'_, '_> {
     }
 }
 
-/// Whether reward models are all that can tell good responses to a problem from bad ones.
+/// Whether reward models are what tells good responses to a problem from bad ones: no rule says what is right.
 fn is_for_preference(rewards: &RewardMix, problem: &Problem) -> bool {
     let weights = rewards.weights_of(&problem.kind);
     weights.accuracy == 0.0 && (weights.helpful != 0.0 || weights.safe != 0.0)

@@ -10,7 +10,7 @@ use ruminate_tasks::synthetic::pieces;
 use ruminate_train::losses::{BatchTotals, Normalisation, SftOutputs, sft_loss};
 use ruminate_train::packing::{Sequence, pack};
 use ruminate_train::schedule::learning_rate;
-use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, Trainer};
+use ruminate_train::trainer::{MicrobatchLoss, Trainer};
 
 use super::state::{self, Counters};
 use super::{COMPUTE_KEY, StageContext, StageResult, own_checkpoint};
@@ -27,7 +27,7 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
     let tokenizer = tiny_tokenizer(&pieces())?;
     let model_config = model_config(&config.shape, &tokenizer)?;
     let mut policy = Policy::random(ctx.device, model_config, seed.with("weights"))?;
-    let mut trainer = Trainer::recomputing(&policy, optimizer_config(config), config.recompute_layers)?;
+    let mut trainer = Trainer::recomputing(&policy, config.optimizer.config(), config.recompute_layers)?;
     let mut counters = state::restore(dir, &mut policy, &mut trainer, None)?;
     let mut metrics = MetricsFile::open(&dir.metrics(), counters.step)?;
     let n_steps = config.n_steps();
@@ -102,14 +102,4 @@ fn model_config(name: &str, tokenizer: &Tokenizer) -> Result<ModelConfig> {
 
 fn end_token(tokenizer: &Tokenizer) -> Result<TokenId> {
     tokenizer.token_id(EOS).with_context(|| format!("the tokenizer has no {EOS} token"))
-}
-
-fn optimizer_config(config: &PretrainConfig) -> OptimizerConfig {
-    OptimizerConfig {
-        beta1: config.adam_betas[0],
-        beta2: config.adam_betas[1],
-        eps: config.adam_eps,
-        weight_decay: config.weight_decay,
-        max_grad_norm: config.max_grad_norm,
-    }
 }

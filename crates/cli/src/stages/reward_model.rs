@@ -16,12 +16,12 @@ use ruminate_train::losses::{PairwiseOutputs, PointwiseOutputs, pairwise_loss, p
 use ruminate_train::packing::{PackedBatch, Sequence, pack_together};
 use ruminate_train::preferences::epoch_order;
 use ruminate_train::schedule::learning_rate;
-use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, Trainer};
+use ruminate_train::trainer::{MicrobatchLoss, Trainer};
 
 use self::data::{Entry, Item};
 pub(crate) use self::measure::RewardReport;
 use super::state::{self, Counters};
-use super::{COMPUTE_KEY, StageContext, StageResult};
+use super::{COMPUTE_KEY, StageContext, StageResult, longest};
 use crate::models;
 use crate::recipe::{RewardLoss, RewardModelConfig, Template};
 use crate::reward_text::{RewardText, template_of};
@@ -35,10 +35,10 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
     let template = config.template.unwrap_or_else(|| template_of(&start));
     let text = RewardText::new(config.reads, template, &start)?;
     let mut model = RewardModel::start(ctx.device, &start, seed.with("head"))?;
-    let prepared = data::prepare(ctx, stage_id, dir, config, &text, model.policy().context())?;
+    let prepared = data::prepare(ctx, stage_id, dir, config, &text, longest(config.max_tokens, model.policy()))?;
     let (train, held_out): (Vec<&Item>, Vec<&Item>) = prepared.items.iter().partition(|item| !item.is_held_out);
 
-    let mut trainer = Trainer::recomputing(model.policy(), optimizer_config(config), config.recompute_layers)?;
+    let mut trainer = Trainer::recomputing(model.policy(), config.optimizer.config(), config.recompute_layers)?;
     let learner = Learner { config, seed, train: &train, held_out: &held_out };
     let mut progress = ctx.ui.progress(stage_id, learner.n_steps());
     learner.learn(dir, &mut model, &mut trainer, &mut progress)?;
@@ -139,16 +139,6 @@ impl Learner<'_> {
 
 fn template_name(template: Template) -> Result<String> {
     Ok(serde_json::from_value(serde_json::to_value(template)?)?)
-}
-
-fn optimizer_config(config: &RewardModelConfig) -> OptimizerConfig {
-    OptimizerConfig {
-        beta1: config.adam_betas[0],
-        beta2: config.adam_betas[1],
-        eps: config.adam_eps,
-        weight_decay: config.weight_decay,
-        max_grad_norm: config.max_grad_norm,
-    }
 }
 
 /// Sums over a batch.

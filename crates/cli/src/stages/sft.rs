@@ -14,14 +14,14 @@ use ruminate_tasks::statistics::Interval;
 use ruminate_train::losses::{SftOutputs, weighted_sft_loss};
 use ruminate_train::packing::{MaskedSequence, PackedBatch, pack_masked};
 use ruminate_train::schedule::learning_rate;
-use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, TrainError, Trainer};
+use ruminate_train::trainer::{MicrobatchLoss, TrainError, Trainer};
 use serde::{Deserialize, Serialize};
 
 use self::data::{Item, Source, learn_order, sources};
 use super::evaluate::{evaluate_policy, evaluate_stage};
 use super::rollouts::PolicyText;
 use super::state::{self, Counters};
-use super::{COMPUTE_KEY, StageContext, StageResult, own_checkpoint};
+use super::{COMPUTE_KEY, StageContext, StageResult, longest, own_checkpoint};
 use crate::dialogue::Dialogue;
 use crate::models;
 use crate::recipe::{BestBy, SftConfig, SftVariant};
@@ -111,13 +111,13 @@ fn train_variant(
     let text = PolicyText { tokenizer: &start.tokenizer, chat: start.chat_template.as_ref() };
     let mut policy = Policy::load(ctx.device, &start)?;
     let dialogue = Dialogue::new(config.template, config.system.as_deref(), text, policy.config())?;
-    let data = data::prepare(ctx, label, config, sources, &dialogue, policy.context())
+    let data = data::prepare(ctx, label, config, sources, &dialogue, longest(config.max_tokens, &policy))
         .with_context(|| format!("examples for the policy of stage '{}'", variant.policy))?;
     write_json(&dir.path().join("data.json"), &data.record)?;
     for item in &data.trained {
         policy.add_eos(item.encoded.end)?;
     }
-    let mut trainer = Trainer::recomputing(&policy, optimizer_config(config), config.recompute_layers)?;
+    let mut trainer = Trainer::recomputing(&policy, config.optimizer.config(), config.recompute_layers)?;
     let (mut counters, mut best): (Counters, Best) = state::restore_with(dir, &mut policy, &mut trainer, None)?;
     let mut metrics = MetricsFile::open(&dir.metrics(), counters.step)?;
     let tuning = Tuning { ctx, stage_id, label, dir, config, start: &start, held_out: &data.held_out };
@@ -222,16 +222,6 @@ impl Tuning<'_> {
         let figures =
             [("sft/held_out_loss", loss), ("eval/pass@1", pass_at_1), ("seconds/evaluate", Some(started.elapsed().as_secs_f64()))];
         Ok(figures.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
-    }
-}
-
-fn optimizer_config(config: &SftConfig) -> OptimizerConfig {
-    OptimizerConfig {
-        beta1: config.adam_betas[0],
-        beta2: config.adam_betas[1],
-        eps: config.adam_eps,
-        weight_decay: config.weight_decay,
-        max_grad_norm: config.max_grad_norm,
     }
 }
 

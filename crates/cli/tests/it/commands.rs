@@ -114,6 +114,11 @@ fn bench_measures_both_directions() {
     assert_eq!((&report["shape"], &report["n_parameters"]), (&"tiny".into(), &902_656.into()));
     assert!(report["train"]["best_tokens_per_second"].as_f64().unwrap() > 0.0);
     assert!(report["decode"]["best_tokens_per_second"].as_f64().unwrap() > 0.0);
+    for (part, share) in [("train", "product_share"), ("decode", "product_share"), ("decode", "memory_share")] {
+        let found = report[part][share].as_f64().unwrap();
+        assert!(found > 0.0 && found < 1.5, "{part} {share}: {report}");
+    }
+    assert!(report["ceilings"]["product_flops"].as_f64().unwrap() > 1e8, "{report}");
     folder.ruminate(&["bench", "--shape", "huge"]).failed(1, "--shape: expected one of mini, small, tiny, smollm2-135m");
 }
 

@@ -157,7 +157,7 @@ fn prompts_that_only_models_grade_come_in_the_last_part() {
             "--set",
             "r1.prompts=[{ data = \"p.jsonl\", split = \"all\" }]",
         ])
-        .failed(1, "before preference_from only those with a weight of accuracy have one");
+        .failed(1, "before preference_from, those that only reward models grade are left out");
 }
 
 #[test]

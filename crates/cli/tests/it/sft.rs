@@ -251,8 +251,9 @@ fn what_cannot_be_learned_from_is_named() {
     let long = "tuned.examples=[{data='long.jsonl'}]";
     run(11, &[long]).failed(1, "expected examples of at most 256 tokens, the context of the policy, found 1 longer ones: long/2");
     let said = run(12, &[long, "tuned.too_long='skip'"]).well();
-    assert!(said.err.contains("1 examples are longer than the context of 256 tokens and left out: long/2"), "{}", said.err);
+    assert!(said.err.contains("1 examples are longer than 256 tokens and left out: long/2"), "{}", said.err);
     assert_eq!(folder.json("e12/tuned/data.json")["sources"][0]["too_long"], json!(["long/2"]));
+    run(14, &[long, "tuned.max_tokens=20"]).failed(1, "expected examples of at most 20 tokens, max_tokens, found 1 longer ones: long/2");
     folder.write("one.jsonl", &turns("1+1=?", "2"));
     run(13, &["tuned.examples=[{data='one.jsonl'}]"]).failed(1, "expected examples of at least two questions");
 }

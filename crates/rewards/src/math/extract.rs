@@ -122,7 +122,12 @@ fn final_answer_behind(text: &str, at: usize) -> Option<&str> {
     let reasoning = text.len() - behind_reasoning(text)?.len();
     let behind = &text[at.max(reasoning)..];
     let said = ["inal answer", "inal Answer", "INAL ANSWER"].iter().filter_map(|words| behind.find(words)).min()?;
-    phrases(&behind[said..]).pop().map(str::trim).filter(|answer| rest::is_value(answer))
+    let behind = &behind[said..];
+    let answer = phrases(behind).into_iter().next()?;
+    // What another sentence announces is another answer.
+    let between = &behind[..answer.as_ptr().addr() - behind.as_ptr().addr()];
+    let is_of_one_sentence = ![". ", ".\n", "! "].iter().any(|end| between.contains(end));
+    Some(answer.trim()).filter(|answer| is_of_one_sentence && rest::is_value(answer))
 }
 
 /// What stands after the last `</think>`; the whole text if it has no reasoning tags; `None` if the reasoning never closes.
@@ -326,11 +331,6 @@ fn bare_box(rest: &str) -> Option<usize> {
     let len = body.find(|c: char| c.is_whitespace() || matches!(c, '$' | '}' | '。' | '，')).unwrap_or(body.len());
     let word = body[..len].trim_end_matches(['.', ',', ';']).trim_end_matches("\\)").trim_end_matches("\\]");
     (!word.is_empty()).then_some(gap + word.len())
-}
-
-/// The only value that an announced answer in words says: "She has 3 hours left" says 3.
-pub(super) fn only_value<'a>(answer: &Extracted<'a>) -> Option<&'a str> {
-    (answer.place == Place::Phrase).then(|| rest::only_value(answer.text)).flatten()
 }
 
 /// What follows each `####` on its line.

@@ -15,7 +15,7 @@ mod work;
 
 use compare::{Match, Matcher};
 use escapes::with_backslashes;
-use extract::{Extraction, Place, candidates, only_value};
+use extract::{Extraction, Place, candidates};
 use number::{Decided, Paths};
 use parse::ParseError;
 use serde::{Deserialize, Serialize};
@@ -122,12 +122,7 @@ pub fn verify(gold: &str, response: &str, options: &Options) -> Comparison {
     }
     let mut judged = None;
     for answer in &found {
-        let mut comparison = compare_texts(gold, answer.text, true, Paths::Both);
-        if comparison.verdict == Verdict::UnparsedPrediction
-            && let Some(value) = only_value(answer)
-        {
-            comparison = compare_texts(gold, value, true, Paths::Both);
-        }
+        let comparison = compare_texts(gold, answer.text, true, Paths::Both);
         let equal = comparison.verdict == Verdict::Equal;
         let reason = format!("{} {}", comparison.reason, last.place.as_str());
         judged = Some(Comparison { place, reason, ..comparison });
@@ -214,6 +209,10 @@ fn compare_readings(gold: &str, prediction: &str, tolerant: bool, paths: Paths) 
         // It is the likeliest reading, so that its unit may be left out.
         readings.splice(0..0, parse::parse(&decimal, &mut work).unwrap_or_default());
     }
+    if gold.trim() == prediction.trim() {
+        // Whatever a gold answer marks within it, it is itself.
+        expected.extend(found.iter().cloned());
+    }
     let mut matcher = Matcher::new(work, paths, tolerant, seed(gold, prediction));
     let texts = || format!("expected {}, found {}", shown(&expected), shown(&found));
     let (verdict, reason, method, open) = match matcher.readings(&expected, &found) {
@@ -249,8 +248,8 @@ fn without_unlikely((gold, mut expected): (&str, Vec<Answer>), (prediction, mut 
 }
 
 /// The one of two texts that writes a number with a decimal comma, with a point instead, and whether it is the gold answer: `3,25` is 3.25
-/// for a gold answer with a point, and a gold answer `3,25` is met by the same digits with a point. Three digits behind a comma are
-/// thousands, unless a zero stands before it.
+/// for a gold answer with a point, and a gold answer `3,05`, which cannot be a list, is met by the same digits with a point. Three digits
+/// behind a comma are thousands, unless a zero stands before it.
 fn decimal_comma(gold: &str, prediction: &str) -> Option<(String, bool)> {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let halves = |text: &str, mark: char| text.split_once(mark).is_some_and(|(whole, part)| digits(whole) && digits(part));
@@ -263,7 +262,10 @@ fn decimal_comma(gold: &str, prediction: &str) -> Option<(String, bool)> {
         return Some((prediction.replace(',', "."), false));
     }
     let pointed = gold.replacen(',', ".", 1);
-    (with_comma(expected) && pointed == prediction.trim_matches(money)).then_some((pointed, true))
+    // `2,5` may be the two solutions of an equation.
+    let is_no_list = |(whole, part): (&str, &str)| part.len() > 1 && part.starts_with('0') || whole == "0" && part.len() > 2;
+    let is_no_list = expected.split_once(',').is_some_and(is_no_list);
+    (is_no_list && with_comma(expected) && pointed == prediction.trim_matches(money)).then_some((pointed, true))
 }
 
 fn bare(text: &str) -> &str {

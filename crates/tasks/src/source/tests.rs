@@ -65,7 +65,7 @@ fn own_form_and_field_mapping() {
 #[test]
 fn errors_name_file_and_line() {
     let check = |text: &str, expected: &str| assert_eq!(load(text, None).unwrap_err(), expected, "{text}");
-    check("\n\n", "FILE holds no problem, expected one JSON object per line");
+    check("\n\n", "FILE holds no problem, expected one in each row");
     check("{\"question\":\"a\",\"answer\":\"#### 1\"}\nnot json", "FILE:2: expected a JSON object");
     check("[1]", "FILE:1: expected a JSON object");
     check(r#"{"a":1,"b":2}"#, "FILE:1: no known problem form has the fields [a, b]; name the question and answer fields");

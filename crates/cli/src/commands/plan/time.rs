@@ -1,18 +1,23 @@
 //! How long a recipe will take: operations and bytes of its stages over what the device reaches.
 //!
 //! How long responses become is what a run finds out, so that it is an assumption here. What is not counted: grading by programs or by
-//! judges, teachers behind an endpoint, and writing files.
+//! judges, teachers behind an endpoint, what is computed again because of `recompute_layers`, and writing files.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::Result;
 use ruminate_compute::DeviceKind;
+use ruminate_core::Seed;
 use ruminate_model::{ModelConfig, flops};
+use ruminate_train::losses::KlEstimator;
 
 use super::{longest_question, model_of};
 use crate::ceilings::Ceilings;
+use crate::problems::ProblemStream;
 use crate::recipe::{
-    CollectConfig, EvaluationConfig, GrpoConfig, Method, PretrainConfig, RewardModelConfig, RewardSource, SftConfig, SftVariant, Who,
+    BUILTIN_GENERAL, CollectConfig, EvaluationConfig, GrpoConfig, Method, PretrainConfig, RewardModelConfig, RewardSource, SftConfig,
+    SftVariant, Who,
 };
 
 /// Share of the rate of a large product that whole training steps and decoding steps reach. Measured: 0.4 to 0.7 for 135M to 1.5B
@@ -29,6 +34,9 @@ const OPTIMIZER_BYTES: f64 = 32.0;
 /// Share of the generation budget that responses are taken to be long.
 const LENGTH_SHARE: usize = 4;
 
+/// Tokens of a conversation of a file.
+const CONVERSATION: usize = 512;
+
 /// What estimates stand on.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pace {
@@ -37,8 +45,8 @@ pub(super) struct Pace {
     layer_seconds: f64,
     /// Tokens of a response; `None`: a quarter of the budget.
     response_tokens: Option<usize>,
-    /// Examples that collecting stages keep at most, by stage, in the order in which they are planned.
-    n_examples: BTreeMap<String, usize>,
+    /// Examples that collecting stages keep at most, and tokens of each, by stage, in the order in which they are planned.
+    examples: BTreeMap<String, (usize, usize)>,
 }
 
 /// Responses to be sampled.
@@ -59,7 +67,7 @@ struct Sampling {
 impl Pace {
     pub(super) fn new(kind: DeviceKind, ceilings: Ceilings, response_tokens: Option<usize>) -> Self {
         let layer_seconds = if kind == DeviceKind::Cpu { LAYER_SECONDS_CPU } else { LAYER_SECONDS_GPU };
-        Self { ceilings, float_bytes: kind.float_bytes() as f64, layer_seconds, response_tokens, n_examples: BTreeMap::new() }
+        Self { ceilings, float_bytes: kind.float_bytes() as f64, layer_seconds, response_tokens, examples: BTreeMap::new() }
     }
 
     /// Seconds of an evaluation.
@@ -76,7 +84,7 @@ impl Pace {
         self.training(model, pretrain.n_steps(), (pretrain.batch_tokens / DOCUMENT).max(1) as u64, DOCUMENT)
     }
 
-    /// Seconds of reinforcement learning; with `compute_of` alone `None`, since how many steps that is depends on how long responses become.
+    /// Seconds of reinforcement learning; `None` without a number of steps: how many there are depends on how long responses become.
     pub(super) fn grpo(&self, grpo: &GrpoConfig, model: &ModelConfig) -> Result<Option<f64>> {
         let settings = &grpo.settings;
         let Some(steps) = grpo.steps else { return Ok(None) };
@@ -86,17 +94,27 @@ impl Pace {
         let sampling = Sampling { n_prompts, samples, prompt, budget, max_batch: grpo.max_batch };
         let rounds = steps as f64 / (f64::from(settings.minibatches) * f64::from(settings.inner_epochs));
         let sequences = u64::from(settings.prompts_per_step) * u64::from(settings.group_size);
-        Ok(Some(rounds * self.sampling(model, sampling) + self.training(model, steps, sequences, prompt + self.response(budget))))
+        // Besides the step's own forward and backward: the reference, the policy before the round, reward models.
+        let n_forwards = usize::from(settings.kl != KlEstimator::None)
+            + usize::from(settings.importance_cap.is_some())
+            + grpo.reward_models.each().count();
+        let training = self.training(model, steps, sequences, prompt + self.response(budget));
+        Ok(Some(rounds * self.sampling(model, sampling) + training * (1.0 + n_forwards as f64 / 3.0)))
     }
 
     /// Seconds of asking policies; every response that can be kept is taken to be kept.
     pub(super) fn collect(&mut self, id: &str, collect: &CollectConfig, models: &[(String, ModelConfig)]) -> Result<f64> {
-        let n_prompts = collect.n_prompts.unwrap_or(0);
+        let n_prompts = match collect.n_prompts {
+            Some(n) => n,
+            None if collect.prompts.is_empty() => 0,
+            None => ProblemStream::open(&collect.prompts, Seed::new(0), 0)?.n_problems().unwrap_or(0),
+        };
+        let prompt = if n_prompts > 0 { prompt_tokens(longest_question(&collect.prompts)?) } else { 0 };
         let (mut seconds, mut n_examples) = (0.0, 0);
         for source in &collect.sources {
             if let Method::Dataset { data, limit } = &source.method {
-                let is_file = data.exists();
-                n_examples += if is_file { crate::stages::collect::read_examples(data, *limit)?.len() } else { limit.unwrap_or(0) };
+                let is_built_in = data == Path::new(BUILTIN_GENERAL);
+                n_examples += if is_built_in { limit.unwrap_or(0) } else { crate::stages::collect::read_examples(data, *limit)?.len() };
                 continue;
             }
             let Some(ask) = source.method.ask() else { continue };
@@ -104,24 +122,26 @@ impl Pace {
             n_examples += n_prompts * samples.min(collect.curation.per_prompt);
             if let Who::Policy(policy) = &ask.who {
                 let model = model_of(models, policy)?;
-                let prompt = prompt_tokens(longest_question(&collect.prompts)?);
                 let (budget, max_batch) = (collect.max_new_tokens, collect.max_batch);
                 seconds += self.sampling(&model, Sampling { n_prompts, samples, prompt, budget, max_batch });
             }
         }
-        self.n_examples.insert(id.to_owned(), n_examples);
+        self.examples.insert(id.to_owned(), (n_examples, prompt + self.response(collect.max_new_tokens)));
         Ok(seconds)
     }
 
     /// Seconds of supervised fine-tuning of every variant.
     pub(super) fn sft(&self, sft: &SftConfig, models: &[(String, ModelConfig)]) -> Result<f64> {
-        let of_stages: usize = sft.example_stages().filter_map(|id| self.n_examples.get(id)).sum();
+        let of_stages = sft.example_stages().filter_map(|id| self.examples.get(id));
+        let (n_examples, n_tokens) = of_stages.fold((0, 0), |(n, sum), (examples, tokens)| (n + examples, sum + examples * tokens));
         let of_files =
             sft.example_files().map(|data| Ok(crate::stages::collect::read_examples(data, None)?.len())).sum::<Result<usize>>()?;
-        let steps = (of_stages + of_files).div_ceil(sft.batch_examples) as u64 * u64::from(sft.epochs);
+        let steps = (n_examples + of_files).div_ceil(sft.batch_examples) as u64 * u64::from(sft.epochs);
         let seconds = |variant: SftVariant| {
             let model = model_of(models, &variant.policy)?;
-            Ok(self.training(&model, steps, sft.batch_examples as u64, self.conversation(ruminate_model::context(&model))))
+            let of_file = self.conversation(sft.max_tokens.unwrap_or(usize::MAX).min(ruminate_model::context(&model)));
+            let tokens = (n_tokens + of_files * of_file) / (n_examples + of_files).max(1);
+            Ok(self.training(&model, steps, sft.batch_examples as u64, tokens))
         };
         sft.variants().into_iter().map(seconds).sum()
     }
@@ -134,7 +154,8 @@ impl Pace {
         model: &ModelConfig,
         models: &[(String, ModelConfig)],
     ) -> Result<f64> {
-        let (mut seconds, mut tokens) = (0.0, self.conversation(ruminate_model::context(model)));
+        let (mut seconds, mut tokens) =
+            (0.0, self.conversation(reward.max_tokens.unwrap_or(usize::MAX).min(ruminate_model::context(model))));
         if let RewardSource::Made(made) = &reward.source {
             let prompt = prompt_tokens(longest_question(&made.prompts)?);
             tokens = prompt + self.response(made.max_new_tokens);
@@ -147,9 +168,9 @@ impl Pace {
         Ok(seconds + self.training(model, steps.unwrap_or(0), reward.n_sequences() as u64, tokens))
     }
 
-    /// Tokens of a conversation of a file or of an earlier stage: they are not read for a plan.
-    fn conversation(&self, context: usize) -> usize {
-        self.response_tokens.unwrap_or(context / LENGTH_SHARE).clamp(1, context)
+    /// Tokens of a conversation of a file, which is not tokenized for a plan: as those of many data sets, where more are allowed.
+    fn conversation(&self, longest: usize) -> usize {
+        self.response_tokens.unwrap_or(CONVERSATION).min(longest)
     }
 
     /// Tokens that a response is taken to have.
@@ -204,7 +225,7 @@ mod tests {
 
     fn pace(response_tokens: Option<usize>) -> Pace {
         let ceilings = Ceilings::H200;
-        Pace { ceilings, float_bytes: 2.0, layer_seconds: LAYER_SECONDS_GPU, response_tokens, n_examples: BTreeMap::new() }
+        Pace { ceilings, float_bytes: 2.0, layer_seconds: LAYER_SECONDS_GPU, response_tokens, examples: BTreeMap::new() }
     }
 
     /// The figures of `benches/results/cuda-h200.md`, with the ceilings measured beside them.

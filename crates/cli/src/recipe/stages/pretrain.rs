@@ -7,6 +7,7 @@ use toml::Table;
 
 use crate::recipe::checks::Checks;
 use crate::recipe::error::{Problem, RecipeError};
+use crate::recipe::optimizer::AdamW;
 use crate::recipe::source::{Part, Source};
 use crate::shapes;
 
@@ -24,14 +25,9 @@ pub(crate) struct PretrainConfig {
     /// Blocks whose activations are computed again in the backward instead of kept.
     #[serde(skip_serializing_if = "super::is_zero")]
     pub(crate) recompute_layers: usize,
-    /// Decoupled weight decay of AdamW.
-    pub(crate) weight_decay: f32,
-    /// β1 and β2 of AdamW.
-    pub(crate) adam_betas: [f32; 2],
-    /// ε of AdamW.
-    pub(crate) adam_eps: f32,
-    /// Global gradient norm above which gradients are scaled down.
-    pub(crate) max_grad_norm: f32,
+    /// How gradients become steps.
+    #[serde(flatten)]
+    pub(crate) optimizer: AdamW,
     /// Steps between saved states.
     pub(crate) save_every: u64,
     /// Learning rate by step.
@@ -104,10 +100,7 @@ pub(in crate::recipe) fn resolve(source: &Source, body: &Table, part: &Part) -> 
         batch_tokens: file.batch_tokens,
         microbatch_tokens: file.microbatch_tokens.unwrap_or(file.batch_tokens.min(8192)),
         recompute_layers: file.recompute_layers.unwrap_or(0),
-        weight_decay: file.weight_decay.unwrap_or(0.1),
-        adam_betas: file.adam_betas.unwrap_or([0.9, 0.95]),
-        adam_eps: file.adam_eps.unwrap_or(1e-8),
-        max_grad_norm: file.max_grad_norm.unwrap_or(1.0),
+        optimizer: AdamW::new(file.weight_decay.unwrap_or(0.1), file.adam_betas, file.adam_eps, file.max_grad_norm),
         save_every: file.save_every.unwrap_or(200),
         schedule: ScheduleConfig {
             kind: file.schedule.unwrap_or(ScheduleKind::Cosine),
@@ -119,12 +112,7 @@ pub(in crate::recipe) fn resolve(source: &Source, body: &Table, part: &Part) -> 
     };
     check.at_least_one("microbatch_tokens", config.microbatch_tokens as u64)?;
     check.at_least_one("save_every", config.save_every)?;
-    check.positive("adam_eps", config.adam_eps)?;
-    check.positive("max_grad_norm", config.max_grad_norm)?;
-    check.range("weight_decay", config.weight_decay, 0.0, f32::MAX)?;
+    config.optimizer.check(&check)?;
     check.range("floor_ratio", config.schedule.floor_ratio, 0.0, 1.0)?;
-    for beta in config.adam_betas {
-        check.range("adam_betas", beta, 0.0, 1.0 - f32::EPSILON)?;
-    }
     Ok(config)
 }

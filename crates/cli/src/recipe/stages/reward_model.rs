@@ -10,6 +10,7 @@ use toml::{Table, Value};
 use crate::recipe::checks::Checks;
 use crate::recipe::config::{DataSplit, PromptSource, Template};
 use crate::recipe::error::{Problem, RecipeError};
+use crate::recipe::optimizer::AdamW;
 use crate::recipe::prompts::resolve_prompts;
 use crate::recipe::source::{Part, Source};
 
@@ -39,17 +40,15 @@ pub(crate) struct RewardModelConfig {
     pub(crate) batch_pairs: usize,
     /// Most tokens of a forward pass.
     pub(crate) microbatch_tokens: usize,
+    /// Most tokens of a text; longer ones are left out and counted; `None`: the context of the policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_tokens: Option<usize>,
     /// Blocks whose activations are computed again in the backward instead of kept.
     #[serde(skip_serializing_if = "super::is_zero")]
     pub(crate) recompute_layers: usize,
-    /// Decoupled weight decay of AdamW.
-    pub(crate) weight_decay: f32,
-    /// β1 and β2 of AdamW.
-    pub(crate) adam_betas: [f32; 2],
-    /// ε of AdamW.
-    pub(crate) adam_eps: f32,
-    /// Global gradient norm above which gradients are scaled down.
-    pub(crate) max_grad_norm: f32,
+    /// How gradients become steps.
+    #[serde(flatten)]
+    pub(crate) optimizer: AdamW,
     /// Steps between saved states.
     pub(crate) save_every: u64,
     /// Learning rate by step.
@@ -84,7 +83,7 @@ impl RewardLoss {
 pub(crate) enum RewardSource {
     /// A file that holds them.
     File {
-        /// JSON lines.
+        /// JSON lines or Parquet.
         data: PathBuf,
     },
     /// Sampled responses, and a judge.
@@ -213,6 +212,8 @@ struct RewardModelFile {
     batch_pairs: Option<usize>,
     /// Tokens of a forward pass; default 4096.
     microbatch_tokens: Option<usize>,
+    /// Most tokens of a text; default: the context of the policy.
+    max_tokens: Option<usize>,
     /// Blocks whose activations are computed again in the backward instead of kept; default 0.
     recompute_layers: Option<usize>,
     /// Default 0.
@@ -244,11 +245,9 @@ pub(in crate::recipe) fn resolve(source: &Source, body: &Table, part: &Part) -> 
         epochs: file.epochs.unwrap_or(1),
         batch_pairs: file.batch_pairs.unwrap_or(32),
         microbatch_tokens: file.microbatch_tokens.unwrap_or(4096),
+        max_tokens: file.max_tokens,
         recompute_layers: file.recompute_layers.unwrap_or(0),
-        weight_decay: file.weight_decay.unwrap_or(0.0),
-        adam_betas: file.adam_betas.unwrap_or([0.9, 0.95]),
-        adam_eps: file.adam_eps.unwrap_or(1e-8),
-        max_grad_norm: file.max_grad_norm.unwrap_or(1.0),
+        optimizer: AdamW::new(file.weight_decay.unwrap_or(0.0), file.adam_betas, file.adam_eps, file.max_grad_norm),
         save_every: file.save_every.unwrap_or(20),
         schedule: ScheduleConfig {
             kind: file.schedule.unwrap_or(ScheduleKind::Cosine),
@@ -339,17 +338,13 @@ fn check(check: &Checks<'_>, config: &RewardModelConfig) -> Result<(), RecipeErr
     check.at_least_one("epochs", config.epochs)?;
     check.at_least_one("batch_pairs", config.batch_pairs as u64)?;
     check.at_least_one("microbatch_tokens", config.microbatch_tokens as u64)?;
+    check.at_least_one("max_tokens", config.max_tokens.unwrap_or(1) as u64)?;
     check.at_least_one("save_every", config.save_every)?;
     check.positive("learning_rate", config.schedule.learning_rate)?;
-    check.positive("adam_eps", config.adam_eps)?;
-    check.positive("max_grad_norm", config.max_grad_norm)?;
-    check.range("weight_decay", config.weight_decay, 0.0, f32::MAX)?;
+    config.optimizer.check(check)?;
     check.range("floor_ratio", config.schedule.floor_ratio, 0.0, 1.0)?;
     check.range("min_margin", config.min_margin, 0.0, 9.0)?;
     check.range("loss_margin", config.loss_margin, 0.0, f32::MAX)?;
     check.hold((0.0..1.0).contains(&config.held_out), "held_out", "a number in [0, 1)", &config.held_out)?;
-    for beta in config.adam_betas {
-        check.range("adam_betas", beta, 0.0, 1.0 - f32::EPSILON)?;
-    }
     Ok(())
 }

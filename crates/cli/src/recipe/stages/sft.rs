@@ -10,6 +10,7 @@ use toml::{Table, Value};
 use crate::recipe::checks::Checks;
 use crate::recipe::config::Template;
 use crate::recipe::error::{Problem, RecipeError};
+use crate::recipe::optimizer::AdamW;
 use crate::recipe::source::{Part, Source};
 
 /// Supervised fine-tuning.
@@ -41,14 +42,9 @@ pub(crate) struct SftConfig {
     pub(crate) warmup_steps: u64,
     /// Last learning rate as a share of the peak.
     pub(crate) floor_ratio: f32,
-    /// Decoupled weight decay of AdamW.
-    pub(crate) weight_decay: f32,
-    /// β1 and β2 of AdamW.
-    pub(crate) adam_betas: [f32; 2],
-    /// ε of AdamW.
-    pub(crate) adam_eps: f32,
-    /// Global gradient norm above which gradients are scaled down.
-    pub(crate) max_grad_norm: f32,
+    /// How gradients become steps.
+    #[serde(flatten)]
+    pub(crate) optimizer: AdamW,
     /// Share of the problems whose examples are held out.
     pub(crate) held_out: f32,
     /// Steps between evaluations on the way; `None`: one after each epoch.
@@ -56,7 +52,10 @@ pub(crate) struct SftConfig {
     pub(crate) evaluate_every: Option<u64>,
     /// Which of the policies on the way is kept.
     pub(crate) best_by: BestBy,
-    /// What happens to examples that are longer than the context.
+    /// Most tokens of an example; `None`: the context of the policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_tokens: Option<usize>,
+    /// What happens to examples that are longer.
     pub(crate) too_long: TooLong,
     /// Steps between saved states.
     pub(crate) save_every: u64,
@@ -78,7 +77,7 @@ pub(crate) enum BestBy {
     Last,
 }
 
-/// What happens to examples that are longer than the context. None is ever cut.
+/// What happens to examples that are too long. None is ever cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum TooLong {
@@ -99,7 +98,7 @@ pub(crate) enum ExampleSource {
         /// Weight of the loss of its tokens.
         weight: f32,
     },
-    /// A JSONL file.
+    /// A JSONL or Parquet file.
     File {
         /// The file.
         data: PathBuf,
@@ -219,6 +218,8 @@ struct SftFile {
     evaluate_every: Option<u64>,
     /// Default `held_out_loss`, or `last` if nothing is held out.
     best_by: Option<BestBy>,
+    /// Most tokens of an example; default: the context of the policy.
+    max_tokens: Option<usize>,
     /// Default `error`.
     too_long: Option<TooLong>,
     /// Steps between saved states; default 50.
@@ -237,7 +238,7 @@ struct StageExamplesFile {
 /// `{ data = "examples.jsonl" }`.
 #[derive(Debug, Deserialize)]
 struct FileExamplesFile {
-    /// JSONL file of examples or plain conversations.
+    /// JSONL or Parquet file of examples or plain conversations.
     data: String,
     /// Weight of the loss of its tokens; default 1.
     weight: Option<f32>,
@@ -266,13 +267,11 @@ pub(in crate::recipe) fn resolve(source: &Source, body: &Table, part: &Part) -> 
         schedule: file.schedule.unwrap_or(ScheduleKind::Cosine),
         warmup_steps: file.warmup_steps.unwrap_or(0),
         floor_ratio: file.floor_ratio.unwrap_or(preset.floor_ratio),
-        weight_decay: file.weight_decay.unwrap_or(0.0),
-        adam_betas: file.adam_betas.unwrap_or([0.9, 0.95]),
-        adam_eps: file.adam_eps.unwrap_or(1e-8),
-        max_grad_norm: file.max_grad_norm.unwrap_or(1.0),
+        optimizer: AdamW::new(file.weight_decay.unwrap_or(0.0), file.adam_betas, file.adam_eps, file.max_grad_norm),
         held_out,
         evaluate_every: file.evaluate_every,
         best_by: file.best_by.unwrap_or(if held_out > 0.0 { BestBy::HeldOutLoss } else { BestBy::Last }),
+        max_tokens: file.max_tokens,
         too_long: file.too_long.unwrap_or(TooLong::Error),
         save_every: file.save_every.unwrap_or(50),
         examples: resolve_examples(source, part, &file.examples)?,
@@ -285,18 +284,14 @@ fn check(check: &Checks<'_>, config: &SftConfig) -> Result<(), RecipeError> {
     check.at_least_one("epochs", config.epochs.into())?;
     check.at_least_one("batch_examples", config.batch_examples as u64)?;
     check.at_least_one("microbatch_tokens", config.microbatch_tokens as u64)?;
+    check.at_least_one("max_tokens", config.max_tokens.unwrap_or(1) as u64)?;
     check.at_least_one("save_every", config.save_every)?;
     check.at_least_one("evaluate_every", config.evaluate_every.unwrap_or(1))?;
-    check.positive("adam_eps", config.adam_eps)?;
-    check.positive("max_grad_norm", config.max_grad_norm)?;
-    check.range("weight_decay", config.weight_decay, 0.0, f32::MAX)?;
+    config.optimizer.check(check)?;
     check.range("floor_ratio", config.floor_ratio, 0.0, 1.0)?;
     check.hold((0.0..1.0).contains(&config.held_out), "held_out", "a number in [0, 1)", &config.held_out)?;
     for &learning_rate in &config.learning_rates {
         check.positive("learning_rate", learning_rate)?;
-    }
-    for beta in config.adam_betas {
-        check.range("adam_betas", beta, 0.0, 1.0 - f32::EPSILON)?;
     }
     let needs_held_out = config.best_by == BestBy::HeldOutLoss;
     check.hold(!needs_held_out || config.held_out > 0.0, "best_by", "'pass@1' or 'last' where held_out is 0", &"held_out_loss")?;

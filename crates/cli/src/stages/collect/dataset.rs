@@ -73,7 +73,8 @@ struct Turn {
 }
 
 fn read_row(mut fields: Map<String, Value>, kind: &str, number: usize) -> Result<Example> {
-    if fields.contains_key("problem") && fields.contains_key("messages") {
+    // Published sets have a text in `problem`.
+    if fields.get("problem").is_some_and(Value::is_object) && fields.contains_key("messages") {
         fields.entry("source").or_insert_with(|| "dataset".into());
         let example: Example =
             serde_json::from_value(Value::Object(fields)).context("expected an example with id, problem and messages")?;

@@ -125,7 +125,7 @@ pub(super) fn prepare(
     dir: &StageDir,
     config: &RewardModelConfig,
     text: &RewardText<'_>,
-    context: usize,
+    longest: usize,
 ) -> Result<Prepared> {
     let file = dir.path().join(if config.loss == RewardLoss::Pairwise { "pairs.jsonl" } else { "labels.jsonl" });
     let counts_file = dir.path().join("data.json");
@@ -136,7 +136,7 @@ pub(super) fn prepare(
                 RewardSource::File { data } => from_file(data, config)?,
                 RewardSource::Made(made) => make::make(ctx, stage_id, dir, config, made, text)?,
             };
-            let records = choose(ctx, stage_id, config, text, context, made, &mut counts)?;
+            let records = choose(ctx, stage_id, config, text, longest, made, &mut counts)?;
             write_jsonl(&file, &records)?;
             // Last: where the counts are, the records are too.
             write_json(&counts_file, &counts)?;
@@ -185,7 +185,7 @@ fn choose(
     stage_id: &str,
     config: &RewardModelConfig,
     text: &RewardText<'_>,
-    context: usize,
+    longest: usize,
     mut records: Vec<Record>,
     counts: &mut Counts,
 ) -> Result<Vec<Record>> {
@@ -201,7 +201,7 @@ fn choose(
         let is_small = matches!(record.said, Said::Pair { margin: Some(margin), .. } if margin <= config.min_margin);
         if is_small {
             counts.small_margin += 1;
-        } else if n_tokens.iter().any(|&n| n > context) {
+        } else if n_tokens.iter().any(|&n| n > longest) {
             counts.too_long += 1;
         } else if texts.len() == 2 && texts[0] == texts[1] {
             counts.same_text += 1;

@@ -100,7 +100,7 @@ fn of_stage(ctx: &StageContext<'_>, id: &str) -> Result<Vec<Example>> {
 /// Tokenizes the examples for one policy and holds some out.
 ///
 /// # Errors
-/// By example: a conversation that its template or tokenizer refuses, one that is longer than the context. Nothing left to train on, or
+/// By example: a conversation that its template or tokenizer refuses, one of more than `longest` tokens. Nothing left to train on, or
 /// nothing to hold out.
 pub(super) fn prepare(
     ctx: &StageContext<'_>,
@@ -108,7 +108,7 @@ pub(super) fn prepare(
     config: &SftConfig,
     sources: &[Source],
     dialogue: &Dialogue<'_>,
-    context: usize,
+    longest: usize,
 ) -> Result<Data> {
     let questions = || sources.iter().flat_map(|source| source.examples.iter().map(|example| example.problem.question.as_str()));
     let held_out_questions = held_out(questions(), config.held_out);
@@ -118,7 +118,7 @@ pub(super) fn prepare(
         let mut record = SourceRecord { from: name.clone(), weight: *weight, ..SourceRecord::default() };
         for example in &source.examples {
             let encoded = dialogue.encode(&example.messages).with_context(|| format!("example '{}'", example.id))?;
-            if encoded.token_ids.len() > context {
+            if encoded.token_ids.len() > longest {
                 record.too_long.push(example.id.clone());
                 continue;
             }
@@ -135,7 +135,7 @@ pub(super) fn prepare(
         }
         data.record.sources.push(record);
     }
-    report_too_long(ctx, label, config, &data.record, context)?;
+    report_too_long(ctx, label, config, &data.record, longest)?;
     if data.trained.is_empty() {
         bail!("expected examples to train on, found none: {} are held out", data.held_out.len());
     }
@@ -145,7 +145,7 @@ pub(super) fn prepare(
     Ok(data)
 }
 
-fn report_too_long(ctx: &StageContext<'_>, label: &str, config: &SftConfig, record: &DataRecord, context: usize) -> Result<()> {
+fn report_too_long(ctx: &StageContext<'_>, label: &str, config: &SftConfig, record: &DataRecord, longest: usize) -> Result<()> {
     let ids: Vec<&str> = record.sources.iter().flat_map(|source| &source.too_long).map(String::as_str).collect();
     if ids.is_empty() {
         return Ok(());
@@ -155,12 +155,13 @@ fn report_too_long(ctx: &StageContext<'_>, label: &str, config: &SftConfig, reco
     let named = format!("{}{more}", ids[..ids.len().min(MAX_NAMED)].join(", "));
     if config.too_long == TooLong::Error {
         bail!(
-            "expected examples of at most {context} tokens, the context of the policy, found {} longer ones: {named}; shorten them, or leave \
-             them out with too_long = \"skip\"",
+            "expected examples of at most {longest} tokens, {}, found {} longer ones: {named}; shorten them, or leave them out with \
+             too_long = \"skip\"",
+            if config.max_tokens == Some(longest) { "max_tokens" } else { "the context of the policy" },
             ids.len()
         );
     }
-    ctx.ui.say(&format!("{label}: {} examples are longer than the context of {context} tokens and left out: {named}", ids.len()));
+    ctx.ui.say(&format!("{label}: {} examples are longer than {longest} tokens and left out: {named}", ids.len()));
     Ok(())
 }
 

@@ -236,26 +236,6 @@ pub(super) fn is_value(text: &str) -> bool {
     text.contains(|c: char| c.is_ascii_digit()) && pieces(text).iter().all(|piece| piece.mathematics)
 }
 
-/// The only number or formula in a sentence of words: "She grew up 3 miles from here". A sentence that compares or denies says no value.
-pub(super) fn only_value(sentence: &str) -> Option<&str> {
-    const COMPARES: [&str; 8] = ["than", "least", "most", "about", "between", "over", "under", "up"];
-    /// A number in a longer text is one of many.
-    const MAX_BYTES: usize = 200;
-    if sentence.len() > MAX_BYTES {
-        return None;
-    }
-    let pieces = pieces(sentence);
-    let words = || pieces.iter().filter(|piece| !piece.mathematics);
-    let compares = words().any(|piece| COMPARES.contains(&piece.text.to_lowercase().as_str()));
-    let begins_with_word = pieces.first().is_some_and(|piece| !piece.mathematics);
-    let mut values = pieces.iter().filter(|piece| piece.mathematics && piece.text.contains(|c: char| c.is_ascii_digit()));
-    let value = values.next().filter(|_| begins_with_word && words().count() > 2 && !compares && !denies(sentence))?;
-    if values.next().is_some() {
-        return None;
-    }
-    last_run(sentence, &pieces).filter(|run| run.contains(value.text.trim_matches(['.', ',', ';', ':', '!', '?'])))
-}
-
 struct Piece<'a> {
     text: &'a str,
     start: usize,

@@ -81,7 +81,7 @@ pub(crate) enum Method {
     },
     /// Conversations that are there already.
     Dataset {
-        /// A JSONL file, or `builtin:general`.
+        /// A JSONL or Parquet file, or `builtin:general`.
         data: PathBuf,
         /// At most so many, from the start.
         #[serde(skip_serializing_if = "Option::is_none")]
