@@ -167,7 +167,7 @@ mod tests {
         let bytes = std::fs::read(&good).unwrap();
         for len in 0..bytes.len() {
             std::fs::write(&path, &bytes[..len]).unwrap();
-            let read = read_rows(&path).and_then(|rows| rows.collect::<Result<Vec<_>, _>>());
+            let read = read_rows(&path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
             assert!(read.unwrap_err().to_string().contains("x.parquet"), "cut off after {len} bytes");
         }
         let bytes = ByteArray::from(vec![0xff, 0xfe]);
