@@ -15,6 +15,7 @@ use ruminate_tasks::statistics::{Interval, SplitTally, Tally, interval_of_means,
 use serde::Deserialize;
 
 use super::files::{Notes, step_files};
+use crate::stages::evaluate::is_general;
 
 /// Completions of a stratum that a file of a training step offers, at most.
 const OFFERED_BY_STEP: usize = 2;
@@ -244,7 +245,8 @@ struct EvaluationSums {
 impl EvaluationSums {
     fn add(&mut self, group: &RolloutGroup) {
         let n = group.rollouts.len();
-        if n == 0 {
+        // As evaluations count: a greeting has no reasoning and no form.
+        if n == 0 || is_general(&group.problem) {
             return;
         }
         let mean = |value: &dyn Fn(&Rollout) -> f64| group.rollouts.iter().map(value).sum::<f64>() / n as f64;
