@@ -33,6 +33,13 @@ pub fn sampling(config: &ModelConfig, prompt: usize, completions: impl IntoItera
     prefill + completions.into_iter().map(|length| forward(config, [prompt + length]) - prefill).sum::<f64>()
 }
 
+/// Numbers that a decoding step of so many sequences reads in the middle of completions of this length: all weights once, and for each
+/// sequence the keys and values of its prompt and of half of its completion.
+pub fn numbers_read(config: &ModelConfig, sequences: usize, prompt: usize, completion: usize) -> f64 {
+    let positions = sequences * (prompt + completion / 2);
+    (config.n_parameters() + 2 * config.n_layers * config.n_kv_heads * config.head_dim * positions) as f64
+}
+
 /// Weights that take part in a product: all but those of an embedding that is only looked up.
 fn n_multiplied(config: &ModelConfig) -> usize {
     config.n_parameters() - if config.tied { 0 } else { config.vocab * config.hidden }
@@ -88,5 +95,7 @@ mod tests {
         let two = sampling(&config, 4, [6, 1]);
         assert_eq!(two, forward(&config, [10]) + forward(&config, [5]) - forward(&config, [4]));
         assert_eq!(sampling(&config, 4, []), forward(&config, [4]));
+        // Two layers with one head of four numbers for keys and one for values, at 3 · (4 + 3) positions.
+        assert_eq!(numbers_read(&config, 3, 4, 6), (config.n_parameters() + 2 * 2 * 4 * 21) as f64);
     }
 }

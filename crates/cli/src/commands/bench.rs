@@ -154,10 +154,8 @@ impl BenchArgs {
         if let Some(decode) = decode {
             let operations = self.batch as f64 * flops::sampling(config, self.prompt_tokens, [self.new_tokens]);
             decode.product_share = operations / decode.median_seconds() / ceilings.product_flops;
-            // In the middle of its completion a sequence reads the keys and values of its prompt and of half of the completion.
-            let positions = self.batch * (self.prompt_tokens + self.new_tokens / 2);
-            let cache = 2 * config.n_layers * config.n_kv_heads * config.head_dim * positions;
-            let bytes = (self.new_tokens * (config.n_parameters() + cache) * device.float_bytes()) as f64;
+            let numbers = self.new_tokens as f64 * flops::numbers_read(config, self.batch, self.prompt_tokens, self.new_tokens);
+            let bytes = numbers * device.float_bytes() as f64;
             decode.memory_share = Some(bytes / decode.median_seconds() / ceilings.memory_bytes);
         }
     }

@@ -26,6 +26,7 @@ use crate::recipe::{
     StageKind,
 };
 use crate::shapes;
+use crate::stages::longest;
 use crate::stages::rollouts::max_cache_bytes;
 use crate::summary::mebibytes;
 
@@ -260,7 +261,10 @@ fn plan(config: &RunConfig, kind: DeviceKind, pace: &mut Pace) -> Result<Vec<Sta
             StageKind::Load(_) | StageKind::Collect(_) | StageKind::Compare(_) => {}
             StageKind::Sft(sft) => {
                 plan_sft(&mut plan, sft, &models, kind)?;
-                plan.seconds = Some(pace.sft(sft, &models)?);
+                let (steps, seconds) = pace.sft(sft, &models)?;
+                // Examples of earlier stages are not there yet: steps are known only where all come from files.
+                plan.steps = sft.example_stages().next().is_none().then_some(steps);
+                plan.seconds = Some(seconds);
             }
             StageKind::Pretrain(pretrain) => {
                 plan.steps = Some(pretrain.n_steps());
@@ -336,7 +340,7 @@ fn plan_reward_model(
 ) -> Result<()> {
     plan.n_parameters += model.hidden;
     let weights = Memory::of_weights(kind, model);
-    let mut sequence = reward.max_tokens.unwrap_or(usize::MAX).min(ruminate_model::context(model));
+    let mut sequence = longest(reward.max_tokens, ruminate_model::context(model));
     let n_steps = |n_entries: usize| reward.epochs * (n_entries * reward.loss.n_sequences()).div_ceil(reward.n_sequences()) as u64;
     if let RewardSource::File { data } = &reward.source {
         plan.steps = Some(n_steps(read_rows(data)?.count()));
@@ -404,20 +408,13 @@ fn plan_grpo(
     Ok(())
 }
 
-/// Examples of earlier stages are not there yet, so steps are known only where all come from files.
+/// What the variants hold, one after the other.
 fn plan_sft(plan: &mut StagePlan, sft: &SftConfig, models: &[(String, ModelConfig)], kind: DeviceKind) -> Result<()> {
-    if sft.example_stages().next().is_none() {
-        let counts =
-            sft.example_files().map(|data| Ok(crate::stages::collect::read_examples(data, None)?.len())).collect::<Result<Vec<_>>>()?;
-        // Held-out examples only take steps away.
-        let steps = counts.iter().sum::<usize>().div_ceil(sft.batch_examples) as u64 * u64::from(sft.epochs);
-        plan.steps = Some(steps * sft.variants().len() as u64);
-    }
     let mut peak = Memory::default();
     for policy in &sft.policies {
         let model = model_of(models, policy)?;
         // A conversation is not cut: the longest has a forward pass of its own.
-        let conversation = sft.max_tokens.unwrap_or(usize::MAX).min(ruminate_model::context(&model));
+        let conversation = longest(sft.max_tokens, ruminate_model::context(&model));
         let longest = sft.microbatch_tokens.max(conversation);
         let tokens = (sft.batch_examples * conversation) as u64;
         plan.tokens_per_step = plan.tokens_per_step.max(Some(tokens));

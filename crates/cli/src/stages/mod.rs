@@ -142,8 +142,8 @@ fn advise(error: anyhow::Error) -> anyhow::Error {
 }
 
 /// Most tokens of what is learned from: of the recipe or of the policy's context, whichever is less.
-fn longest(max_tokens: Option<usize>, policy: &ruminate_model::Policy) -> usize {
-    max_tokens.unwrap_or(usize::MAX).min(policy.context())
+pub(crate) fn longest(max_tokens: Option<usize>, context: usize) -> usize {
+    max_tokens.unwrap_or(usize::MAX).min(context)
 }
 
 /// Checks what can be checked before anything runs: models open, problem files have problems of their split. Gives back what

@@ -35,7 +35,7 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
     let template = config.template.unwrap_or_else(|| template_of(&start));
     let text = RewardText::new(config.reads, template, &start)?;
     let mut model = RewardModel::start(ctx.device, &start, seed.with("head"))?;
-    let prepared = data::prepare(ctx, stage_id, dir, config, &text, longest(config.max_tokens, model.policy()))?;
+    let prepared = data::prepare(ctx, stage_id, dir, config, &text, longest(config.max_tokens, model.policy().context()))?;
     let (train, held_out): (Vec<&Item>, Vec<&Item>) = prepared.items.iter().partition(|item| !item.is_held_out);
 
     let mut trainer = Trainer::recomputing(model.policy(), config.optimizer.config(), config.recompute_layers)?;

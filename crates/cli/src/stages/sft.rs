@@ -111,7 +111,7 @@ fn train_variant(
     let text = PolicyText { tokenizer: &start.tokenizer, chat: start.chat_template.as_ref() };
     let mut policy = Policy::load(ctx.device, &start)?;
     let dialogue = Dialogue::new(config.template, config.system.as_deref(), text, policy.config())?;
-    let data = data::prepare(ctx, label, config, sources, &dialogue, longest(config.max_tokens, &policy))
+    let data = data::prepare(ctx, label, config, sources, &dialogue, longest(config.max_tokens, policy.context()))
         .with_context(|| format!("examples for the policy of stage '{}'", variant.policy))?;
     write_json(&dir.path().join("data.json"), &data.record)?;
     for item in &data.trained {

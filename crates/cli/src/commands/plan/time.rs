@@ -19,6 +19,7 @@ use crate::recipe::{
     BUILTIN_GENERAL, CollectConfig, EvaluationConfig, GrpoConfig, Method, PretrainConfig, RewardModelConfig, RewardSource, SftConfig,
     SftVariant, Who,
 };
+use crate::stages::longest;
 
 /// Share of the rate of a large product that whole training steps and decoding steps reach. Measured: 0.4 to 0.7 for 135M to 1.5B
 /// parameters on an H200, 0.58 for the built-in model on two CPU cores.
@@ -130,8 +131,8 @@ impl Pace {
         Ok(seconds)
     }
 
-    /// Seconds of supervised fine-tuning of every variant.
-    pub(super) fn sft(&self, sft: &SftConfig, models: &[(String, ModelConfig)]) -> Result<f64> {
+    /// Steps and seconds of supervised fine-tuning, all variants together; held-out examples only take some away.
+    pub(super) fn sft(&self, sft: &SftConfig, models: &[(String, ModelConfig)]) -> Result<(u64, f64)> {
         let of_stages = sft.example_stages().filter_map(|id| self.examples.get(id));
         let (n_examples, n_tokens) = of_stages.fold((0, 0), |(n, sum), (examples, tokens)| (n + examples, sum + examples * tokens));
         let of_files =
@@ -139,11 +140,12 @@ impl Pace {
         let steps = (n_examples + of_files).div_ceil(sft.batch_examples) as u64 * u64::from(sft.epochs);
         let seconds = |variant: SftVariant| {
             let model = model_of(models, &variant.policy)?;
-            let of_file = self.conversation(sft.max_tokens.unwrap_or(usize::MAX).min(ruminate_model::context(&model)));
+            let of_file = self.conversation(longest(sft.max_tokens, ruminate_model::context(&model)));
             let tokens = (n_tokens + of_files * of_file) / (n_examples + of_files).max(1);
             Ok(self.training(&model, steps, sft.batch_examples as u64, tokens))
         };
-        sft.variants().into_iter().map(seconds).sum()
+        let variants = sft.variants();
+        Ok((steps * variants.len() as u64, variants.into_iter().map(seconds).sum::<Result<f64>>()?))
     }
 
     /// Seconds of making preferences and learning from them.
@@ -154,8 +156,7 @@ impl Pace {
         model: &ModelConfig,
         models: &[(String, ModelConfig)],
     ) -> Result<f64> {
-        let (mut seconds, mut tokens) =
-            (0.0, self.conversation(reward.max_tokens.unwrap_or(usize::MAX).min(ruminate_model::context(model))));
+        let (mut seconds, mut tokens) = (0.0, self.conversation(longest(reward.max_tokens, ruminate_model::context(model))));
         if let RewardSource::Made(made) = &reward.source {
             let prompt = prompt_tokens(longest_question(&made.prompts)?);
             tokens = prompt + self.response(made.max_new_tokens);
@@ -185,10 +186,7 @@ impl Pace {
         let batch = work.max_batch.min(n).max(1);
         let steps = (n * response) as f64 / batch as f64;
         let operations = work.n_prompts as f64 * flops::sampling(model, work.prompt, std::iter::repeat_n(response, work.samples));
-        // In the middle of a response, each sequence reads the keys and values of its prompt and of half of the response.
-        let positions = batch * (work.prompt + response / 2);
-        let cache = 2 * model.n_layers * model.n_kv_heads * model.head_dim * positions;
-        let bytes = (model.n_parameters() + cache) as f64 * self.float_bytes;
+        let bytes = flops::numbers_read(model, batch, work.prompt, response) * self.float_bytes;
         operations / self.product_flops() + steps * (bytes / self.ceilings.memory_bytes + model.n_layers as f64 * self.layer_seconds)
     }
 
