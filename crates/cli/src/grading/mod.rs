@@ -70,6 +70,8 @@ impl Kind {
 struct MathLine {
     gold: String,
     pred: String,
+    #[serde(default)]
+    worked_out: bool,
 }
 
 #[derive(Deserialize)]
@@ -211,7 +213,8 @@ fn read<T: DeserializeOwned>(line: &str) -> Result<T> {
 
 fn grade_math(line: &MathLine) -> Value {
     let started = Instant::now();
-    let comparison = math::verify(&line.gold, &line.pred, &math::Options::default());
+    let options = math::Options { worked_out: line.worked_out, ..math::Options::default() };
+    let comparison = math::verify(&line.gold, &line.pred, &options);
     let micros = started.elapsed().as_secs_f64() * 1e6;
     json!({ "verdict": comparison.verdict, "reason": comparison.reason, "micros": (micros * 1e3).round() / 1e3 })
 }

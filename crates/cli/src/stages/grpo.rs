@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use rand::seq::SliceRandom;
 use ruminate_core::{FinishReason, PolicyVersion, Problem, ProblemId, Rollout, RolloutGroup, Seed};
 use ruminate_model::{Policy, SaveDtype, flops};
 use ruminate_rewards::{Component, RewardMix, language_share, reflection_words};
@@ -80,7 +81,11 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
 
         // Group-relative advantages.
         let started = Instant::now();
-        let rewards: Vec<Vec<f32>> = groups.iter().map(|group| shaped_rewards(settings, group)).collect();
+        let mut rewards: Vec<Vec<f32>> = groups.iter().map(|group| shaped_rewards(settings, group)).collect();
+        if config.control == Some(Control::ShuffledRewards) {
+            let mut rng = seed.with("control").rng();
+            rewards.iter_mut().for_each(|group| group.shuffle(&mut rng));
+        }
         let mut advantages = advantages(settings.advantage, &rewards[..n_trained]);
         if config.control == Some(Control::ZeroAdvantage) {
             advantages.iter_mut().flatten().for_each(|advantage| *advantage = 0.0);

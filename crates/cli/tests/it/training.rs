@@ -130,6 +130,18 @@ fn without_advantages_nothing_is_learned() {
 }
 
 #[test]
+fn shuffled_rewards_move_the_policy_elsewhere() {
+    let folder = Folder::new();
+    folder.write("g.toml", GRPO);
+    folder.ruminate(&["run", "g.toml", "--out", "learns"]).well();
+    folder.ruminate(&["run", "g.toml", "--out", "control", "--set", "zero.control=shuffled-rewards"]).well();
+    let (learns, control) = (metrics(&folder, "learns/zero/metrics.jsonl"), metrics(&folder, "control/zero/metrics.jsonl"));
+    assert_eq!(learns[0]["rl/reward_mean"], control[0]["rl/reward_mean"], "the same completions earn the same");
+    let weights = |run: &str| bytes(&folder, &format!("{run}/zero/checkpoint/model.safetensors"));
+    assert!(weights("control") != weights("learns") && weights("control") != bytes(&folder, "model/model.safetensors"));
+}
+
+#[test]
 fn every_preset_runs() {
     let folder = Folder::new();
     folder.write("g.toml", GRPO);

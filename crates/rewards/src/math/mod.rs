@@ -12,6 +12,7 @@ mod gold;
 mod number;
 pub mod parse;
 mod work;
+mod worked;
 
 use compare::{Match, Matcher};
 use escapes::with_backslashes;
@@ -21,7 +22,7 @@ use parse::ParseError;
 use serde::{Deserialize, Serialize};
 use work::{Exhausted, Work};
 
-use answer::{Answer, Expr};
+use answer::Answer;
 
 /// How a judgement ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -72,6 +73,9 @@ pub struct Comparison {
 pub struct Options {
     /// Where the answer is looked for.
     pub extraction: Extraction,
+    /// Whether a number must be met by a number: `8*3` is then no answer to a question for 24, nor is `(16-4)*2`, which leave the
+    /// arithmetic to the reader.
+    pub worked_out: bool,
 }
 
 /// What each path says on its own; `None` where it cannot decide.
@@ -122,7 +126,11 @@ pub fn verify(gold: &str, response: &str, options: &Options) -> Comparison {
     }
     let mut judged = None;
     for answer in &found {
-        let comparison = compare_texts(gold, answer.text, true, Paths::Both);
+        let mut comparison = compare_texts(gold, answer.text, true, Paths::Both);
+        if options.worked_out && comparison.verdict == Verdict::Equal && worked::is_missing(gold, answer.text) {
+            comparison.verdict = Verdict::Different;
+            comparison.reason.push_str(", which is not worked out");
+        }
         let equal = comparison.verdict == Verdict::Equal;
         let reason = format!("{} {}", comparison.reason, last.place.as_str());
         judged = Some(Comparison { place, reason, ..comparison });
@@ -156,14 +164,7 @@ pub fn parse_gold(text: &str) -> Result<Vec<Answer>, ParseError> {
 
 /// Whether a text is a number, with or without a unit: the form that answers of GSM8K have.
 pub fn is_number(text: &str) -> bool {
-    let number = |expr: &Expr| match expr {
-        Expr::Negative(inside) => matches!(inside.as_ref(), Expr::Number(_)),
-        other => matches!(other, Expr::Number(_)),
-    };
-    parse_gold(text).is_ok_and(|readings| match readings.first() {
-        Some(Answer::Expr(value) | Answer::Quantity { value, .. }) => number(value),
-        _ => false,
-    })
+    parse_gold(text).is_ok_and(|readings| readings.first().is_some_and(worked::is_number))
 }
 
 /// Whether two answers are the same, for majority votes: symmetric, with decimals taken as the exact numbers that they write.

@@ -42,6 +42,47 @@ fn exact_numbers() {
 }
 
 #[test]
+fn numbers_that_are_worked_out() {
+    let options = Options { worked_out: true, ..Options::default() };
+    let judged = |gold: &str, prediction: &str| verify(gold, &format!("\\boxed{{{prediction}}}"), &options).verdict;
+    let said: [(&str, &[&str]); 9] = [
+        ("72", &["72", "72.0", "48+24=72", "72 = 48+24", "x = 72", "72 apples", r"\$72", "+72", r"8 \cdot 9 = 72"]),
+        ("2.5", &["5/2", r"2\frac12", "2 1/2", r"\frac{10}{4}"]),
+        ("1500", &[r"1.5 \times 10^3", "1,500", r"15 \cdot 10^{2}"]),
+        ("1024", &["2^{10}", r"\sqrt{1048576}"]),
+        ("-3", &["-3", "-3.0", r"x = -3"]),
+        ("120", &["5!", r"\binom{10}{3}"]),
+        ("0.00003", &["3/10^5", r"3 \times 10^{-5}"]),
+        ("50", &[r"50\%"]),
+        ("(1, 2)", &["(2-1, 2)"]),
+    ];
+    let unworked: [(&str, &[&str]); 6] = [
+        (
+            "72",
+            &["48+24", "x = 48+24", "100-28", "36*2", r"\frac{144}{2}", "144/2", r"2^3 \cdot 9", "(16-4)*6", "8*9 = 6*12", r"\$(48+24)"],
+        ),
+        ("97", &["24*6-8-39"]),
+        ("-3", &["4-7", "-(1+2)"]),
+        ("2.5", &["(2+3)/2", "5 \\cdot 0.5"]),
+        ("27", &["3^2*3"]),
+        ("5 cm", &["(2+3) cm"]),
+    ];
+    for (gold, predictions) in said {
+        for prediction in predictions {
+            assert_eq!(judged(gold, prediction), Verdict::Equal, "{gold}: {prediction}");
+        }
+    }
+    for (gold, predictions) in unworked {
+        for prediction in predictions {
+            assert_eq!(judged(gold, prediction), Verdict::Different, "{gold}: {prediction}");
+            assert_eq!(verdict(gold, prediction).verdict, Verdict::Equal, "otherwise equal; {gold}: {prediction}");
+        }
+    }
+    assert!(verify("97", "The answer is 24*6-8-39.", &options).reason.contains("not worked out"));
+    assert_eq!(judged("48+24", "24+48"), Verdict::Equal, "where no number was asked for");
+}
+
+#[test]
 fn algebraic_numbers() {
     table(&[
         (
@@ -452,7 +493,7 @@ fn responses_give_all_verdicts() {
         assert_eq!(found.verdict, expected, "{gold} {response}: {}", found.reason);
         assert!(!found.reason.contains('\n'));
     }
-    let all = Options { extraction: Extraction { several: extract::Several::AllAgree, ..Extraction::default() } };
+    let all = Options { extraction: Extraction { several: extract::Several::AllAgree, ..Extraction::default() }, ..Options::default() };
     assert_eq!(verify(r"\frac34", last, &all).verdict, Verdict::Different);
     assert_eq!(verify("3", r"\boxed{3}, that is \boxed{3.0}", &all).verdict, Verdict::Equal);
     assert_eq!(verify("1/2", r"\boxed{0.7}", &options).reason, r"expected 1/2, found 0.7 in \boxed");

@@ -92,8 +92,9 @@ fn pairs_of_real_answers_are_judged_as_they_were_made() {
 #[test]
 fn several_answers_count_as_the_options_say() {
     let last = Options::default();
-    let agree = Options { extraction: Extraction { several: Several::AllAgree, ..Extraction::default() } };
-    let hashes_first = Options { extraction: Extraction { order: vec![Place::Hashes, Place::Boxed], several: Several::Last } };
+    let agree = Options { extraction: Extraction { several: Several::AllAgree, ..Extraction::default() }, ..Options::default() };
+    let hashes_first =
+        Options { extraction: Extraction { order: vec![Place::Hashes, Place::Boxed], several: Several::Last }, ..Options::default() };
     for (options, gold, response, expected) in [
         (&last, "1/2", "First \\boxed{3}. It is wrong.\n\nSo we have \\boxed{0.5}.", true),
         (&agree, "1/2", "First \\boxed{3}. It is wrong.\n\nSo we have \\boxed{0.5}.", false),

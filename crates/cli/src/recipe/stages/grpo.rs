@@ -125,6 +125,8 @@ impl Default for StopOnHacking {
 pub(crate) enum Control {
     /// Every advantage is zero: nothing but the KL term and weight decay is left to learn from.
     ZeroAdvantage,
+    /// The rewards of each group are given to its completions at random: gradients are as large as ever and mean nothing.
+    ShuffledRewards,
 }
 
 /// `kind = "grpo"`; every key of a preset but `max_completion_tokens` may stand beside these and replaces the preset's value.

@@ -15,12 +15,15 @@ use super::worked::Worked;
 use super::{dataset, has_right_answer, samples_dir};
 use crate::endpoint::{Breaker, Endpoint};
 use crate::parallel::in_parallel;
-use crate::recipe::{CollectConfig, CollectSource, Method, Rewriter, TeacherConfig, Who};
+use crate::recipe::{Ask, CollectConfig, CollectSource, Method, Rewriter, TeacherConfig, Who};
 use crate::run_dir::{StageDir, read_jsonl, write_jsonl};
 use crate::stages::StageContext;
 
-/// Problems, or conversations of a data set, whose responses are one file.
+/// Least problems, or conversations of a data set, whose responses are one file.
 const BATCH: usize = 32;
+
+/// How often the responses of one file fill the places in which a policy decodes: the more often, the fewer are empty near its end.
+const FILLS: usize = 4;
 
 const REWRITE: &str = "You are given a question and somebody's rough notes that lead to an answer. Write them anew for a reader: clear and \
                        complete reasoning in the language of the question, in short paragraphs, with every check and correction that the \
@@ -84,7 +87,8 @@ impl Drafter<'_> {
         let mut progress = self.ctx.ui.progress(&format!("{} {}", self.stage_id, self.source.name), items.len() as u64);
         let mut drafts = Vec::new();
         let mut n_right = 0;
-        for (idx, batch) in items.chunks(BATCH).enumerate() {
+        let size = self.batch_size();
+        for (idx, batch) in items.chunks(size).enumerate() {
             let path = folder.join(format!("{idx:05}.drafts.jsonl"));
             let of_batch: Vec<Draft> = if path.exists() {
                 read_jsonl(&path)?
@@ -95,10 +99,18 @@ impl Drafter<'_> {
             };
             n_right += of_batch.iter().filter(|draft| draft.flaw.is_none()).count();
             drafts.extend(of_batch);
-            progress.set(((idx + 1) * BATCH).min(items.len()) as u64, &format!("{n_right} of {} right", drafts.len()));
+            progress.set(((idx + 1) * size).min(items.len()) as u64, &format!("{n_right} of {} right", drafts.len()));
         }
         progress.finish(&format!("{n_right} of {} right", drafts.len()));
         Ok(drafts)
+    }
+
+    /// Problems whose responses are one file: what a kill can take.
+    fn batch_size(self) -> usize {
+        match self.source.method.ask() {
+            Some(Ask { who: Who::Policy(_), samples, .. }) => (FILLS * self.config.max_batch).div_ceil(*samples as usize).max(BATCH),
+            _ => BATCH,
+        }
     }
 
     /// The responses of a batch.
