@@ -409,7 +409,7 @@ mod tests {
     #[test]
     fn lengths_are_compared_within_the_group() {
         let mix = RewardMix { weights: Weights { accuracy: 1.0, group_length: 1.0, ..Weights::default() }, ..RewardMix::default() };
-        let mut all: Vec<Graded> = ["2", "4/2", "3"].map(|text| graded(&format!("<answer>{text}</answer>"), &mix)).into();
+        let mut all: Vec<Graded> = ["2", "2.0", "3"].map(|text| graded(&format!("<answer>{text}</answer>"), &mix)).into();
         let mut group: Vec<(usize, &mut Graded)> = [10, 30, 20].into_iter().zip(all.iter_mut()).collect();
         grade_group(&problem(), &mix, &mut group);
         assert_eq!(all.iter().map(|graded| graded.1).collect::<Vec<_>>(), [1.5, 0.5, 0.0]);

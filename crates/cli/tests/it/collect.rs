@@ -32,6 +32,7 @@ id = "cold"
 kind = "collect"
 prompts = [{ source = "arithmetic", difficulties = [1, 2] }]
 n_prompts = 70
+max_batch = 24
 template = "tiny"
 per_prompt = 2
 max_new_tokens = 60

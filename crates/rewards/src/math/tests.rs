@@ -45,7 +45,7 @@ fn exact_numbers() {
 fn numbers_that_are_worked_out() {
     let options = Options { worked_out: true, ..Options::default() };
     let judged = |gold: &str, prediction: &str| verify(gold, &format!("\\boxed{{{prediction}}}"), &options).verdict;
-    let said: [(&str, &[&str]); 9] = [
+    let said: [(&str, &[&str]); 10] = [
         ("72", &["72", "72.0", "48+24=72", "72 = 48+24", "x = 72", "72 apples", r"\$72", "+72", r"8 \cdot 9 = 72"]),
         ("2.5", &["5/2", r"2\frac12", "2 1/2", r"\frac{10}{4}"]),
         ("1500", &[r"1.5 \times 10^3", "1,500", r"15 \cdot 10^{2}"]),
@@ -55,13 +55,15 @@ fn numbers_that_are_worked_out() {
         ("0.00003", &["3/10^5", r"3 \times 10^{-5}"]),
         ("50", &[r"50\%"]),
         ("(1, 2)", &["(2-1, 2)"]),
+        ("14.14", &[r"10\sqrt2 \approx 14.14", r"10\sqrt2"]),
     ];
-    let unworked: [(&str, &[&str]); 6] = [
+    let unworked: [(&str, &[&str]); 7] = [
         (
             "72",
             &["48+24", "x = 48+24", "100-28", "36*2", r"\frac{144}{2}", "144/2", r"2^3 \cdot 9", "(16-4)*6", "8*9 = 6*12", r"\$(48+24)"],
         ),
-        ("97", &["24*6-8-39"]),
+        ("72", &[r"\{48+24\}", "|48+24|", r"\max(72, 8)", "144:2", r"\sqrt{(48+24)^2}", "(48+24)^1"]),
+        ("97", &["24*6-8-39", r"24*6-8-39 \approx 100"]),
         ("-3", &["4-7", "-(1+2)"]),
         ("2.5", &["(2+3)/2", "5 \\cdot 0.5"]),
         ("27", &["3^2*3"]),
@@ -80,6 +82,21 @@ fn numbers_that_are_worked_out() {
     }
     assert!(verify("97", "The answer is 24*6-8-39.", &options).reason.contains("not worked out"));
     assert_eq!(judged("48+24", "24+48"), Verdict::Equal, "where no number was asked for");
+}
+
+#[test]
+fn approximations_are_near() {
+    table(&[
+        ("4", &[r"4*9-32 \approx 4", r"4*9 - 32 \approx 4.0"], &[r"4*9-32 \approx 3", "4*9 - 32 ≈ 2.", r"x = 4 \approx 9"]),
+        (
+            "1/7",
+            &[r"x = \frac17 \approx 0.14", r"\frac17 \approx 0.142", r"\frac17 \approx 0.143"],
+            &[r"\frac17 \approx 0.9", r"x = \frac17 \approx 7"],
+        ),
+        (r"10\sqrt2", &[r"10\sqrt2 \approx 14", r"10\sqrt2 \approx 10", r"10\sqrt2 \approx 14.1421"], &[r"10\sqrt2 \approx 141"]),
+        ("960", &[r"960 \approx 1000"], &[r"960 \approx 100"]),
+        (r"\pi", &[r"\pi \approx 22/7", r"\pi \approx 3"], &[r"\pi \approx 7/2"]),
+    ]);
 }
 
 #[test]

@@ -105,7 +105,7 @@ impl Matcher {
     }
 
     /// One reading of each.
-    pub(super) fn answers(&mut self, gold: &Answer, found: &Answer) -> Result<Decided, Exhausted> {
+    pub(crate) fn answers(&mut self, gold: &Answer, found: &Answer) -> Result<Decided, Exhausted> {
         self.judge.work.pay(5)?;
         if gold == found && self.judge.paths != Paths::NumericOnly {
             return Ok(Decided::Equal(Method::Exact));

@@ -1,10 +1,13 @@
 //! Equations, inequalities, ratios and congruences.
 
-use super::Matcher;
+use dashu_int::IBig;
+use dashu_ratio::RBig;
+
 use super::named::{Named, named};
 use super::region::variable_of;
+use super::{Matcher, rounded_value};
 use crate::math::Method;
-use crate::math::answer::{Answer, Expr, Function, Operator};
+use crate::math::answer::{Answer, Expr, Function, Number, Operator};
 use crate::math::number::{Decided, variables};
 use crate::math::work::Exhausted;
 
@@ -32,9 +35,10 @@ impl Matcher {
         }
     }
 
-    /// Whether a chain, or one in a list, gives a name two values: `x = 5 = 4`.
+    /// Whether a chain, or one in a list, gives a name two values: `x = 5 = 4`, or a value an approximation that is none: `5 \approx 4`.
     fn contradicts(&mut self, answer: &Answer) -> Result<bool, Exhausted> {
         match answer {
+            Answer::Relation { terms, operators } if self.is_far(terms, operators)? => Ok(true),
             Answer::Relation { .. } => match named(answer) {
                 Some(Named { value, later, .. }) => Ok(!self.all_say(&value, &later)?),
                 None => Ok(false),
@@ -101,6 +105,23 @@ impl Matcher {
             (other, Answer::Relation { terms, operators }) => self.relation_against(terms, operators, found, other, false),
             _ => Ok(self.other_kind()),
         }
+    }
+
+    /// Whether what stands behind ≈ is not near what stands before it: a unit of its last digit away or more (of the digit
+    /// before zeros that fill it up), or more than a twentieth where it is no decimal.
+    fn is_far(&mut self, terms: &[Answer], operators: &[Operator]) -> Result<bool, Exhausted> {
+        let Some(at) = operators.iter().position(|operator| *operator == Operator::About) else { return Ok(false) };
+        let (Answer::Expr(value), true) = (&terms[at], is_constant(&terms[at])) else { return Ok(false) };
+        let below_one = RBig::from_parts(999.into(), 1000_u16.into());
+        for term in &terms[at + 1..] {
+            let Answer::Expr(near) = term else { continue };
+            let Some(told) = self.judge.rational(near)? else { continue };
+            let unit = last_unit(near).unwrap_or_else(|| if told < RBig::ZERO { -&told } else { told.clone() } / RBig::from(20));
+            if matches!(self.judge.is_within(value, &told, &(unit * &below_one))?, Decided::Different(_)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn relation_against(
@@ -221,6 +242,22 @@ impl Matcher {
         }
         let signed = matches!(a.operator, Operator::Less | Operator::LessOrEqual);
         Ok(self.judge.proportion(&a.gap, &b.gap, signed)?.is_some_and(|sign| !signed || sign > 0))
+    }
+}
+
+/// One in the last digit of a number as written that is not a filling zero: 0.01 of 3.14, 100 of 2300.
+fn last_unit(expr: &Expr) -> Option<RBig> {
+    match expr {
+        Expr::Negative(inside) => last_unit(inside),
+        Expr::Number(Number { value, decimals: None }) if value.is_int() => {
+            let (mut digits, mut unit) = (value.numerator().clone(), IBig::ONE);
+            while digits != IBig::ZERO && (&digits % IBig::from(10)) == IBig::ZERO {
+                digits /= IBig::from(10);
+                unit *= IBig::from(10);
+            }
+            Some(RBig::from(unit))
+        }
+        other => rounded_value(other).map(|(_, half)| half * RBig::from(2)),
     }
 }
 
