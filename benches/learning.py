@@ -1,4 +1,4 @@
-"""What runs of recipes/tiny.toml learned, as Markdown: a table of seeds, the curve over the steps, and the control.
+"""What runs with a stage "base" and a stage "zero" learned, as Markdown: a table of seeds, the curve over the steps, and the control.
 
     for n in 17 18 19; do ruminate run recipes/tiny.toml --seed $n --out runs/tiny-$n; done
     ruminate run recipes/tiny.toml --set zero.control=zero-advantage --out runs/control
@@ -17,6 +17,7 @@ STUDENT = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}
 CURVE = [
     ("reward", "rl/reward_mean", 1, 2),
     ("accuracy, %", "rl/accuracy", 100, 1),
+    ("held-out pass@1, %", "eval/pass@1", 100, 1),
     ("well formed, %", "rl/format_share", 100, 1),
     ("tokens", "rl/response_length_mean", 1, 1),
     ("reflection words", "rl/reflection_words", 1, 2),
@@ -46,6 +47,8 @@ def row(name, stages, summary):
 
 
 def mean_interval(values):
+    if len(values) == 1:
+        return f"{values[0]:.1f}"
     half = STUDENT[len(values)] * statistics.stdev(values) / len(values) ** 0.5
     return f"{statistics.mean(values):.1f} [{statistics.mean(values) - half:.1f}, {statistics.mean(values) + half:.1f}]"
 
@@ -93,7 +96,7 @@ def main():
     curve(runs, arguments.window)
     if arguments.control:
         print("\nThe control:\n")
-        curve([(stages, metrics, summary)], arguments.window * 5)
+        curve([(stages, metrics, summary)], arguments.window)
 
 
 main()

@@ -62,6 +62,9 @@ const COMPONENT: &str = "reward/";
 /// Keys that count and have no course to look at.
 const COUNTS: [&str; 2] = ["rl/optimizer_steps", "rl/tokens_sampled"];
 
+/// What the keys of an interval's ends have behind the key of its value.
+const ENDS: [&str; 2] = ["_lo", "_hi"];
+
 /// The charts of one stage of one run, or of the same stage of several: those that everyone looks at, then all others.
 ///
 /// # Errors
@@ -78,7 +81,8 @@ pub(super) fn charts(stages: &[&StageReport]) -> Result<(Vec<Figure>, Vec<Figure
     }
     let is_shown = |key: &str| GROUPS.iter().any(|group| group.keys.iter().any(|(known, _)| *known == key));
     let mut others = Vec::new();
-    for key in keys.iter().filter(|key| !is_shown(key) && !key.starts_with(COMPONENT) && !COUNTS.contains(key)) {
+    let is_end = |key: &str| ENDS.iter().any(|end| key.ends_with(end));
+    for key in keys.iter().filter(|key| !is_shown(key) && !is_end(key) && !key.starts_with(COMPONENT) && !COUNTS.contains(key)) {
         let unit = if key.ends_with("_share") { Unit::Share } else { Unit::Number };
         others.extend(chart(stages, key, key, unit, &[(key, key)])?);
     }
@@ -100,7 +104,19 @@ fn components(stages: &[&StageReport], title: &str, prefix: &str) -> Result<Opti
 fn chart(stages: &[&StageReport], title: &str, y_label: &str, unit: Unit, keys: &[(&str, &str)]) -> Result<Option<Figure>> {
     let series: Vec<(&str, Vec<&Points>)> =
         keys.iter().map(|&(key, name)| (name, stages.iter().filter_map(|stage| stage.curves.get(key)).collect())).collect();
-    figure(title, y_label, unit, &series)
+    // Several seeds have the interval of their mean instead.
+    let bands = match stages {
+        [stage] => keys.iter().enumerate().filter_map(|(idx, (key, _))| interval(&stage.curves, key, idx % N_COLORS)).collect(),
+        _ => Vec::new(),
+    };
+    draw(title, y_label, unit, &series, bands)
+}
+
+/// The interval around the values of a key, where the run has written its ends.
+fn interval(curves: &BTreeMap<String, Points>, key: &str, color: usize) -> Option<Band> {
+    let [lo, hi] = ENDS.map(|end| curves.get(&format!("{key}{end}")));
+    let points = lo?.iter().zip(hi?).map(|(&(step, lo), &(_, hi))| (step, lo, hi)).collect();
+    Some(Band { color, points })
 }
 
 /// A chart over steps of named series, each with the points of one run or of several.
@@ -108,7 +124,11 @@ fn chart(stages: &[&StageReport], title: &str, y_label: &str, unit: Unit, keys: 
 /// # Errors
 /// The plotting library's.
 pub(super) fn figure(title: &str, y_label: &str, unit: Unit, series: &[(&str, Vec<&Points>)]) -> Result<Option<Figure>> {
-    let (mut lines, mut bands, mut legend) = (Vec::new(), Vec::new(), Vec::new());
+    draw(title, y_label, unit, series, Vec::new())
+}
+
+fn draw(title: &str, y_label: &str, unit: Unit, series: &[(&str, Vec<&Points>)], mut bands: Vec<Band>) -> Result<Option<Figure>> {
+    let (mut lines, mut legend) = (Vec::new(), Vec::new());
     for (idx, (name, runs)) in series.iter().filter(|(_, runs)| !runs.is_empty()).enumerate() {
         let color = idx % N_COLORS;
         legend.push(Legend { color, label: (*name).to_owned() });
@@ -200,6 +220,20 @@ mod tests {
         let peak: Points = vec![(0.0, 0.0), (1.0, 0.0), (2.0, 3.0), (3.0, 0.0), (4.0, 0.0)];
         let means: Vec<f64> = moving_mean(&peak, 1).iter().map(|point| point.1).collect();
         assert_eq!(means, [0.0, 1.0, 1.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn ends_of_an_interval_are_its_band() {
+        let curve = |value: f64| vec![(10.0, value), (20.0, value + 1.0)];
+        let named = [("eval/pass@1", 0.5), ("eval/pass@1_lo", 0.25), ("eval/pass@1_hi", 0.75)];
+        let curves = named.map(|(key, value)| (key.to_owned(), curve(value))).into();
+        let band = interval(&curves, "eval/pass@1", 1).unwrap();
+        assert_eq!((band.color, band.points), (1, vec![(10.0, 0.25, 0.75), (20.0, 1.25, 1.75)]));
+        assert!(interval(&curves, "rl/accuracy", 0).is_none());
+        let series = [("held-out", vec![&curves["eval/pass@1"]])];
+        let drawn = |bands| draw("Accuracy", "right", Unit::Share, &series, bands).unwrap().unwrap().svg;
+        let band = || interval(&curves, "eval/pass@1", 0).into_iter().collect();
+        assert!(drawn(band()).matches("<polygon").count() == drawn(Vec::new()).matches("<polygon").count() + 1);
     }
 
     #[test]

@@ -232,6 +232,8 @@ fn curves(metrics: &[MetricsLine], evaluation: Option<&EvaluationFigures>) -> BT
     if let (Some(steps), Some(last)) = (steps(metrics), evaluation) {
         let figures = [
             ("eval/pass@1", last.pass_at_1.map(|it| it.mean)),
+            ("eval/pass@1_lo", last.pass_at_1.map(|it| it.lo)),
+            ("eval/pass@1_hi", last.pass_at_1.map(|it| it.hi)),
             ("eval/format_share", last.format_share),
             ("eval/response_length_mean", last.response_length),
             ("eval/language_share", last.language_share),

@@ -486,10 +486,12 @@ fn held_out_figures(
     policy: &Policy,
     text: PolicyText<'_>,
     settings: SampleSettings,
-) -> Result<[(&'static str, f64); 4]> {
+) -> Result<[(&'static str, f64); 6]> {
     let (evaluation, _) = evaluate_policy(ctx, policy, text, settings, "held-out")?;
     Ok([
         ("eval/pass@1", evaluation.pass_at_1.mean),
+        ("eval/pass@1_lo", evaluation.pass_at_1.lo),
+        ("eval/pass@1_hi", evaluation.pass_at_1.hi),
         ("eval/format_share", evaluation.format_share),
         ("eval/response_length_mean", evaluation.response_length),
         ("seconds/evaluate", evaluation.seconds),

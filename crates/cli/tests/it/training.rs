@@ -113,6 +113,7 @@ fn grpo_learns_on_policy_and_keeps_every_completion() {
     }
     assert!(lines[0].get("eval/pass@1").is_none());
     assert!(lines[1]["eval/pass@1"].as_f64().is_some() && lines[3]["eval/pass@1"].as_f64().is_some(), "evaluate_every = 4");
+    assert!(lines[1]["eval/pass@1_lo"].as_f64() <= lines[1]["eval/pass@1_hi"].as_f64());
     // Every completion of every round is kept: 6 prompts x 4.
     let groups = folder.read("g/zero/rollouts/step-00010.jsonl");
     assert_eq!(groups.lines().count(), 6);
