@@ -31,10 +31,17 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// The weights of a model, and its table of rotations.
+    /// The weights of a model that is trained, with their f32 master where the device computes in another format, and its table of
+    /// rotations.
     pub fn of_weights(kind: DeviceKind, config: &ModelConfig) -> Self {
-        let master = if kind.float_bytes() == 4 { 0 } else { 4 };
-        let weights = config.n_parameters() * (kind.float_bytes() + master);
+        let master = if kind.float_bytes() == 4 { 0 } else { 4 * config.n_parameters() };
+        let frozen = Self::of_frozen_weights(kind, config);
+        Self { weights: frozen.weights + master, ..frozen }
+    }
+
+    /// The weights of a model that is not trained: [`crate::Policy::load_frozen`], [`crate::RewardModel::load_frozen`].
+    pub fn of_frozen_weights(kind: DeviceKind, config: &ModelConfig) -> Self {
+        let weights = config.n_parameters() * kind.float_bytes();
         Self { weights, other: 4 * context(config) * config.head_dim, ..Self::default() }
     }
 

@@ -16,6 +16,15 @@ use crate::{ChatTemplate, Memory, ModelConfig, ModelError, TensorSpec, Tokenizer
 /// Positions that the rotation table holds at most: the longest context of R1's recipe.
 const MAX_TABLE: usize = 32_768;
 
+/// What the weights of a policy are there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// An optimizer steps them.
+    Training,
+    /// They stay as they are, or are taken over from another policy: a reference, a scorer, a policy that is only sampled from.
+    Inference,
+}
+
 /// A decoder-only transformer on a device.
 #[derive(Debug)]
 pub struct Policy {
@@ -23,8 +32,9 @@ pub struct Policy {
     config: ModelConfig,
     /// All weights, `[1, n]`, in the format that the device computes in; those of a reward model end with its score head, `[1, D]`.
     weights: Buffer,
-    /// The same in f32, where that is another format: a learning rate of 1e-6 would vanish in bf16.
+    /// The same in f32, where that is another format and an optimizer steps them: a learning rate of 1e-6 would vanish in bf16.
     master: Option<Buffer>,
+    purpose: Purpose,
     /// Weights of the tensors of `config`.
     n_of_config: usize,
     /// Cosines and sines, `[context, S]`.
@@ -33,32 +43,49 @@ pub struct Policy {
 
 impl Policy {
     /// All weights 0, with room for `n_more` behind the tensors of the configuration.
-    pub(crate) fn zeros(device: &Device, config: ModelConfig, n_more: usize) -> Result<Self, ModelError> {
+    pub(crate) fn zeros(device: &Device, config: ModelConfig, n_more: usize, purpose: Purpose) -> Result<Self, ModelError> {
         config.validate()?;
         let context = context(&config);
         let mut rope = device.zeros_f32(context, config.head_dim)?;
         rope.copy_from_host(&rope::table(&config, context));
         let n_of_config = config.n_parameters();
         let n = n_of_config + n_more;
-        let master = if device.float_bytes() == 4 { Ok(None) } else { device.zeros_f32(1, n).map(Some) };
+        let (has_master, memory) = match purpose {
+            Purpose::Training => (device.float_bytes() < 4, Memory::of_weights(device.kind(), &config)),
+            Purpose::Inference => (false, Memory::of_frozen_weights(device.kind(), &config)),
+        };
+        let master = if has_master { device.zeros_f32(1, n).map(Some) } else { Ok(None) };
         let (weights, master) = device.zeros(1, n).and_then(|weights| Ok((weights, master?))).map_err(ModelError::no_room(
             format!("{n} weights"),
-            Memory::of_weights(device.kind(), &config).total(),
+            memory.total(),
             "a smaller model or a device with more memory is needed",
         ))?;
-        Ok(Self { device: device.clone(), config, weights, master, n_of_config, rope })
+        Ok(Self { device: device.clone(), config, weights, master, purpose, n_of_config, rope })
     }
 
-    /// Reads the weights of a checkpoint.
+    /// Reads the weights of a checkpoint to train them.
     ///
     /// # Errors
     /// A tensor that is missing, has another shape or cannot be read, by name; a reward model; out of memory.
     pub fn load(device: &Device, checkpoint: &Checkpoint) -> Result<Self, ModelError> {
+        Self::load_for(Purpose::Training, device, checkpoint)
+    }
+
+    /// As [`Policy::load`], for inference only: on a GPU no f32 master lies beside the weights, which are those that a policy for
+    /// training computes with.
+    ///
+    /// # Errors
+    /// As [`Policy::load`].
+    pub fn load_frozen(device: &Device, checkpoint: &Checkpoint) -> Result<Self, ModelError> {
+        Self::load_for(Purpose::Inference, device, checkpoint)
+    }
+
+    fn load_for(purpose: Purpose, device: &Device, checkpoint: &Checkpoint) -> Result<Self, ModelError> {
         if checkpoint.reward_head.is_some() {
             let error = ModelError::unsupported("architectures", "a model that writes (ForCausalLM)", "a reward model");
             return Err(error.at(checkpoint.path()));
         }
-        let mut policy = Self::zeros(device, checkpoint.config.clone(), 0)?;
+        let mut policy = Self::zeros(device, checkpoint.config.clone(), 0, purpose)?;
         let specs = policy.config.tensors();
         policy.read(checkpoint, &specs)?;
         Ok(policy)
@@ -86,7 +113,7 @@ impl Policy {
     /// # Errors
     /// A configuration that does not fit together; out of memory.
     pub fn random(device: &Device, config: ModelConfig, seed: Seed) -> Result<Self, ModelError> {
-        let mut policy = Self::zeros(device, config, 0)?;
+        let mut policy = Self::zeros(device, config, 0, Purpose::Training)?;
         let residual = 1.0 / (2.0 * policy.config.n_layers as f64).sqrt();
         let mut values = Vec::with_capacity(policy.n_parameters());
         for spec in policy.config.tensors() {
@@ -108,7 +135,8 @@ impl Policy {
         Ok(policy)
     }
 
-    /// Writes a Hugging Face folder that `transformers` opens, completely or not at all.
+    /// Writes a Hugging Face folder that `transformers` opens, completely or not at all. On a GPU a frozen policy holds, and writes,
+    /// weights that were rounded to bf16.
     ///
     /// # Errors
     /// The file system's.
@@ -128,14 +156,17 @@ impl Policy {
         save_checkpoint(dir, &self.config, tokenizer, chat_template, dtype, &mut tensor)
     }
 
-    /// Takes over the weights of a policy of the same shape.
+    /// Takes over the weights that a policy of the same shape computes with.
     ///
     /// # Errors
     /// A device error.
+    ///
+    /// # Panics
+    /// When this policy is not frozen, since its master would stay behind, or has another shape.
     pub fn copy_weights_from(&mut self, other: &Self) -> Result<(), ModelError> {
-        let device = self.device.clone();
-        self.write_flat(|flat| elementwise::copy(&device, flat, other.flat()));
-        Ok(device.synchronize()?)
+        assert!(self.is_frozen(), "weights are copied into a frozen policy, found one for training");
+        elementwise::copy(&self.device, self.weights.view_mut(), other.weights.view());
+        Ok(self.device.synchronize()?)
     }
 
     /// Sizes and variants.
@@ -160,6 +191,11 @@ impl Policy {
         &self.device
     }
 
+    /// Whether it is for inference only: no optimizer may step its weights.
+    pub fn is_frozen(&self) -> bool {
+        self.purpose == Purpose::Inference
+    }
+
     /// Number of weights, a score head included.
     pub fn n_parameters(&self) -> usize {
         self.weights.cols()
@@ -170,12 +206,13 @@ impl Policy {
         self.rope.rows()
     }
 
-    /// All weights in f32 as one row.
+    /// All weights as one row: in f32, but for a frozen policy in the device's own format.
     pub fn flat(&self) -> View<'_> {
         self.master.as_ref().unwrap_or(&self.weights).view()
     }
 
-    /// Overwrites weights: `f` is given all of them in f32 as one row.
+    /// Overwrites weights: `f` is given all of them as one row, in the format of [`Policy::flat`]. Numbers from the host are rounded to
+    /// it.
     pub fn write_flat<R>(&mut self, f: impl FnOnce(ViewMut<'_>) -> R) -> R {
         let Some(master) = &mut self.master else { return f(self.weights.view_mut()) };
         let result = f(master.view_mut());
@@ -185,7 +222,11 @@ impl Policy {
 
     /// All weights in f32 as one row, and the copy in the device's own format, if that is another: for the optimizer, which
     /// keeps them equal.
+    ///
+    /// # Panics
+    /// When the policy is frozen: on a GPU its only weights are not f32.
     pub fn flat_and_working(&mut self) -> (ViewMut<'_>, Option<ViewMut<'_>>) {
+        assert!(!self.is_frozen(), "an optimizer steps the weights of a policy for training, found a frozen one");
         match &mut self.master {
             Some(master) => (master.view_mut(), Some(self.weights.view_mut())),
             None => (self.weights.view_mut(), None),
@@ -237,3 +278,6 @@ pub(crate) fn normal(seed: Seed) -> f64 {
     let radius = (-2.0 * (1.0 - seed.with_index(0).uniform()).ln()).sqrt();
     radius * (2.0 * std::f64::consts::PI * seed.with_index(1).uniform()).cos()
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use ruminate_core::{Seed, TokenId};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Checkpoint, SaveDtype, save_reward_checkpoint};
-use crate::policy::normal;
+use crate::policy::{Purpose, normal};
 use crate::{ChatTemplate, ModelConfig, ModelError, Policy, TensorSpec, Tokenizer};
 
 /// Standard deviation of a fresh score head: that of transformers.
@@ -75,7 +75,7 @@ pub struct RewardModel {
 }
 
 impl RewardModel {
-    /// The decoder of a language model with a fresh head: normal with deviation 0.02, a pure function of the seed.
+    /// The decoder of a language model, to be trained, with a fresh head: normal with deviation 0.02, a pure function of the seed.
     ///
     /// # Errors
     /// A tensor that cannot be read, by name; out of memory.
@@ -83,7 +83,7 @@ impl RewardModel {
         let config = ModelConfig { tied: true, ..checkpoint.config.clone() };
         let (hidden, specs) = (config.hidden, config.tensors());
         let pad = checkpoint.reward_head.as_ref().map_or(checkpoint.tokenizer.eos_id(), |head| head.pad);
-        let mut policy = Policy::zeros(device, config, hidden)?;
+        let mut policy = Policy::zeros(device, config, hidden, Purpose::Training)?;
         policy.read(checkpoint, &specs)?;
         let head: Vec<f32> = (0..hidden as u64).map(|i| (HEAD_DEVIATION * normal(seed.with_index(i))) as f32).collect();
         let n = policy.n_parameters() - hidden;
@@ -91,11 +91,11 @@ impl RewardModel {
         Ok(Self { policy, pad })
     }
 
-    /// Reads a reward model.
+    /// Reads a reward model to score with: as [`Policy::load_frozen`].
     ///
     /// # Errors
     /// A checkpoint without a score head; a tensor that cannot be read, by name; out of memory.
-    pub fn load(device: &Device, checkpoint: &Checkpoint) -> Result<Self, ModelError> {
+    pub fn load_frozen(device: &Device, checkpoint: &Checkpoint) -> Result<Self, ModelError> {
         let Some(head) = &checkpoint.reward_head else {
             let error = ModelError::unsupported("architectures", "a reward model (ForSequenceClassification)", "a model that writes");
             return Err(error.at(checkpoint.path()));
@@ -103,7 +103,7 @@ impl RewardModel {
         let config = checkpoint.config.clone();
         let (hidden, mut specs) = (config.hidden, config.tensors());
         specs.push(score_spec(&config));
-        let mut policy = Policy::zeros(device, config, hidden)?;
+        let mut policy = Policy::zeros(device, config, hidden, Purpose::Inference)?;
         policy.read(checkpoint, &specs)?;
         Ok(Self { policy, pad: head.pad })
     }

@@ -87,6 +87,9 @@ impl Trainer {
     ///
     /// # Errors
     /// Out of memory.
+    ///
+    /// # Panics
+    /// When the policy is frozen.
     pub fn new(policy: &Policy, config: OptimizerConfig) -> Result<Self, TrainError> {
         Self::recomputing(policy, config, 0)
     }
@@ -95,7 +98,11 @@ impl Trainer {
     ///
     /// # Errors
     /// Out of memory.
+    ///
+    /// # Panics
+    /// As [`Trainer::new`].
     pub fn recomputing(policy: &Policy, config: OptimizerConfig, recompute_layers: usize) -> Result<Self, TrainError> {
+        assert!(!policy.is_frozen(), "a trainer is made for a policy that was loaded for training, found a frozen one");
         let (device, n) = (policy.device(), policy.n_parameters());
         let buffers = || Ok([device.zeros_f32(1, n)?, device.zeros_f32(1, n)?, device.zeros_f32(1, n)?]);
         let advice = "a smaller model or a device with more memory is needed";

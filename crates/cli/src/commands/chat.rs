@@ -49,7 +49,7 @@ impl ChatArgs {
         let model = models::open(&self.model)?;
         let Checkpoint { tokenizer, chat_template, .. } = &model.checkpoint;
         let template = TemplateChoice::resolve(self.template, chat_template.is_some());
-        let policy = Policy::load(&self.device.device()?, &model.checkpoint)?;
+        let policy = Policy::load_frozen(&self.device.device()?, &model.checkpoint)?;
         let params = self.sampling.params();
         params.validate()?;
         let max_sequence = policy.context().min(MAX_CONVERSATION);

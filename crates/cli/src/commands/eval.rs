@@ -122,7 +122,7 @@ impl EvalArgs {
             max_batch: self.max_batch.max(1),
         };
         settings.params.validate()?;
-        let policy = Policy::load(&self.device.device()?, checkpoint)?;
+        let policy = Policy::load_frozen(&self.device.device()?, checkpoint)?;
         let text = PolicyText { tokenizer: &checkpoint.tokenizer, chat: checkpoint.chat_template.as_ref() };
         let seed = Seed::new(self.seed).with("eval");
         let (figures, _) = evaluate(&policy, text, &problems, Sampler::new(settings, &graders), seed, &Ui::new(), "eval")?;

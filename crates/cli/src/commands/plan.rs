@@ -22,7 +22,7 @@ use crate::ceilings::Ceilings;
 use crate::models;
 use crate::problems::ProblemStream;
 use crate::recipe::{
-    CollectConfig, EvaluationConfig, GrpoConfig, PromptSource, RewardModelConfig, RewardSource, RunConfig, SftConfig, StageConfig,
+    BestBy, CollectConfig, EvaluationConfig, GrpoConfig, PromptSource, RewardModelConfig, RewardSource, RunConfig, SftConfig, StageConfig,
     StageKind,
 };
 use crate::shapes;
@@ -257,10 +257,11 @@ fn plan(config: &RunConfig, kind: DeviceKind, pace: &mut Pace) -> Result<Vec<Sta
             }
         };
         let mut plan = StagePlan::new(stage, model.n_parameters());
+        let mut training = Memory::default();
         match &stage.kind {
             StageKind::Load(_) | StageKind::Collect(_) | StageKind::Compare(_) => {}
             StageKind::Sft(sft) => {
-                plan_sft(&mut plan, sft, &models, kind)?;
+                training = plan_sft(&mut plan, sft, &models, kind)?;
                 let (steps, seconds) = pace.sft(sft, &models)?;
                 // Examples of earlier stages are not there yet: steps are known only where all come from files.
                 plan.steps = sft.example_stages().next().is_none().then_some(steps);
@@ -270,11 +271,11 @@ fn plan(config: &RunConfig, kind: DeviceKind, pace: &mut Pace) -> Result<Vec<Sta
                 plan.steps = Some(pretrain.n_steps());
                 plan.tokens_per_step = Some(pretrain.batch_tokens as u64);
                 plan.seconds = Some(pace.pretrain(pretrain, &model));
-                let training = Memory::of_training(kind, &model, pretrain.microbatch_tokens, pretrain.recompute_layers);
-                plan.hold(kind, "train", Memory::of_weights(kind, &model) + training);
+                let optimizer = Memory::of_training(kind, &model, pretrain.microbatch_tokens, pretrain.recompute_layers);
+                plan.hold(kind, "train", Memory::of_weights(kind, &model) + optimizer);
             }
             StageKind::Grpo(grpo) => {
-                plan_grpo(&mut plan, grpo, &model, &models, kind)?;
+                training = plan_grpo(&mut plan, grpo, &model, &models, kind)?;
                 // As long as the stage whose compute it spends.
                 let like = |id: &String| plans.iter().find(|plan: &&StagePlan| plan.id == *id).and_then(|plan| plan.seconds);
                 plan.seconds = pace.grpo(grpo, &model)?.or_else(|| grpo.compute_of.as_ref().and_then(like));
@@ -286,7 +287,9 @@ fn plan(config: &RunConfig, kind: DeviceKind, pace: &mut Pace) -> Result<Vec<Sta
         }
         let makes_policy = !matches!(stage.kind, StageKind::RewardModel(_));
         if let (Some(evaluation), Some(_), true) = (&config.evaluation, &stage.evaluate, makes_policy) {
-            plan.hold(kind, "evaluate", evaluation_memory(evaluation, &model, kind)?);
+            // What a stage leaves is loaded again; on the way, everything that trains it is there.
+            let held = if evaluates_on_the_way(&stage.kind) { training } else { Memory::of_frozen_weights(kind, &model) };
+            plan.hold(kind, "evaluate", sampled_from(kind, &model, held) + evaluation_memory(evaluation, &model, kind)?);
             let once = pace.evaluation(evaluation, &model, time::prompt_tokens(longest_question(&evaluation.prompts)?));
             plan.seconds = plan.seconds.map(|seconds| seconds + once * n_evaluations(&stage.kind));
         }
@@ -294,6 +297,15 @@ fn plan(config: &RunConfig, kind: DeviceKind, pace: &mut Pace) -> Result<Vec<Sta
         models.push((stage.id.clone(), model));
     }
     Ok(plans)
+}
+
+/// Whether a stage evaluates while it trains, too.
+fn evaluates_on_the_way(stage: &StageKind) -> bool {
+    match stage {
+        StageKind::Grpo(grpo) => grpo.evaluate_every.is_some_and(|every| grpo.steps.is_none_or(|steps| every < steps)),
+        StageKind::Sft(sft) => sft.best_by == BestBy::PassAt1,
+        _ => false,
+    }
 }
 
 /// How often a stage evaluates: at its end, each of its variants, and on the way.
@@ -323,7 +335,8 @@ fn plan_collect(stage: &StageConfig, collect: &CollectConfig, models: &[(String,
         let longest = longest_question(&collect.prompts)? + TEMPLATE_TOKENS + collect.max_new_tokens;
         let memory = |model: &&ModelConfig| {
             let sequence = (longest + collect.max_new_tokens).min(ruminate_model::context(model));
-            sampled_weights(kind, model) + sampling_memory(kind, model, collect.max_batch, sequence)
+            let weights = Memory::of_frozen_weights(kind, model);
+            sampled_from(kind, model, weights) + sampling_memory(kind, model, collect.max_batch, sequence)
         };
         plan.hold(kind, "sample", asked.iter().map(memory).max_by_key(|memory| memory.total()).unwrap_or_default());
     }
@@ -352,8 +365,8 @@ fn plan_reward_model(
             let policy = &model_of(models, id)?;
             let of_policy = (longest + made.max_new_tokens).min(ruminate_model::context(policy));
             let max_batch = made.max_batch.min(made.n_prompts * made.samples as usize);
-            let memory = sampled_weights(kind, policy) + sampling_memory(kind, policy, max_batch, of_policy);
-            peak = larger(peak, memory);
+            let frozen = Memory::of_frozen_weights(kind, policy);
+            peak = larger(peak, sampled_from(kind, policy, frozen) + sampling_memory(kind, policy, max_batch, of_policy));
         }
         plan.hold(kind, "rollout", weights + peak);
         sequence = sequence.min(longest + made.max_new_tokens);
@@ -376,13 +389,14 @@ fn longest_question(prompts: &[PromptSource]) -> Result<usize> {
     Ok(questions.into_iter().max().unwrap_or(0))
 }
 
+/// Gives back what is held all the time: everything but the engine, which makes room for that of an evaluation.
 fn plan_grpo(
     plan: &mut StagePlan,
     grpo: &GrpoConfig,
     model: &ModelConfig,
     models: &[(String, ModelConfig)],
     kind: DeviceKind,
-) -> Result<()> {
+) -> Result<Memory> {
     let settings = &grpo.settings;
     let budget = settings.max_completion_tokens as usize;
     let longest = longest_question(&grpo.prompts)? + TEMPLATE_TOKENS;
@@ -391,25 +405,25 @@ fn plan_grpo(
     plan.steps = grpo.steps;
     plan.tokens_per_step = Some(u64::from(settings.prompts_per_step) * u64::from(settings.group_size) * sequence as u64);
     let max_batch = grpo.max_batch.min((settings.prompts_per_rollout() * u64::from(settings.group_size)) as usize);
-    let weights = Memory::of_weights(kind, model);
-    let reference = if settings.kl == KlEstimator::None { Memory::default() } else { weights };
+    let reference = if settings.kl == KlEstimator::None { Memory::default() } else { Memory::of_frozen_weights(kind, model) };
     // Reward models stay loaded, each with activations of its own.
     let mut scorers = Memory::default();
     for (_, id) in grpo.reward_models.each() {
         let scorer = &model_of(models, id)?;
         let longest = grpo.microbatch_tokens.max(sequence.min(ruminate_model::context(scorer)));
-        scorers = scorers + Memory::of_weights(kind, scorer) + Memory::of_activations(kind, scorer, longest, 0);
+        scorers = scorers + Memory::of_frozen_weights(kind, scorer) + Memory::of_activations(kind, scorer, longest, 0);
     }
     // The activations of the step before are kept for the next, and so is the cache.
     let training = Memory::of_training(kind, model, grpo.microbatch_tokens.max(sequence), grpo.recompute_layers);
-    let held = reference + scorers + training + sampling_memory(kind, model, max_batch, sequence);
-    plan.hold(kind, "rollout", sampled_weights(kind, model) + held);
-    plan.hold(kind, "train", weights + held);
-    Ok(())
+    let held = Memory::of_weights(kind, model) + reference + scorers + training;
+    let engine = sampling_memory(kind, model, max_batch, sequence);
+    plan.hold(kind, "rollout", sampled_from(kind, model, held) + engine);
+    plan.hold(kind, "train", held + engine);
+    Ok(held)
 }
 
-/// What the variants hold, one after the other.
-fn plan_sft(plan: &mut StagePlan, sft: &SftConfig, models: &[(String, ModelConfig)], kind: DeviceKind) -> Result<()> {
+/// What the variants hold, one after the other. Gives back the most that one of them does.
+fn plan_sft(plan: &mut StagePlan, sft: &SftConfig, models: &[(String, ModelConfig)], kind: DeviceKind) -> Result<Memory> {
     let mut peak = Memory::default();
     for policy in &sft.policies {
         let model = model_of(models, policy)?;
@@ -422,27 +436,28 @@ fn plan_sft(plan: &mut StagePlan, sft: &SftConfig, models: &[(String, ModelConfi
         peak = larger(peak, memory);
     }
     plan.hold(kind, "train", peak);
-    Ok(())
+    Ok(peak)
 }
 
+/// What an evaluation takes besides what is held already.
 fn evaluation_memory(config: &EvaluationConfig, model: &ModelConfig, kind: DeviceKind) -> Result<Memory> {
     let problems = crate::problems::evaluation_set(&config.prompts, config.n_problems)?;
     let longest = problems.iter().map(|problem| problem.question.len()).max().unwrap_or(0) + TEMPLATE_TOKENS;
     let sequence = (longest + config.max_new_tokens).min(ruminate_model::context(model));
     let max_batch = config.max_batch.min(config.n_problems * config.samples as usize);
-    Ok(sampled_weights(kind, model) + sampling_memory(kind, model, max_batch, sequence))
+    Ok(sampling_memory(kind, model, max_batch, sequence))
 }
 
 fn larger(a: Memory, b: Memory) -> Memory {
     if b.total() > a.total() { b } else { a }
 }
 
-/// Weights that are sampled from: the CPU keeps a second copy of them in the layout that it reads fastest.
-fn sampled_weights(kind: DeviceKind, model: &ModelConfig) -> Memory {
-    let weights = Memory::of_weights(kind, model);
+/// What is held while one of the models in it is sampled from: the CPU keeps a second copy of its weights in the layout that it reads
+/// fastest.
+fn sampled_from(kind: DeviceKind, model: &ModelConfig, held: Memory) -> Memory {
     match kind {
-        DeviceKind::Cpu => Memory { weights: 2 * weights.weights, ..weights },
-        DeviceKind::Cuda { .. } => weights,
+        DeviceKind::Cpu => Memory { weights: held.weights + Memory::of_frozen_weights(kind, model).weights, ..held },
+        DeviceKind::Cuda { .. } => held,
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) fn evaluate_stage(
         return Ok(evaluation);
     }
     let checkpoint = Checkpoint::open(policy)?;
-    let policy = Policy::load(ctx.device, &checkpoint)?;
+    let policy = Policy::load_frozen(ctx.device, &checkpoint)?;
     let text = PolicyText { tokenizer: &checkpoint.tokenizer, chat: checkpoint.chat_template.as_ref() };
     let (evaluation, groups) = evaluate_policy(ctx, &policy, text, settings, &format!("{stage_id} evaluation"))?;
     write_jsonl(&dir.evaluation_rollouts(), &groups)?;

@@ -48,7 +48,7 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
     let start = models::open(&ctx.policy_path(&config.policy)?.display().to_string())?.checkpoint;
     let text = PolicyText { tokenizer: &start.tokenizer, chat: start.chat_template.as_ref() };
     let mut policy = Policy::load(ctx.device, &start)?;
-    let mut reference = if settings.kl == KlEstimator::None { None } else { Some(Policy::load(ctx.device, &start)?) };
+    let mut reference = if settings.kl == KlEstimator::None { None } else { Some(Policy::load_frozen(ctx.device, &start)?) };
     let mut trainer = Trainer::recomputing(&policy, settings.optimizer_config(), config.recompute_layers)?;
     let (mut counters, mut memory): (state::Counters, DifficultyMemory) =
         state::restore_with(dir, &mut policy, &mut trainer, reference.as_mut())?;
@@ -132,11 +132,13 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
         // Rounds can make several steps: things are due when a multiple of their period was passed.
         let is_due = |every: u64| counters.step / every > before / every && !goal.is_reached();
         if let (Some(settings), true) = (ctx.evaluation_settings(stage_id), config.evaluate_every.is_some_and(is_due)) {
+            // It samples with an engine of its own, and there need not be room for two.
+            sampler.release();
             figures.extend(held_out_figures(ctx, &policy, text, settings)?);
         }
         metrics.append(before, &figures)?;
         if let (Some(way_back), Some(alarm)) = (&way_back, alarms.first()) {
-            let stopped = way_back.stop(ctx, alarm, counters.step, watch.n_rounds())?;
+            let stopped = way_back.stop(alarm, counters.step, watch.n_rounds())?;
             progress.finish(&stopped.message());
             return Ok(own_checkpoint(stage_id, dir));
         }

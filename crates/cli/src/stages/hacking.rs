@@ -4,12 +4,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use ruminate_compute::Device;
 use ruminate_model::{Checkpoint, Policy, SaveDtype};
 use ruminate_rewards::Component;
 use ruminate_rewards::alarm::{Alarm, RoundRewards, alarms};
 use serde::{Deserialize, Serialize};
 
-use super::StageContext;
 use super::rollouts::PolicyText;
 use crate::recipe::StopOnHacking;
 use crate::run_dir::{MetricsFile, StageDir, io_context, read_json, write_json};
@@ -106,9 +106,9 @@ impl<'a> WayBack<'a> {
     }
 
     /// Ends the stage after `rounds` rounds with the policy from before its last window.
-    pub(super) fn stop(&self, ctx: &StageContext<'_>, alarm: &Alarm, step: u64, rounds: usize) -> Result<Stopped> {
+    pub(super) fn stop(&self, alarm: &Alarm, step: u64, rounds: usize) -> Result<Stopped> {
         let kept_round = (rounds - self.window) / self.window * self.window;
-        self.restore(ctx, &self.folder(kept_round))?;
+        self.restore(&self.folder(kept_round))?;
         let Alarm { component, rise, fall } = alarm.clone();
         let stopped = Stopped {
             reason: "reward_hacking".to_owned(),
@@ -124,9 +124,10 @@ impl<'a> WayBack<'a> {
         Ok(stopped)
     }
 
-    fn restore(&self, ctx: &StageContext<'_>, kept: &Path) -> Result<()> {
+    fn restore(&self, kept: &Path) -> Result<()> {
         let checkpoint = Checkpoint::open(kept)?;
-        let policy = Policy::load(ctx.device, &checkpoint)?;
+        // On the CPU: from file to file it stays f32, and the device need not have room for one policy more.
+        let policy = Policy::load(&Device::Cpu, &checkpoint)?;
         Ok(policy.save(&self.dir.checkpoint(), &checkpoint.tokenizer, checkpoint.chat_template.as_ref(), SaveDtype::F32)?)
     }
 }

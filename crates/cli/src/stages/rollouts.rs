@@ -133,6 +133,11 @@ impl<'a> Sampler<'a> {
         self.settings.rewards = rewards;
     }
 
+    /// Gives back the engine's memory until the next call that samples.
+    pub(crate) fn release(&mut self) {
+        self.engine = None;
+    }
+
     /// Graded rollouts of each problem, in the order of the problems. `seed` is the key of the step; a completion depends on it, the
     /// problem's id and the sample's index only. `on_finished` hears how many completions and tokens there are.
     ///

@@ -89,7 +89,7 @@ impl Scorer {
         let policy = dir.manifest()?.and_then(|manifest| manifest.policy);
         let path = policy.map_or_else(|| dir.checkpoint(), |policy| ctx.run_dir.path().join(policy));
         let checkpoint = Checkpoint::open(&path)?;
-        let model = RewardModel::load(ctx.device, &checkpoint)?;
+        let model = RewardModel::load_frozen(ctx.device, &checkpoint)?;
         let Some(info) = checkpoint.reward_head.as_ref().and_then(|head| head.info.clone()) else {
             bail!(
                 "{}: expected 'ruminate_reward' in config.json, an object with reads, template, mean and std of its scores, found none",

@@ -195,3 +195,58 @@ impl safetensors::View for &Flat<'_> {
         4 * self.view.cols()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ruminate_compute::{CudaOptions, Device};
+    use ruminate_train::trainer::OptimizerConfig;
+
+    use super::*;
+    use crate::models;
+    use crate::run_dir::RunDir;
+
+    const CONFIG: OptimizerConfig = OptimizerConfig { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, max_grad_norm: 1.0 };
+
+    /// The CPU, and the first GPU in bf16 if there is one.
+    fn devices() -> Vec<Device> {
+        let mut devices = vec![Device::Cpu];
+        match Device::cuda(CudaOptions::default()) {
+            Ok(device) => devices.push(device),
+            Err(error) => println!("skipped on cuda: {error}"),
+        }
+        devices
+    }
+
+    #[test]
+    fn policy_and_frozen_reference_come_back_to_the_bit() {
+        let (folder, start) = (tempfile::tempdir().unwrap(), models::open("builtin:tiny").unwrap());
+        let weights = |policy: &Policy| policy.flat().to_vec().unwrap();
+        for device in devices() {
+            let dir = RunDir::stage_of(folder.path(), device.name());
+            let load = || {
+                let policy = Policy::load(&device, &start.checkpoint).unwrap();
+                let trainer = Trainer::new(&policy, CONFIG).unwrap();
+                (policy, trainer, Policy::load_frozen(&device, &start.checkpoint).unwrap())
+            };
+            let (mut policy, mut trainer, mut reference) = load();
+            // The reference was refreshed, and the policy went on from there.
+            for factor in [1.01, 0.97] {
+                let moved: Vec<f32> = weights(&policy).iter().map(|w| factor * w).collect();
+                reference.copy_weights_from(&policy).unwrap();
+                policy.write_flat(|mut flat| flat.copy_from_host(&moved));
+            }
+            let moments: Vec<f32> = (0..policy.n_parameters()).map(|i| 1e-3 * i as f32).collect();
+            trainer.restore(7).0.copy_from_host(&moments);
+            let counters = Counters { step: 7, position: 3 };
+            save(&dir, &policy, &trainer, Some(&reference), counters).unwrap();
+
+            let (mut policy_again, mut trainer_again, mut reference_again) = load();
+            assert_ne!(weights(&reference_again), weights(&reference), "{}", device.name());
+            let restored = restore(&dir, &mut policy_again, &mut trainer_again, Some(&mut reference_again)).unwrap();
+            assert_eq!((restored, trainer_again.n_steps()), (counters, 7));
+            assert_eq!(weights(&policy_again), weights(&policy), "{}", device.name());
+            assert_eq!(weights(&reference_again), weights(&reference), "{}", device.name());
+            assert_eq!(trainer_again.moments().0.to_vec().unwrap(), moments);
+        }
+    }
+}

@@ -118,6 +118,10 @@ fn what_is_kept_is_right_readable_and_counted() {
     assert_eq!(summary["stages"][1]["examples"], json!({ "kept": kept.len(), "sampled": 420 }));
     let plan: Value = serde_json::from_str(&folder.ruminate(&["plan", "c.toml", "--json"]).well().out).unwrap();
     assert!(plan["stages"][1]["peak_bytes"]["sample"].as_u64() > Some(1 << 20), "{plan}");
+    // On a GPU the policies that are asked have no master: 2 bytes a weight.
+    let plan: Value = serde_json::from_str(&folder.ruminate(&["plan", "c.toml", "--json", "--memory", "80GiB"]).well().out).unwrap();
+    let collect = &plan["stages"][1];
+    assert_eq!(collect["memory"]["sample"]["weights"], 2 * collect["n_parameters"].as_u64().unwrap(), "{plan}");
 }
 
 #[test]

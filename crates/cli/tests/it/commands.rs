@@ -95,9 +95,23 @@ max_new_tokens = 50
     assert_eq!(zero["peak_bytes"]["train"], sum);
 
     // A GPU need not be there: 2 bytes for a weight and 4 for its master, where the CPU has 4.
-    let plan = folder.ruminate(&["plan", "t.toml", "--json", "--memory", "80GiB"]).well();
-    let plan: serde_json::Value = serde_json::from_str(&plan.out).unwrap();
-    assert_eq!((&plan["device"], &plan["stages"][0]["memory"]["train"]["weights"]), (&"cuda".into(), &(6 * n).into()));
+    folder.write("e.toml", &format!("{}[evaluation]\nn_problems = 4\n", folder.read("t.toml")));
+    let elsewhere = ["plan", "e.toml", "--json", "--memory", "80GiB"];
+    let plan: serde_json::Value = serde_json::from_str(&folder.ruminate(&elsewhere).well().out).unwrap();
+    let weights = |plan: &serde_json::Value, stage: usize, phase: &str| plan["stages"][stage]["memory"][phase]["weights"].clone();
+    assert_eq!((&plan["device"], weights(&plan, 0, "train")), (&"cuda".into(), (6 * n).into()));
+    // The reference, and a policy that is only evaluated, have no master.
+    for phase in ["rollout", "train"] {
+        assert_eq!(weights(&plan, 1, phase), 8 * n, "{phase}: {plan}");
+    }
+    assert_eq!((weights(&plan, 0, "evaluate"), weights(&plan, 1, "evaluate")), ((2 * n).into(), (2 * n).into()), "{plan}");
+    // On the way an evaluation finds everything that trains the policy, and takes the place of the engine that samples for it.
+    let on_the_way = [&elsewhere[..], &["--set", "zero.evaluate_every=3"]].concat();
+    let plan: serde_json::Value = serde_json::from_str(&folder.ruminate(&on_the_way).well().out).unwrap();
+    let held = &plan["stages"][1]["memory"];
+    for part in ["weights", "gradients", "moments"] {
+        assert_eq!(held["evaluate"][part], held["train"][part], "{part}: {plan}");
+    }
     let small = folder.ruminate(&["plan", "t.toml", "--memory", "650MiB"]);
     small.failed(1, "stage 'made': train needs ");
     folder.ruminate(&["plan", "t.toml", "--memory", "1GiB", "--device", "cpu"]).failed(1, "--memory: is that of a GPU");

@@ -195,6 +195,12 @@ fn rollouts_are_scored_and_the_policy_learns_to_please_the_model() {
         plan["stages"][1]["peak_bytes"]["rollout"].as_u64() > Some(0) && plan["stages"][1]["steps"] == 2 * (300_u64 * 6).div_ceil(16),
         "{plan}"
     );
+    // On a GPU a weight that is trained takes 6 bytes, any other 2: of the policy that responds, of the reference, of the reward model.
+    let plan = folder.ruminate(&["plan", "r.toml", "--json", "--memory", "80GiB"]).well();
+    let plan: Value = serde_json::from_str(&plan.out).unwrap();
+    let n = plan["stages"][0]["n_parameters"].as_u64().unwrap();
+    let weights = |stage: usize, phase: &str| plan["stages"][stage]["memory"][phase]["weights"].as_u64().unwrap() / n;
+    assert_eq!([weights(1, "rollout"), weights(1, "train"), weights(2, "train")], [6 + 2, 6, 6 + 2 + 2], "{plan}");
 }
 
 #[test]

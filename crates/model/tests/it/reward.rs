@@ -26,7 +26,7 @@ fn with_weights(dir: &Path, config: &ModelConfig, weights: &[f32]) -> RewardMode
     let mut model = RewardModel::start(&Device::Cpu, &Checkpoint::open(&dir.join("writer")).unwrap(), Seed::new(1)).unwrap();
     model.policy_mut().write_flat(|mut flat| flat.copy_from_host(weights));
     model.save(&dir.join("reward"), &tokenizer, None, &INFO, SaveDtype::F32).unwrap();
-    RewardModel::load(&Device::Cpu, &Checkpoint::open(&dir.join("reward")).unwrap()).unwrap()
+    RewardModel::load_frozen(&Device::Cpu, &Checkpoint::open(&dir.join("reward")).unwrap()).unwrap()
 }
 
 fn check(name: &str) {
@@ -124,7 +124,7 @@ fn a_writer_becomes_a_reward_model_and_neither_is_taken_for_the_other() {
     assert_eq!((&json["id2label"], &json["pad_token_id"]), (&serde_json::json!({ "0": "score" }), &10.into()));
     let error = Policy::load(&Device::Cpu, &saved).unwrap_err().to_string();
     assert!(error.contains("expected a model that writes") || error.contains("reward"), "{error}");
-    assert!(RewardModel::load(&Device::Cpu, &writer).is_err());
+    assert!(RewardModel::load_frozen(&Device::Cpu, &writer).is_err());
     // Training can start from a reward model too; its head is made anew.
     let again = RewardModel::start(&Device::Cpu, &saved, Seed::new(4)).unwrap();
     assert_eq!(again.policy().flat().to_vec().unwrap(), model.policy().flat().to_vec().unwrap());

@@ -1,6 +1,6 @@
 use ruminate_compute::Device;
 use ruminate_core::Seed;
-use ruminate_model::{Architecture, ModelConfig, Policy, RopeScaling};
+use ruminate_model::{Architecture, Checkpoint, ModelConfig, Policy, RopeScaling, SaveDtype, tiny_tokenizer};
 
 use super::*;
 use crate::losses::{BatchTotals, Normalisation, SftOutputs, sft_loss, weighted_sft_loss};
@@ -144,6 +144,16 @@ fn a_loss_or_gradient_that_is_not_finite_touches_no_weight() {
     assert!(matches!(error, TrainError::NonFiniteGradient { .. }), "{error}");
     assert_eq!(policy.flat().to_vec().unwrap(), before);
     assert_eq!(trainer.n_steps(), 0);
+}
+
+#[test]
+#[should_panic(expected = "found a frozen one")]
+fn a_frozen_policy_gets_no_trainer() {
+    let dir = tempfile::tempdir().unwrap();
+    let pieces: Vec<String> = (0..29_u8).map(|i| char::from(b'A' + i).to_string()).collect();
+    policy().save(&dir.path().join("model"), &tiny_tokenizer(&pieces).unwrap(), None, SaveDtype::F32).unwrap();
+    let frozen = Policy::load_frozen(&Device::Cpu, &Checkpoint::open(&dir.path().join("model")).unwrap()).unwrap();
+    let _ = Trainer::new(&frozen, CONFIG);
 }
 
 /// A conversation of the golden file.

@@ -64,7 +64,7 @@ impl<'a> Speaker<'a> {
         match &speech.ask.who {
             Who::Policy(id) => {
                 let checkpoint = Box::new(Checkpoint::open(&ctx.policy_path(id)?)?);
-                let policy = Box::new(Policy::load(ctx.device, &checkpoint)?);
+                let policy = Box::new(Policy::load_frozen(ctx.device, &checkpoint)?);
                 Ok(Self::Policy { checkpoint, policy, sampler: Box::new(Sampler::new(speech.settings(), ctx.graders)) })
             }
             Who::Teacher(config) => Ok(Self::Teacher { endpoint: Box::new(open_endpoint(config, replies)?), config }),

@@ -119,7 +119,7 @@ fn sample_policy(
     prompts: &[Prompt],
 ) -> Result<()> {
     let checkpoint = Checkpoint::open(&ctx.policy_path(id)?)?;
-    let policy = Policy::load(ctx.device, &checkpoint)?;
+    let policy = Policy::load_frozen(ctx.device, &checkpoint)?;
     let text = PolicyText { tokenizer: &checkpoint.tokenizer, chat: checkpoint.chat_template.as_ref() };
     let template = config.template.unwrap_or_else(|| template_of(&checkpoint));
     let settings = SampleSettings {
