@@ -33,7 +33,8 @@ class Grader:
         return verdicts
 
     def reward_math(self, completions: list[str], golds: list[str]) -> list[float]:
-        lines = [{"id": i, "gold": gold, "pred": text} for i, (gold, text) in enumerate(zip(golds, completions))]
+        # Without "worked_out" a policy learns to answer 24*6-8-39 where 97 is asked for.
+        lines = [{"id": i, "gold": gold, "pred": text, "worked_out": True} for i, (gold, text) in enumerate(zip(golds, completions))]
         return [float(verdict["verdict"] == "equal") for verdict in self.grade("math", lines)]
 
     def reward_code(self, programs: list[str], tests: list[list[dict]], language: str = "python") -> list[float]:

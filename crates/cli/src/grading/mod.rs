@@ -35,7 +35,7 @@ use crate::sandbox::SandboxSettings;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
-    /// Is the answer to a maths question equal to the reference?
+    /// Is the answer to a maths question equal to the reference? With "worked_out": true in a line a number must be met by a number
     Math,
     /// Does a program pass its tests? Runs it in the sandbox.
     Code,

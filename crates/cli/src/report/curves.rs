@@ -81,7 +81,7 @@ pub(super) fn charts(stages: &[&StageReport]) -> Result<(Vec<Figure>, Vec<Figure
     }
     let is_shown = |key: &str| GROUPS.iter().any(|group| group.keys.iter().any(|(known, _)| *known == key));
     let mut others = Vec::new();
-    let is_end = |key: &str| ENDS.iter().any(|end| key.ends_with(end));
+    let is_end = |key: &str| ENDS.iter().any(|end| key.strip_suffix(end).is_some_and(|value| keys.contains(value)));
     for key in keys.iter().filter(|key| !is_shown(key) && !is_end(key) && !key.starts_with(COMPONENT) && !COUNTS.contains(key)) {
         let unit = if key.ends_with("_share") { Unit::Share } else { Unit::Number };
         others.extend(chart(stages, key, key, unit, &[(key, key)])?);
@@ -115,7 +115,8 @@ fn chart(stages: &[&StageReport], title: &str, y_label: &str, unit: Unit, keys: 
 /// The interval around the values of a key, where the run has written its ends.
 fn interval(curves: &BTreeMap<String, Points>, key: &str, color: usize) -> Option<Band> {
     let [lo, hi] = ENDS.map(|end| curves.get(&format!("{key}{end}")));
-    let points = lo?.iter().zip(hi?).map(|(&(step, lo), &(_, hi))| (step, lo, hi)).collect();
+    let hi: BTreeMap<u64, f64> = hi?.iter().map(|&(step, hi)| (step as u64, hi)).collect();
+    let points = lo?.iter().filter_map(|&(step, lo)| Some((step, lo, *hi.get(&(step as u64))?))).collect();
     Some(Band { color, points })
 }
 

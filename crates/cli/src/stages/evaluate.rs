@@ -129,19 +129,21 @@ pub(crate) fn is_general(problem: &Problem) -> bool {
 /// The correctness of the answer that most completions of a group agree on; `None` where the answer is no value that can be compared.
 fn consensus(group: &RolloutGroup) -> Option<f64> {
     let Gold::Value { .. } = &group.problem.gold else { return None };
-    let mut answers: Vec<String> = Vec::new();
+    let mut answers: Vec<(String, bool)> = Vec::new();
     let mut right_class = None;
     let mut classes = Vec::with_capacity(group.rollouts.len());
     for rollout in &group.rollouts {
         let found = candidates(&rollout.text, &Extraction::default()).pop().map(|answer| answer.text.to_owned());
+        // The same value can be right or not: 24*6-8-39 leaves 97 to be worked out.
+        let is_right = is_right(&rollout.verdicts, "accuracy");
         let class = found.map(|answer| {
-            let known = answers.iter().position(|other| *other == answer || same_answer(other, &answer));
+            let known = answers.iter().position(|(other, right)| *right == is_right && (*other == answer || same_answer(other, &answer)));
             known.unwrap_or_else(|| {
-                answers.push(answer);
+                answers.push((answer, is_right));
                 answers.len() - 1
             }) as u32
         });
-        if is_right(&rollout.verdicts, "accuracy") {
+        if is_right {
             right_class = right_class.or(class);
         }
         classes.push(class);

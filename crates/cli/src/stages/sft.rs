@@ -210,17 +210,23 @@ impl Tuning<'_> {
         let pass_at_1 = match (self.config.best_by, self.ctx.evaluation_settings(self.stage_id)) {
             (BestBy::PassAt1, Some(settings)) => {
                 let text = PolicyText { tokenizer, chat };
-                Some(evaluate_policy(self.ctx, policy, text, settings, self.label)?.0.pass_at_1.mean)
+                Some(evaluate_policy(self.ctx, policy, text, settings, self.label)?.0.pass_at_1)
             }
             _ => None,
         };
-        if is_better(self.config.best_by, best, loss, pass_at_1) {
-            *best = Best { value: pass_at_1.or(loss).unwrap_or(0.0), step, held_out_loss: loss, ..*best };
+        let mean = pass_at_1.map(|interval| interval.mean);
+        if is_better(self.config.best_by, best, loss, mean) {
+            *best = Best { value: mean.or(loss).unwrap_or(0.0), step, held_out_loss: loss, ..*best };
             // Before the state: a kill between them makes the same steps, and the same file, again.
             policy.save(&self.dir.checkpoint(), tokenizer, chat, SaveDtype::F32)?;
         }
-        let figures =
-            [("sft/held_out_loss", loss), ("eval/pass@1", pass_at_1), ("seconds/evaluate", Some(started.elapsed().as_secs_f64()))];
+        let figures = [
+            ("sft/held_out_loss", loss),
+            ("eval/pass@1", mean),
+            ("eval/pass@1_lo", pass_at_1.map(|interval| interval.lo)),
+            ("eval/pass@1_hi", pass_at_1.map(|interval| interval.hi)),
+            ("seconds/evaluate", Some(started.elapsed().as_secs_f64())),
+        ];
         Ok(figures.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
     }
 }

@@ -147,6 +147,27 @@ fn a_killed_stage_goes_on_and_ends_with_the_same_bytes() {
 }
 
 #[test]
+fn the_size_of_batches_changes_no_result() {
+    let folder = Folder::new();
+    folder.write("c.toml", COLD);
+    folder.ruminate(&["run", "c.toml", "--out", "small"]).well();
+    folder.ruminate(&["run", "c.toml", "--out", "large", "--set", "cold.max_batch=96"]).well();
+    for name in RESULTS {
+        assert_eq!(folder.read(&format!("small/{name}")), folder.read(&format!("large/{name}")), "{name} differs");
+    }
+    assert!(folder.path().join("small/cold/samples/direct/00002.jsonl").exists());
+    assert!(!folder.path().join("large/cold/samples/direct/00001.jsonl").exists(), "70 problems fit one batch of 128");
+
+    // A file that does not hold its whole batch is not taken for it.
+    let file = "large/cold/samples/direct/00000.drafts.jsonl";
+    let drafts = folder.read(file);
+    folder.write(file, &drafts.split_inclusive('\n').take(96).collect::<String>());
+    std::fs::remove_file(folder.path().join("large/cold/manifest.json")).unwrap();
+    let args = ["run", "c.toml", "--out", "large", "--set", "cold.max_batch=96"];
+    folder.ruminate(&args).failed(1, "expected responses to the 70 problems of this batch, found 32 of them and 0 others");
+}
+
+#[test]
 fn worked_examples_stand_before_the_question() {
     let folder = Folder::new();
     let few_shot = COLD[..COLD.find("[[stage.source]]\nname").unwrap()]

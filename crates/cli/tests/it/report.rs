@@ -89,7 +89,7 @@ fn write_run(folder: &Folder, run: &str, seed: u64, pass: f64) {
     write("zero/manifest.json", stage("running", json!({ "base": "f00d" })).to_string());
     let metrics = |step: u64| {
         json!({ "step": step, "rl/reward_mean": step as f64, "rl/accuracy": 0.25, "reward/accuracy": 0.25, "rl/clip_low_share": 0.01,
-            "rl/unheard_of": 3.0, "eval/pass@1": 0.5, "rl/optimizer_steps": 1.0, "seconds/rollout": 1.5, "seconds/train": 2.0 })
+            "rl/unheard_of": 3.0, "eval/pass@1": 0.5, "eval/pass@1_lo": 0.4, "eval/pass@1_hi": 0.6, "rl/optimizer_steps": 1.0, "seconds/rollout": 1.5, "seconds/train": 2.0 })
     };
     write("zero/metrics.jsonl", lines(&[metrics(0), metrics(1)]) + "{\"step\": 2, \"rl/rew");
     let sure: Vec<(&str, bool)> = vec![("4+3=7", true), ("so 7", true), ("so 8", false)];

@@ -45,29 +45,56 @@ fn exact_numbers() {
 fn numbers_that_are_worked_out() {
     let options = Options { worked_out: true, ..Options::default() };
     let judged = |gold: &str, prediction: &str| verify(gold, &format!("\\boxed{{{prediction}}}"), &options).verdict;
-    let said: [(&str, &[&str]); 10] = [
-        ("72", &["72", "72.0", "48+24=72", "72 = 48+24", "x = 72", "72 apples", r"\$72", "+72", r"8 \cdot 9 = 72"]),
-        ("2.5", &["5/2", r"2\frac12", "2 1/2", r"\frac{10}{4}"]),
-        ("1500", &[r"1.5 \times 10^3", "1,500", r"15 \cdot 10^{2}"]),
-        ("1024", &["2^{10}", r"\sqrt{1048576}"]),
+    let said: [(&str, &[&str]); 15] = [
+        (
+            "72",
+            &[
+                "72",
+                "72.0",
+                "48+24=72",
+                "72 = 48+24",
+                "x = 72",
+                "72 apples",
+                r"\$72",
+                "+72",
+                r"8 \cdot 9 = 72",
+                "72/1",
+                r"\{72\}",
+                "(B) 72",
+            ],
+        ),
+        ("2.5", &["5/2", r"2\frac12", "2 1/2", r"\frac{10}{4}", r"1+1.5 = \frac52", "2,5"]),
+        ("0.5", &[r"\frac14+\frac14=\frac12", r"1-\frac12=\frac12", "0.2+0.3=1/2", r"50\%"]),
+        ("1.5", &[r"3\times\frac12=\frac32", r"2-\frac12=1\frac12", r"\frac12+1"]),
+        ("1500", &[r"1.5 \times 10^3", "1,500", r"15 \cdot 10^{2}", "1.5e3"]),
+        ("1024", &["2^{10}"]),
         ("-3", &["-3", "-3.0", r"x = -3"]),
+        ("5", &["|-5|", "5 cm", "5:1"]),
         ("120", &["5!", r"\binom{10}{3}"]),
         ("0.00003", &["3/10^5", r"3 \times 10^{-5}"]),
         ("50", &[r"50\%"]),
+        ("3/4", &["3/4", "0.75", r"\frac{6}{8}", r"75\%", r"\frac12+\frac14=\frac34"]),
         ("(1, 2)", &["(2-1, 2)"]),
         ("14.14", &[r"10\sqrt2 \approx 14.14", r"10\sqrt2"]),
+        ("2.36", &[r"\frac{3\pi}{4}"]),
     ];
-    let unworked: [(&str, &[&str]); 7] = [
+    let unworked: [(&str, &[&str]); 10] = [
         (
             "72",
             &["48+24", "x = 48+24", "100-28", "36*2", r"\frac{144}{2}", "144/2", r"2^3 \cdot 9", "(16-4)*6", "8*9 = 6*12", r"\$(48+24)"],
         ),
-        ("72", &[r"\{48+24\}", "|48+24|", r"\max(72, 8)", "144:2", r"\sqrt{(48+24)^2}", "(48+24)^1"]),
+        (
+            "72",
+            &[r"\{48+24\}", "|48+24|", r"\max(72, 8)", "144:2", r"\sqrt{(48+24)^2}", "(48+24)^1", r"\sqrt{5184}", "12^2/2", "(B) 48+24"],
+        ),
         ("97", &["24*6-8-39", r"24*6-8-39 \approx 100"]),
         ("-3", &["4-7", "-(1+2)"]),
         ("2.5", &["(2+3)/2", "5 \\cdot 0.5"]),
         ("27", &["3^2*3"]),
         ("5 cm", &["(2+3) cm"]),
+        ("3", &["12:4", r"\log_2 8", r"\lfloor 3.7 \rfloor"]),
+        ("3/4", &["1/2+1/4", r"\frac12+\frac14", "3*0.25"]),
+        (r"2\frac12", &["1+1.5", "5*0.5"]),
     ];
     for (gold, predictions) in said {
         for prediction in predictions {
@@ -80,14 +107,94 @@ fn numbers_that_are_worked_out() {
             assert_eq!(verdict(gold, prediction).verdict, Verdict::Equal, "otherwise equal; {gold}: {prediction}");
         }
     }
+    for prediction in ["48 hours 24 hours", "48 feet 288 inches", "12:04"] {
+        assert_ne!(judged(if prediction == "12:04" { "3" } else { "72" }, prediction), Verdict::Equal, "{prediction}");
+    }
     assert!(verify("97", "The answer is 24*6-8-39.", &options).reason.contains("not worked out"));
     assert_eq!(judged("48+24", "24+48"), Verdict::Equal, "where no number was asked for");
+    assert_eq!(judged(r"\frac{2}{\sqrt3}", r"\frac{2\sqrt3}{3}"), Verdict::Equal, "nor here");
+}
+
+/// A policy wraps what it copies from the question in whatever passes.
+#[test]
+fn a_copied_expression_passes_in_no_dress() {
+    let options = Options { worked_out: true, ..Options::default() };
+    let dresses = [
+        "{}",
+        "({})",
+        "-(-({}))",
+        "{}+0x",
+        "{}+x-x",
+        "{}+0i",
+        r"{}+0\pi",
+        "({})*1^x",
+        r"{}+\sin 0",
+        r"{}+\ln 1",
+        r"{}-\sqrt0",
+        "{}+0!-1",
+        "({})*10^0",
+        r"({})\cdot1",
+        "({})/1",
+        "({})^1",
+        r"\overline{{}}",
+        r"\bar{{}}",
+        r"\Re({})",
+        r"\sqrt{({})^2}",
+        r"\sqrt{{}}^2",
+        "({})e^0",
+        r"\exp(\ln({}))",
+        r"\ln e^{{}}",
+        r"\log(10^{{}})",
+        r"10^{\log_{10}({})}",
+        r"\tan(\arctan({}))",
+        r"\sum_{i=1}^{1}({})",
+        r"\prod_{i=1}^{1}({})",
+        r"\binom{{}}{1}",
+        r"\lfloor {} \rfloor",
+        r"\max({}, 0)",
+        r"\gcd({}, 0)",
+        "({}):1",
+        r"\{{}\}",
+        r"\left({}\right)",
+        "x = {}",
+        "{} = {}",
+        r"{} \approx {}",
+        "{} dollars",
+        r"\${}",
+        r"\text{total } = {}",
+        "|{}|",
+        r"{} \pm 0",
+        r"({})\frac{2}{2}",
+        r"({})\cdot 100\%",
+        "{}, {}",
+        r"\frac{{}}{1}",
+        r"\frac{2({})}{2}",
+        r"\boxed{{}}",
+        "({})^{1/1}",
+        "({})!/({})!*({})",
+    ];
+    let mut passed = Vec::new();
+    for (chain, value) in [("24*6-8-39", "97"), ("48+24", "72"), ("(7+3)*5", "50"), ("9-12", "-3"), ("1/2+1/4", "3/4"), ("2*1.25", "2.5")] {
+        for dress in dresses {
+            let answer = dress.replace("{}", chain);
+            for response in [format!("\\boxed{{{answer}}}"), format!("The answer is {answer}."), format!("<answer>{answer}</answer>")] {
+                if verify(value, &response, &options).verdict == Verdict::Equal {
+                    passed.push(format!("{value}: {response}"));
+                }
+            }
+        }
+    }
+    assert!(passed.is_empty(), "{} passed:\n{}", passed.len(), passed.join("\n"));
 }
 
 #[test]
 fn approximations_are_near() {
     table(&[
-        ("4", &[r"4*9-32 \approx 4", r"4*9 - 32 \approx 4.0"], &[r"4*9-32 \approx 3", "4*9 - 32 ≈ 2.", r"x = 4 \approx 9"]),
+        (
+            "4",
+            &[r"4*9-32 \approx 4", r"4*9 - 32 \approx 4.0"],
+            &[r"4*9-32 \approx 3", "4*9 - 32 ≈ 2.", r"x = 4 \approx 9", r"4*9-32 \approx 1000"],
+        ),
         (
             "1/7",
             &[r"x = \frac17 \approx 0.14", r"\frac17 \approx 0.142", r"\frac17 \approx 0.143"],
@@ -96,6 +203,16 @@ fn approximations_are_near() {
         (r"10\sqrt2", &[r"10\sqrt2 \approx 14", r"10\sqrt2 \approx 10", r"10\sqrt2 \approx 14.1421"], &[r"10\sqrt2 \approx 141"]),
         ("960", &[r"960 \approx 1000"], &[r"960 \approx 100"]),
         (r"\pi", &[r"\pi \approx 22/7", r"\pi \approx 3"], &[r"\pi \approx 7/2"]),
+        (r"36\pi", &[r"36\pi\approx113.04", r"36\pi\approx36\times3.14=113.04"], &[r"36\pi\approx 36"]),
+        ("602214", &[r"602214\approx6.02\times10^5", r"602214\approx6.02e5", r"602214 \approx 602000"], &[r"602214\approx6.02\times10^4"]),
+        ("20!", &[r"20!\approx2.43\times10^{18}"], &[]),
+        ("2^{40}", &[r"2^{40}\approx1.1\times10^{12}", r"2^{40}\approx10^{12}"], &[r"2^{40}\approx10^{13}"]),
+        ("1234", &[r"1234\approx1250", r"1234\approx10^3"], &[r"1234\approx 900"]),
+        (
+            "5",
+            &[r"x = 5 \text{ cm} \approx 5.0 \text{ cm}"],
+            &[r"x\approx5\approx9", r"x=5\text{ cm}\approx9\text{ cm}", r"5\approx|9|", r"5\approx\sqrt{81}", r"5\approx\infty"],
+        ),
     ]);
 }
 

@@ -1,60 +1,80 @@
 //! Whether an answer says a number, or leaves it to its reader to work one out.
 //!
-//! Math-Verify and its like take `24*6-8-39` for 97. A policy that is rewarded for it learns in ten steps to repeat the question.
+//! Math-Verify and its like take `24*6-8-39` for 97. A policy that is rewarded for it learns in ten steps to repeat the question. So what
+//! says a number is listed here, and everything else does not.
 
 use dashu_ratio::RBig;
 
-use super::answer::{Answer, Expr, Function, Operator};
+use super::answer::{Answer, Expr, Function, Number};
 use super::compare::Matcher;
-use super::number::Paths;
+use super::number::{Paths, any};
 use super::work::{Exhausted, Work};
 use super::{STEPS, gold, parse};
 
-/// Whether the gold answer is a number and the prediction leaves it to be worked out.
+/// Whether the gold answer is a number and the prediction, which is equal to it, leaves it to be worked out.
 pub(super) fn is_missing(gold: &str, prediction: &str) -> bool {
     let mut work = Work::new(STEPS);
     let (Ok(expected), Ok(found)) = (gold::read(gold, &mut work), parse::parse(prediction, &mut work)) else { return false };
-    match (expected.first(), found.first()) {
-        (Some(expected), Some(found)) if is_number(expected) && is_unworked(found) => {
-            let mut matcher = Matcher::new(work, Paths::Both, true, 0);
-            !says(found, expected, &mut matcher).unwrap_or(false)
-        }
-        _ => false,
+    let Some(expected) = expected.first().filter(|answer| is_rational_number(answer)) else { return false };
+    let may_be_irrational = is_decimal(expected);
+    let is_plain = |answer: &Answer| says_nothing_else(answer, may_be_irrational);
+    if found.iter().all(is_plain) {
+        return false;
     }
+    let mut matcher = Matcher::new(work, Paths::Both, true, 0);
+    let mut says = |answer: &Answer| says(answer, expected, may_be_irrational, &mut matcher);
+    !found.iter().any(|answer| says(answer).unwrap_or(false))
 }
 
 /// A number as written, with or without a sign and a unit.
 pub(super) fn is_number(answer: &Answer) -> bool {
+    value_of(answer).is_some_and(|value| numeral(value).is_some())
+}
+
+/// A number, a fraction, a mixed number or one in scientific notation: what must be met by a number.
+fn is_rational_number(answer: &Answer) -> bool {
+    value_of(answer).is_some_and(is_rational)
+}
+
+/// Whether a number was rounded, so that `10\sqrt2` may be what it stands for.
+fn is_decimal(answer: &Answer) -> bool {
+    let has_decimals = |part: &Expr| matches!(part, Expr::Number(Number { decimals: Some(_), .. }));
+    value_of(answer).is_some_and(|value| any(value, &has_decimals))
+}
+
+fn value_of(answer: &Answer) -> Option<&Expr> {
     match answer {
-        Answer::Expr(value) | Answer::Quantity { value, .. } => is_numeral(value),
-        _ => false,
+        Answer::Expr(value) | Answer::Quantity { value, .. } => Some(value),
+        _ => None,
     }
 }
 
-/// Whether a part of the answer is a number, and the one that is expected: as in `48 + 24 = 72`.
-fn says(answer: &Answer, expected: &Answer, matcher: &mut Matcher) -> Result<bool, Exhausted> {
-    for part in parts(answer) {
-        if is_number(part) && matcher.answers(expected, part)?.is_equal() {
-            return Ok(true);
+/// Whether the answer, or a part of it, says the expected number: `48 + 24 = 72`.
+fn says(answer: &Answer, expected: &Answer, may_be_irrational: bool, matcher: &mut Matcher) -> Result<bool, Exhausted> {
+    match value_of(answer) {
+        Some(value) => Ok(says_number(value, may_be_irrational) && matcher.answers(expected, answer)?.is_equal()),
+        None => {
+            for part in parts(answer) {
+                if says(part, expected, may_be_irrational, matcher)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
         }
     }
-    Ok(false)
 }
 
-/// Whether arithmetic in the answer is still to be done: sums, products, and quotients that come out even. `\frac72`, `2\frac12`,
-/// `1.5\cdot10^3`, `2^{10}` and `10!` say a number.
-fn is_unworked(answer: &Answer) -> bool {
-    match answer {
-        Answer::Expr(value) | Answer::Quantity { value, .. } => is_arithmetic(value),
-        Answer::Relation { terms, operators } if operators.contains(&Operator::Ratio) => match terms.as_slice() {
-            [Answer::Expr(a), Answer::Expr(b)] => is_arithmetic(&Expr::Quotient(Box::new(a.clone()), Box::new(b.clone()))),
-            _ => false,
-        },
-        other => parts(other).iter().any(is_unworked),
+/// Whether nothing in the answer is left to be worked out.
+fn says_nothing_else(answer: &Answer, may_be_irrational: bool) -> bool {
+    match (value_of(answer), answer) {
+        (Some(value), _) => says_number(value, may_be_irrational),
+        // 144:2 is read as a quotient.
+        (None, Answer::Relation { .. }) => false,
+        (None, _) => parts(answer).iter().all(|part| says_nothing_else(part, may_be_irrational)),
     }
 }
 
-/// What an answer of several parts that may all mean one number consists of.
+/// What an answer of several parts, all of which may mean one number, consists of.
 fn parts(answer: &Answer) -> &[Answer] {
     match answer {
         Answer::Relation { terms: parts, .. } | Answer::List(parts) | Answer::Set(parts) | Answer::Tuple(parts) => parts,
@@ -63,54 +83,85 @@ fn parts(answer: &Answer) -> &[Answer] {
     }
 }
 
-fn is_numeral(expr: &Expr) -> bool {
-    match expr {
-        Expr::Negative(inside) => matches!(inside.as_ref(), Expr::Number(_)),
-        other => matches!(other, Expr::Number(_)),
-    }
+fn says_number(expr: &Expr, may_be_irrational: bool) -> bool {
+    is_rational(expr) || is_closed_form(expr) || may_be_irrational && is_irrational(expr)
 }
 
-/// Whether the expression is made of numbers alone, and the last operation is one that anybody can do.
-fn is_arithmetic(expr: &Expr) -> bool {
+/// Forms that are read as one number: `-3`, `\frac72`, `2\frac12`, `1.5\cdot10^3`, `3/10^5`.
+fn is_rational(expr: &Expr) -> bool {
     match expr {
-        Expr::Negative(inside) => is_arithmetic(inside),
-        Expr::Root { radicand, .. } => is_arithmetic(radicand),
-        Expr::Sum(parts) => parts.iter().all(is_rational) && !is_mixed(parts),
-        Expr::Product(parts) => parts.iter().all(is_rational) && !parts.iter().any(is_power_of_ten),
-        Expr::Quotient(a, b) => is_rational(a) && is_rational(b) && !is_fraction(a, b),
-        Expr::Power(base, exponent) => is_rational(base) && is_rational(exponent) && (is_arithmetic(base) || is_arithmetic(exponent)),
-        Expr::Apply(..) => is_rational(expr),
+        Expr::Negative(inside) => is_rational(inside),
+        Expr::Number(_) => true,
+        Expr::Quotient(a, b) => is_fraction(a, b),
+        Expr::Sum(parts) => is_mixed(parts),
+        Expr::Product(parts) => {
+            matches!(parts.as_slice(), [a, b] if is_power_of_ten(b) && (numeral(a).is_some() || matches!(a, Expr::Quotient(a, b) if is_fraction(a, b))))
+        }
         _ => false,
     }
 }
 
-/// Whether nothing but numbers, the four operations, powers and functions of whole numbers are in it.
-fn is_rational(expr: &Expr) -> bool {
+/// `2^{10}`, `5!`, `\binom{10}{3}`, `|-5|`: of numbers as written, and what people leave so.
+fn is_closed_form(expr: &Expr) -> bool {
     use Function as F;
     match expr {
-        Expr::Number(_) => true,
-        Expr::Negative(inside) => is_rational(inside),
-        Expr::Sum(parts) | Expr::Product(parts) => parts.iter().all(is_rational),
-        Expr::Quotient(a, b) | Expr::Power(a, b) => is_rational(a) && is_rational(b),
-        Expr::Apply(F::Abs | F::Floor | F::Ceiling | F::Min | F::Max | F::Mod | F::Gcd | F::Lcm, parts) => parts.iter().all(is_rational),
+        Expr::Negative(inside) => is_closed_form(inside),
+        Expr::Power(base, exponent) => numeral(base).is_some() && numeral(exponent).is_some(),
+        Expr::Apply(F::Factorial | F::DoubleFactorial | F::Binomial | F::Abs, parts) => parts.iter().all(|part| numeral(part).is_some()),
         _ => false,
+    }
+}
+
+/// `10\sqrt2`, `\frac{3\pi}{4}`: not rational, without variables, and no two rational numbers in it that could be put together.
+fn is_irrational(expr: &Expr) -> bool {
+    let is_symbol = |part: &Expr| matches!(part, Expr::Symbol(_) | Expr::Series { .. });
+    let is_open = |part: &Expr| match part {
+        Expr::Sum(parts) | Expr::Product(parts) => parts.iter().filter(|part| is_arithmetic(part)).count() > 1,
+        Expr::Quotient(a, b) => is_arithmetic(a) && is_arithmetic(b) && !is_rational(part),
+        _ => false,
+    };
+    !is_arithmetic(expr) && !any(expr, &is_symbol) && !any(expr, &is_open)
+}
+
+/// Whether nothing but numbers, the four operations and powers are in it.
+fn is_arithmetic(expr: &Expr) -> bool {
+    let is_other = |part: &Expr| {
+        !matches!(part, Expr::Number(_) | Expr::Negative(_) | Expr::Sum(_) | Expr::Product(_) | Expr::Quotient(..) | Expr::Power(..))
+    };
+    !any(expr, &is_other)
+}
+
+/// A number as written, perhaps with a sign.
+fn numeral(expr: &Expr) -> Option<&Number> {
+    match expr {
+        Expr::Number(number) => Some(number),
+        Expr::Negative(inside) => match inside.as_ref() {
+            Expr::Number(number) => Some(number),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
 /// `2\frac12`: a whole number and a fraction below one.
 fn is_mixed(parts: &[Expr]) -> bool {
-    let [Expr::Number(whole), Expr::Quotient(a, b)] = parts else { return false };
+    let (Expr::Number(whole), Expr::Quotient(a, b)) = (match parts {
+        [a @ Expr::Number(_), b] => (a, b),
+        [b, a @ Expr::Number(_)] => (a, b),
+        _ => return false,
+    }) else {
+        return false;
+    };
     let (Expr::Number(a), Expr::Number(b)) = (a.as_ref(), b.as_ref()) else { return false };
     whole.value.is_int() && is_uneven(&a.value, &b.value) && a.value < b.value
 }
 
-/// A quotient of two numbers that does not come out even, or one with a power, such as `3/10^5`.
+/// A quotient of two numbers that does not come out even or is over one, or one over a power, such as `3/10^5`.
 fn is_fraction(a: &Expr, b: &Expr) -> bool {
-    let unsigned = |expr: &Expr| if let Expr::Negative(inside) = expr { inside.as_ref().clone() } else { expr.clone() };
-    match (unsigned(a), unsigned(b)) {
-        (Expr::Number(a), Expr::Number(b)) => is_uneven(&a.value, &b.value),
-        (Expr::Number(_) | Expr::Power(..), Expr::Number(_) | Expr::Power(..)) => true,
-        _ => false,
+    let Some(above) = numeral(a) else { return false };
+    match (numeral(b), b) {
+        (Some(below), _) => below.value == RBig::ONE || is_uneven(&above.value, &below.value),
+        (None, power) => is_power_of_ten(power),
     }
 }
 
@@ -119,5 +170,6 @@ fn is_uneven(a: &RBig, b: &RBig) -> bool {
 }
 
 fn is_power_of_ten(expr: &Expr) -> bool {
-    matches!(expr, Expr::Power(base, _) if matches!(base.as_ref(), Expr::Number(number) if number.value == RBig::from(10)))
+    matches!(expr, Expr::Power(base, exponent)
+        if numeral(exponent).is_some() && matches!(base.as_ref(), Expr::Number(number) if number.value == RBig::from(10)))
 }

@@ -125,7 +125,7 @@ impl Default for StopOnHacking {
 pub(crate) enum Control {
     /// Every advantage is zero: nothing but the KL term and weight decay is left to learn from.
     ZeroAdvantage,
-    /// The rewards of each group are given to its completions at random: gradients are as large as ever and mean nothing.
+    /// The rewards of each group are given to its completions at random: a group moves the policy as far as ever, towards nothing.
     ShuffledRewards,
 }
 

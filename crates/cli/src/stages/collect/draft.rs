@@ -1,10 +1,10 @@
 //! The drafts of one source: batches of responses, brought into a readable form and graded. Each finished batch is a file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use ruminate_core::{Example, Gold, Message, Outcome, Problem, Role, Seed, Verdict};
+use ruminate_core::{Example, Gold, Message, Outcome, Problem, ProblemId, Role, Seed, Verdict};
 use ruminate_model::{Checkpoint, Tokenizer};
 use ruminate_rewards::judge::ChatParams;
 use ruminate_rewards::{FormatForm, GradeError, Resources, RewardMix, RewardOptions, Submission, grade};
@@ -47,7 +47,7 @@ impl Drafter<'_> {
         match &self.source.method {
             Method::Dataset { data, limit } => {
                 let examples = dataset::load(&self.source.name, data, *limit, self.seed)?;
-                self.batches(&examples, |_, batch| self.grade_examples(batch))
+                self.batches(&examples, |example| &example.problem.id, |_, batch| self.grade_examples(batch))
             }
             method => {
                 let ask = method.ask().context("every other method asks somebody")?;
@@ -69,20 +69,29 @@ impl Drafter<'_> {
                 };
                 // Loaded for the first batch that is not there.
                 let mut speaker = None;
-                self.batches(problems, |file, batch| {
-                    let samples = self.samples(file, &speech, &mut speaker, batch)?;
-                    let mut drafts = self.grade_samples(&samples, batch, rewriter.as_ref())?;
-                    if let Some(tokenizer) = &tokenizer {
-                        drafts.iter_mut().for_each(|draft| refuse_unwritable(draft, tokenizer));
-                    }
-                    Ok(drafts)
-                })
+                self.batches(
+                    problems,
+                    |problem| &problem.id,
+                    |file, batch| {
+                        let samples = self.samples(file, &speech, &mut speaker, batch)?;
+                        let mut drafts = self.grade_samples(&samples, batch, rewriter.as_ref())?;
+                        if let Some(tokenizer) = &tokenizer {
+                            drafts.iter_mut().for_each(|draft| refuse_unwritable(draft, tokenizer));
+                        }
+                        Ok(drafts)
+                    },
+                )
             }
         }
     }
 
     /// Makes what is not there yet, one batch after the other.
-    fn batches<T>(self, items: &[T], mut make: impl FnMut(&Path, &[T]) -> Result<Vec<Draft>>) -> Result<Vec<Draft>> {
+    fn batches<T>(
+        self,
+        items: &[T],
+        id: impl Fn(&T) -> &ProblemId,
+        mut make: impl FnMut(&Path, &[T]) -> Result<Vec<Draft>>,
+    ) -> Result<Vec<Draft>> {
         let folder = samples_dir(self.dir, &self.source.name);
         let mut progress = self.ctx.ui.progress(&format!("{} {}", self.stage_id, self.source.name), items.len() as u64);
         let mut drafts = Vec::new();
@@ -91,7 +100,9 @@ impl Drafter<'_> {
         for (idx, batch) in items.chunks(size).enumerate() {
             let path = folder.join(format!("{idx:05}.drafts.jsonl"));
             let of_batch: Vec<Draft> = if path.exists() {
-                read_jsonl(&path)?
+                let drafts: Vec<Draft> = read_jsonl(&path)?;
+                covers(&path, drafts.iter().map(|draft| &draft.example.problem.id), batch.iter().map(&id))?;
+                drafts
             } else {
                 let made = make(&folder.join(format!("{idx:05}.jsonl")), batch)?;
                 write_jsonl(&path, &made)?;
@@ -120,10 +131,7 @@ impl Drafter<'_> {
     {
         if path.exists() {
             let samples: Vec<Sample> = read_jsonl(path)?;
-            let is_asked = |sample: &Sample| batch.iter().any(|problem| problem.id == sample.problem);
-            if let Some(other) = samples.iter().find(|sample| !is_asked(sample)) {
-                bail!("{} holds a response to {}, which the batch does not ask about; remove the file", path.display(), other.problem);
-            }
+            covers(path, samples.iter().map(|sample| &sample.problem), batch.iter().map(|problem| &problem.id))?;
             return Ok(samples);
         }
         let open = match speaker {
@@ -271,6 +279,22 @@ impl Drafter<'_> {
     }
 }
 
+/// Checks that a file of an earlier sitting is of the problems of its batch, all of them and no others.
+fn covers<'a>(path: &Path, found: impl Iterator<Item = &'a ProblemId>, asked: impl Iterator<Item = &'a ProblemId>) -> Result<()> {
+    let (found, asked): (BTreeSet<_>, BTreeSet<_>) = (found.collect(), asked.collect());
+    if found != asked {
+        let n_shared = found.intersection(&asked).count();
+        bail!(
+            "{}: expected responses to the {} problems of this batch, found {n_shared} of them and {} others; batches were of another \
+             size when it was written: remove the folder and they are sampled again",
+            path.display(),
+            asked.len(),
+            found.len() - n_shared
+        );
+    }
+    Ok(())
+}
+
 /// A readable form that the policy's own tokenizer cannot write teaches nothing: a vocabulary of whole words may lack a word without the
 /// space before it, which the form does not keep.
 fn refuse_unwritable(draft: &mut Draft, tokenizer: &Tokenizer) {
@@ -283,7 +307,7 @@ fn refuse_unwritable(draft: &mut Draft, tokenizer: &Tokenizer) {
 
 #[cfg(test)]
 mod tests {
-    use ruminate_core::{Language, ProblemId};
+    use ruminate_core::Language;
     use ruminate_model::tiny_tokenizer;
 
     use super::*;

@@ -7,7 +7,7 @@ use super::named::{Named, named};
 use super::region::variable_of;
 use super::{Matcher, rounded_value};
 use crate::math::Method;
-use crate::math::answer::{Answer, Expr, Function, Number, Operator};
+use crate::math::answer::{Answer, Expr, Function, Operator};
 use crate::math::number::{Decided, variables};
 use crate::math::work::Exhausted;
 
@@ -107,21 +107,36 @@ impl Matcher {
         }
     }
 
-    /// Whether what stands behind ≈ is not near what stands before it: a unit of its last digit away or more (of the digit
-    /// before zeros that fill it up), or more than a twentieth where it is no decimal.
+    /// Whether what stands behind a ≈ is not near the constant before it: as far away as a unit of its last digit (of the digit before
+    /// zeros that fill it up) and as a fifteenth of the constant, or as half of itself.
     fn is_far(&mut self, terms: &[Answer], operators: &[Operator]) -> Result<bool, Exhausted> {
-        let Some(at) = operators.iter().position(|operator| *operator == Operator::About) else { return Ok(false) };
-        let (Answer::Expr(value), true) = (&terms[at], is_constant(&terms[at])) else { return Ok(false) };
-        let below_one = RBig::from_parts(999.into(), 1000_u16.into());
-        for term in &terms[at + 1..] {
-            let Answer::Expr(near) = term else { continue };
-            let Some(told) = self.judge.rational(near)? else { continue };
-            let unit = last_unit(near).unwrap_or_else(|| if told < RBig::ZERO { -&told } else { told.clone() } / RBig::from(20));
-            if matches!(self.judge.is_within(value, &told, &(unit * &below_one))?, Decided::Different(_)) {
+        for (at, _) in operators.iter().enumerate().filter(|(_, operator)| **operator == Operator::About) {
+            if let Some((value, near)) = same_unit(&terms[at], &terms[at + 1])
+                && variables(&[value, near]).is_empty()
+                && self.is_far_from(value, near)?
+            {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    fn is_far_from(&mut self, value: &Expr, near: &Expr) -> Result<bool, Exhausted> {
+        let size = |number: &RBig| if *number < RBig::ZERO { -number } else { number.clone() };
+        // Where only one side is rational, the bound comes from it.
+        let (other, told) = match (self.judge.rational(near)?, self.judge.rational(value)?) {
+            (Some(told), _) => (value, told),
+            (None, Some(told)) => (near, told),
+            (None, None) => return Ok(false),
+        };
+        let fifteenth = size(&told) / RBig::from(15);
+        let bound = match last_unit(near, &told) {
+            Some(unit) if unit > fifteenth && told == RBig::ZERO => unit,
+            Some(unit) if unit > fifteenth => unit.min(size(&told) / RBig::from(2)),
+            _ => fifteenth,
+        };
+        let below_one = RBig::from_parts(999.into(), 1000_u16.into());
+        Ok(matches!(self.judge.is_within(other, &told, &(bound * below_one))?, Decided::Different(_)))
     }
 
     fn relation_against(
@@ -245,20 +260,26 @@ impl Matcher {
     }
 }
 
-/// One in the last digit of a number as written that is not a filling zero: 0.01 of 3.14, 100 of 2300.
-fn last_unit(expr: &Expr) -> Option<RBig> {
-    match expr {
-        Expr::Negative(inside) => last_unit(inside),
-        Expr::Number(Number { value, decimals: None }) if value.is_int() => {
-            let (mut digits, mut unit) = (value.numerator().clone(), IBig::ONE);
-            while digits != IBig::ZERO && (&digits % IBig::from(10)) == IBig::ZERO {
-                digits /= IBig::from(10);
-                unit *= IBig::from(10);
-            }
-            Some(RBig::from(unit))
-        }
-        other => rounded_value(other).map(|(_, half)| half * RBig::from(2)),
+/// The values of two answers, if they are in the same unit or one of them has none.
+fn same_unit<'a>(a: &'a Answer, b: &'a Answer) -> Option<(&'a Expr, &'a Expr)> {
+    match (a, b) {
+        (Answer::Quantity { value: a, unit }, Answer::Quantity { value: b, unit: other }) => (unit == other).then_some((a, b)),
+        (Answer::Expr(a) | Answer::Quantity { value: a, .. }, Answer::Expr(b) | Answer::Quantity { value: b, .. }) => Some((a, b)),
+        _ => None,
     }
+}
+
+/// One in the last digit of an approximation that is not a filling zero: 0.01 of 3.14, 100 of 2300 and of `2.3\cdot10^3`.
+fn last_unit(near: &Expr, value: &RBig) -> Option<RBig> {
+    if !value.is_int() {
+        return rounded_value(near).map(|(_, half)| half * RBig::from(2));
+    }
+    let (mut digits, mut unit) = (value.numerator().clone(), IBig::ONE);
+    while digits != IBig::ZERO && (&digits % IBig::from(10)) == IBig::ZERO {
+        digits /= IBig::from(10);
+        unit *= IBig::from(10);
+    }
+    Some(RBig::from(unit))
 }
 
 /// One relation brought to `gap operator 0`, where the operator is =, ≠, < or ≤.

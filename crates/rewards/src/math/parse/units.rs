@@ -480,9 +480,20 @@ impl Parser<'_, '_> {
         Ok(Some(Unit { name: name.to_owned(), dimension, factor: ratio(scale.0, scale.1), offset: scale.2 }))
     }
 
+    /// The factor of the next unit of a quantity in several. Each part is less than one of the unit before: `48 h 24 h` is a sum that is
+    /// left to the reader.
+    fn smaller(&self, part: &Expr, factor: RBig, last: &RBig) -> Result<RBig, ParseError> {
+        let is_too_large = match part {
+            Expr::Number(number) => &(&number.value * &factor) >= last,
+            _ => factor >= *last,
+        };
+        if is_too_large { Err(self.error("less than one of the unit before")) } else { Ok(factor) }
+    }
+
     /// What follows a unit and belongs to the same quantity: `2 h 30 min`, `5'10"`, `90^\circ - x`.
     fn compound(&mut self, mut value: Expr, unit: &Unit) -> Result<Expr, ParseError> {
         let mut parts = 0;
+        let mut last = unit.factor.clone();
         loop {
             parts += 1;
             if parts > 8 {
@@ -500,6 +511,7 @@ impl Parser<'_, '_> {
                 {
                     let next = known(if letter == "m" { "min" } else { "s" }).ok_or_else(|| self.error("a unit"))?;
                     self.advance()?;
+                    last = self.smaller(&part, next.factor.clone(), &last)?;
                     value = add(value, part, &(next.factor / unit.factor.clone()));
                     continue;
                 }
@@ -512,6 +524,7 @@ impl Parser<'_, '_> {
                     }
                     return Err(self.error("a smaller unit of the same kind, or the end"));
                 };
+                last = self.smaller(&part, next.factor.clone(), &last)?;
                 value = add(value, part, &(next.factor / unit.factor.clone()));
                 continue;
             }
