@@ -4,6 +4,7 @@
 //! forms, evaluation with error bounds at random points. Every step pays from a budget, so any text ends in bounded time and memory.
 //! `docs/concepts/math-verifier.md` says what is read and what counts as equal.
 
+mod annotations;
 pub mod answer;
 mod compare;
 mod escapes;
@@ -14,6 +15,7 @@ pub mod parse;
 mod work;
 mod worked;
 
+use annotations::without_annotations;
 use compare::{Match, Matcher};
 use escapes::with_backslashes;
 use extract::{Extraction, Place, candidates};
@@ -111,6 +113,7 @@ const MAX_ANSWERS: usize = 16;
 /// takes at most 800,000 steps, about 20 ms, for each answer found.
 pub fn verify(gold: &str, response: &str, options: &Options) -> Comparison {
     let response = with_backslashes(response);
+    let response = without_annotations(&response);
     let found = candidates(&response, &options.extraction);
     let Some(last) = found.last() else {
         // A gold answer that cannot be read is reported even so.
@@ -144,6 +147,7 @@ pub fn verify(gold: &str, response: &str, options: &Options) -> Comparison {
 /// Judges the last answer of a response by the exact and by the numeric path, each alone.
 pub fn audit(gold: &str, response: &str, options: &Options) -> Audit {
     let response = with_backslashes(response);
+    let response = without_annotations(&response);
     let Some(answer) = candidates(&response, &options.extraction).pop() else {
         return Audit { exact: None, numeric: None, answer: None };
     };

@@ -188,6 +188,47 @@ fn a_copied_expression_passes_in_no_dress() {
 }
 
 #[test]
+fn sentences_that_models_end_with() {
+    let options = Options { worked_out: true, ..Options::default() };
+    let judged = |gold: &str, response: &str| verify(gold, response, &options);
+    for (gold, response) in [
+        ("18", "So she makes 9 * 2 = $18 every day at the farmers' market."),
+        ("1500", "He pays $1000+$500=$1500."),
+        ("1500", "He pays $1000 + $500 = $1500 in total."),
+        ("70000", "So he made a profit of $200,000 - $130,000 = $70,000."),
+        ("460", "So in total he makes $400 + $60 = $460."),
+        ("3", "It takes 2+1=3 bolts of fabric."),
+        ("72", "Natalia sold 48 clips + 24 clips = 72 clips."),
+        ("72", "Natalia sold 48+24 = <<48+24=72>>72 clips altogether in April and May."),
+        ("20", "20 cups of feed."),
+        ("1220", "The answer is indeed 1220."),
+        ("1", "The answer is simply 1."),
+        ("18", r"\boxed{\text{Profit}=18}"),
+        ("18", r"\boxed{\text{Total cost} = \$18}"),
+        ("18", r"\boxed{\$2\times9=\$18}"),
+        ("1500", r"\boxed{\$1000+\$500=\$1500}"),
+        ("72", r"\boxed{48\text{ clips}+24\text{ clips}=72\text{ clips}}"),
+    ] {
+        let found = judged(gold, response);
+        assert_eq!(found.verdict, Verdict::Equal, "{gold}: {response}: {}", found.reason);
+    }
+    for (gold, response) in [
+        ("1000", "He pays $1000+$500=$1500."),
+        ("1500", "He pays $1000+$500=$1600."),
+        ("1500", "He pays $1000+$500."),
+        ("72", r"\boxed{48\text{ clips}+24\text{ clips}=73\text{ clips}}"),
+        ("18", r"\boxed{\text{Profit}=18=20}"),
+        ("18", r"\boxed{\text{Profit}=2\times9}"),
+        ("72", "Natalia sold 48+24 = <<48+24=72>>73 clips."),
+        ("20", "5% of 20"),
+        ("1500", "$1000 + €500 = $1500"),
+    ] {
+        let found = judged(gold, response);
+        assert_ne!(found.verdict, Verdict::Equal, "{gold}: {response}: {}", found.reason);
+    }
+}
+
+#[test]
 fn approximations_are_near() {
     table(&[
         (

@@ -137,6 +137,10 @@ fn label_of(answer: &Answer) -> Option<String> {
 
 /// `name = value`, `AB = 5` or `(x, y) = (1, 2)`.
 fn of_pair(left: &Answer, right: &Answer) -> Option<Named> {
+    // `\text{total cost} = \$18`
+    if let (Answer::Words(words), true) = (left, is_constant(right) || matches!(right, Answer::Quantity { .. })) {
+        return Some(one(words.clone(), right.clone()));
+    }
     if let Some(label) = label_of(left).filter(|_| is_constant(right)) {
         return Some(one(label, right.clone()));
     }

@@ -170,7 +170,7 @@ impl Matcher {
             // 2 + 3 = 5 says 5, if it is true.
             ([first, between @ .., last], _)
                 if operators.iter().all(|operator| *operator == Operator::Equal)
-                    && is_constant(first)
+                    && (is_constant(first) || matches!(first, Answer::Quantity { value, .. } if variables(&[value]).is_empty()))
                     && self.answers(first, last)?.is_equal()
                     && self.all_say(first, between)? =>
             {

@@ -62,8 +62,8 @@ impl Parser<'_, '_> {
                 _ => term,
             });
             sign = self.sum_sign();
-            // `\mathbb{R} - \{0\}` is no sum.
-            if sign.is_none() || self.sign_at(self.at + 1) == Some('⦃') {
+            // `\mathbb{R} - \{0\}` is no sum, and in `$24 + $40` the currency stands between.
+            if sign.is_none() || self.sign_at(self.at + 1) == Some('⦃') || self.currency_at(self.at + 1).is_some() {
                 break;
             }
         }

@@ -302,11 +302,23 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// "about 5": the words say nothing that can be compared.
+    /// "about 5", "simply 5": the words say nothing that can be compared.
     fn skip_hedges(&mut self) -> Result<(), ParseError> {
         while matches!(
             self.word_at(self.at),
-            Some("about" | "approximately" | "roughly" | "exactly" | "approx" | "About" | "Approximately" | "Exactly")
+            Some(
+                "about"
+                    | "approximately"
+                    | "roughly"
+                    | "exactly"
+                    | "approx"
+                    | "About"
+                    | "Approximately"
+                    | "Exactly"
+                    | "indeed"
+                    | "simply"
+                    | "just"
+            )
         ) {
             self.advance()?;
         }
@@ -314,7 +326,7 @@ impl Parser<'_, '_> {
     }
 
     /// A sign or name of a currency in front of a number.
-    fn currency_at(&self, at: usize) -> Option<(Unit, usize)> {
+    pub(super) fn currency_at(&self, at: usize) -> Option<(Unit, usize)> {
         if self.word_at(at) == Some("US") && self.sign_at(at + 1) == Some('$') {
             return Some((known("$")?, 2));
         }
@@ -386,6 +398,10 @@ impl Parser<'_, '_> {
                     (None, None) => Unit::counted(format!("{} {}", unit.name, next.name)),
                     (Some(_), Some(_)) => unit.joined(next, ' '),
                 };
+            } else if self.word_at(self.at) == Some("of") && self.unit_at(self.at + 1) {
+                // `20 cups of feed`
+                self.advance()?;
+                self.unit_factor()?;
             } else {
                 return Ok(unit);
             }
@@ -530,6 +546,12 @@ impl Parser<'_, '_> {
             }
             if let Some(sign @ ('+' | '-')) = self.sign() {
                 self.advance()?;
+                // `$24 + $40`
+                match self.currency_at(self.at) {
+                    Some((next, _)) if next != *unit => return Err(self.error("the same unit in all terms")),
+                    Some((_, len)) => self.at += len,
+                    None => {}
+                }
                 let part = self.deeper(Self::product)?;
                 if self.unit_at(self.at) {
                     let next = self.unit()?;
