@@ -15,6 +15,7 @@ use super::files::{self, MetricsLine, Notes};
 use super::model::{EvaluationFigures, Points, RunReport, StageReport, State, Yield};
 use super::reflection;
 use crate::run_dir::RunManifest;
+use crate::stages::evaluate::interval_figures;
 use crate::summary::Summary;
 
 /// Metrics of a phase's time start with this.
@@ -230,17 +231,15 @@ fn curves(metrics: &[MetricsLine], evaluation: Option<&EvaluationFigures>) -> BT
         }
     }
     if let (Some(steps), Some(last)) = (steps(metrics), evaluation) {
-        let figures = [
-            ("eval/pass@1", last.pass_at_1.map(|it| it.mean)),
-            ("eval/pass@1_lo", last.pass_at_1.map(|it| it.lo)),
-            ("eval/pass@1_hi", last.pass_at_1.map(|it| it.hi)),
+        let others = [
             ("eval/format_share", last.format_share),
             ("eval/response_length_mean", last.response_length),
             ("eval/language_share", last.language_share),
         ];
-        for (key, value) in figures {
+        let others = others.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        for (key, value) in last.pass_at_1.iter().flat_map(interval_figures).chain(others) {
             // Only where there are others: one point is no curve, and the ladder has it.
-            if let (Some(points), Some(value)) = (curves.get_mut(key), value) {
+            if let Some(points) = curves.get_mut(key) {
                 points.push((steps as f64, value));
             }
         }

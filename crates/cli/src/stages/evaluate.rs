@@ -116,6 +116,11 @@ pub(crate) fn evaluate(
     Ok((evaluation, groups))
 }
 
+/// pass@1 and its interval as figures of `metrics.jsonl`.
+pub(crate) fn interval_figures(pass_at_1: &Interval) -> [(&'static str, f64); 3] {
+    [("eval/pass@1", pass_at_1.mean), ("eval/pass@1_lo", pass_at_1.lo), ("eval/pass@1_hi", pass_at_1.hi)]
+}
+
 /// Right completions of one problem.
 pub(crate) fn tally(group: &RolloutGroup) -> Tally {
     Tally::of(&group.rollouts.iter().map(|rollout| is_right(&rollout.verdicts, "accuracy")).collect::<Vec<_>>())

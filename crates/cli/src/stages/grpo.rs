@@ -23,7 +23,7 @@ use ruminate_train::schedule::learning_rate;
 use ruminate_train::trainer::{MicrobatchLoss, TrainError, Trainer};
 
 use self::goal::Goal;
-use super::evaluate::{evaluate_policy, is_general, tally};
+use super::evaluate::{evaluate_policy, interval_figures, is_general, tally};
 use super::hacking::{HackingWatch, Stopped, WayBack, reward_key};
 use super::rollouts::{PolicyText, SampleSettings, SampleStats, Sampler};
 use super::scoring::Scorers;
@@ -488,16 +488,14 @@ fn held_out_figures(
     policy: &Policy,
     text: PolicyText<'_>,
     settings: SampleSettings,
-) -> Result<[(&'static str, f64); 6]> {
+) -> Result<impl Iterator<Item = (&'static str, f64)>> {
     let (evaluation, _) = evaluate_policy(ctx, policy, text, settings, "held-out")?;
-    Ok([
-        ("eval/pass@1", evaluation.pass_at_1.mean),
-        ("eval/pass@1_lo", evaluation.pass_at_1.lo),
-        ("eval/pass@1_hi", evaluation.pass_at_1.hi),
+    let others = [
         ("eval/format_share", evaluation.format_share),
         ("eval/response_length_mean", evaluation.response_length),
         ("seconds/evaluate", evaluation.seconds),
-    ])
+    ];
+    Ok(interval_figures(&evaluation.pass_at_1).into_iter().chain(others))
 }
 
 /// What the progress bar says of a round.

@@ -18,7 +18,7 @@ use ruminate_train::trainer::{MicrobatchLoss, TrainError, Trainer};
 use serde::{Deserialize, Serialize};
 
 use self::data::{Item, Source, learn_order, sources};
-use super::evaluate::{evaluate_policy, evaluate_stage};
+use super::evaluate::{evaluate_policy, evaluate_stage, interval_figures};
 use super::rollouts::PolicyText;
 use super::state::{self, Counters};
 use super::{COMPUTE_KEY, StageContext, StageResult, longest, own_checkpoint};
@@ -220,14 +220,9 @@ impl Tuning<'_> {
             // Before the state: a kill between them makes the same steps, and the same file, again.
             policy.save(&self.dir.checkpoint(), tokenizer, chat, SaveDtype::F32)?;
         }
-        let figures = [
-            ("sft/held_out_loss", loss),
-            ("eval/pass@1", mean),
-            ("eval/pass@1_lo", pass_at_1.map(|interval| interval.lo)),
-            ("eval/pass@1_hi", pass_at_1.map(|interval| interval.hi)),
-            ("seconds/evaluate", Some(started.elapsed().as_secs_f64())),
-        ];
-        Ok(figures.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
+        let others = [("sft/held_out_loss", loss), ("seconds/evaluate", Some(started.elapsed().as_secs_f64()))];
+        let others = others.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        Ok(others.chain(pass_at_1.iter().flat_map(interval_figures)).collect())
     }
 }
 

@@ -129,11 +129,7 @@ pub fn verify(gold: &str, response: &str, options: &Options) -> Comparison {
     }
     let mut judged = None;
     for answer in &found {
-        let mut comparison = compare_texts(gold, answer.text, true, Paths::Both);
-        if options.worked_out && comparison.verdict == Verdict::Equal && worked::is_missing(gold, answer.text) {
-            comparison.verdict = Verdict::Different;
-            comparison.reason.push_str(", which is not worked out");
-        }
+        let comparison = compare_texts(gold, answer.text, if options.worked_out { Rule::WorkedOut } else { Rule::Answer }, Paths::Both);
         let equal = comparison.verdict == Verdict::Equal;
         let reason = format!("{} {}", comparison.reason, last.place.as_str());
         judged = Some(Comparison { place, reason, ..comparison });
@@ -152,7 +148,7 @@ pub fn audit(gold: &str, response: &str, options: &Options) -> Audit {
         return Audit { exact: None, numeric: None, answer: None };
     };
     let alone = |paths| {
-        let (comparison, open) = compare_readings(gold, answer.text, true, paths);
+        let (comparison, open) = compare_readings(gold, answer.text, Rule::Answer, paths);
         (!open).then_some(comparison.verdict)
     };
     Audit { exact: alone(Paths::ExactOnly), numeric: alone(Paths::NumericOnly), answer: Some(answer.text.to_owned()) }
@@ -177,21 +173,33 @@ pub fn is_number(text: &str) -> bool {
 pub fn same_answer(a: &str, b: &str) -> bool {
     // One order for both calls, so that limits of work fall at the same place.
     let (a, b) = if a <= b { (a, b) } else { (b, a) };
-    compare_texts(a, b, false, Paths::Both).verdict == Verdict::Equal
+    compare_texts(a, b, Rule::Vote, Paths::Both).verdict == Verdict::Equal
 }
 
 /// Compares a gold answer with a predicted one; both are answers, not responses. A decimal gold answer may be met by rounding.
 pub fn compare_answers(gold: &str, prediction: &str) -> Comparison {
-    compare_texts(gold, prediction, true, Paths::Both)
+    compare_texts(gold, prediction, Rule::Answer, Paths::Both)
 }
 
-fn compare_texts(gold: &str, prediction: &str, tolerant: bool, paths: Paths) -> Comparison {
-    compare_readings(gold, prediction, tolerant, paths).0
+/// What one text must be to the other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// The same, whichever of the two comes first.
+    Vote,
+    /// What the gold answer, the first of them, asks for: a decimal gold answer may be met by rounding.
+    Answer,
+    /// That, and a number where it asks for one.
+    WorkedOut,
+}
+
+fn compare_texts(gold: &str, prediction: &str, rule: Rule, paths: Paths) -> Comparison {
+    compare_readings(gold, prediction, rule, paths).0
 }
 
 /// The comparison, and whether it was left open.
-fn compare_readings(gold: &str, prediction: &str, tolerant: bool, paths: Paths) -> (Comparison, bool) {
+fn compare_readings(gold: &str, prediction: &str, rule: Rule, paths: Paths) -> (Comparison, bool) {
     let mut work = Work::new(STEPS);
+    let tolerant = rule != Rule::Vote;
     let too_long = |text: &str| text.len() > MAX_ANSWER_BYTES;
     let length = |text: &str| format!("answer has {} bytes, at most {MAX_ANSWER_BYTES} are read", text.len());
     let expected = match if tolerant { gold::read(gold, &mut work) } else { gold::read_whole(gold, &mut work) } {
@@ -221,6 +229,11 @@ fn compare_readings(gold: &str, prediction: &str, tolerant: bool, paths: Paths) 
     let mut matcher = Matcher::new(work, paths, tolerant, seed(gold, prediction));
     let texts = || format!("expected {}, found {}", shown(&expected), shown(&found));
     let (verdict, reason, method, open) = match matcher.readings(&expected, &found) {
+        Ok(Match { decided: Decided::Equal(method), .. })
+            if rule == Rule::WorkedOut && worked::is_missing(&expected, &found, &mut matcher) =>
+        {
+            (Verdict::Different, format!("found {}, which is not worked out", shown(&found)), method, false)
+        }
         Ok(Match { decided: Decided::Equal(method), .. }) => (Verdict::Equal, format!("found {}", shown(&found)), method, false),
         Ok(Match { decided: Decided::Different(method), note }) => {
             let why = note.map_or_else(String::new, |note| format!(" ({note})"));

@@ -7,23 +7,17 @@ use dashu_ratio::RBig;
 
 use super::answer::{Answer, Expr, Function, Number};
 use super::compare::Matcher;
-use super::number::{Paths, any};
-use super::work::{Exhausted, Work};
-use super::{STEPS, gold, parse};
+use super::number::any;
+use super::work::Exhausted;
 
-/// Whether the gold answer is a number and the prediction, which is equal to it, leaves it to be worked out.
-pub(super) fn is_missing(gold: &str, prediction: &str) -> bool {
-    let mut work = Work::new(STEPS);
-    let (Ok(expected), Ok(found)) = (gold::read(gold, &mut work), parse::parse(prediction, &mut work)) else { return false };
+/// Whether the gold answer is a number and the prediction, which is equal to it, leaves it to be worked out; both by their readings.
+pub(super) fn is_missing(expected: &[Answer], found: &[Answer], matcher: &mut Matcher) -> bool {
     let Some(expected) = expected.first().filter(|answer| is_rational_number(answer)) else { return false };
     let may_be_irrational = is_decimal(expected);
-    let is_plain = |answer: &Answer| says_nothing_else(answer, may_be_irrational);
-    if found.iter().all(is_plain) {
+    if found.iter().all(|answer| says_nothing_else(answer, may_be_irrational)) {
         return false;
     }
-    let mut matcher = Matcher::new(work, Paths::Both, true, 0);
-    let mut says = |answer: &Answer| says(answer, expected, may_be_irrational, &mut matcher);
-    !found.iter().any(|answer| says(answer).unwrap_or(false))
+    !found.iter().any(|answer| says(answer, expected, may_be_irrational, matcher).unwrap_or(false))
 }
 
 /// A number as written, with or without a sign and a unit.
@@ -94,9 +88,11 @@ fn is_rational(expr: &Expr) -> bool {
         Expr::Number(_) => true,
         Expr::Quotient(a, b) => is_fraction(a, b),
         Expr::Sum(parts) => is_mixed(parts),
-        Expr::Product(parts) => {
-            matches!(parts.as_slice(), [a, b] if is_power_of_ten(b) && (numeral(a).is_some() || matches!(a, Expr::Quotient(a, b) if is_fraction(a, b))))
-        }
+        Expr::Product(parts) => match parts.as_slice() {
+            [Expr::Quotient(a, b), power] => is_fraction(a, b) && is_power_of_ten(power),
+            [number, power] => numeral(number).is_some() && is_power_of_ten(power),
+            _ => false,
+        },
         _ => false,
     }
 }
@@ -133,25 +129,13 @@ fn is_arithmetic(expr: &Expr) -> bool {
 
 /// A number as written, perhaps with a sign.
 fn numeral(expr: &Expr) -> Option<&Number> {
-    match expr {
-        Expr::Number(number) => Some(number),
-        Expr::Negative(inside) => match inside.as_ref() {
-            Expr::Number(number) => Some(number),
-            _ => None,
-        },
-        _ => None,
-    }
+    let unsigned = if let Expr::Negative(inside) = expr { inside } else { expr };
+    if let Expr::Number(number) = unsigned { Some(number) } else { None }
 }
 
 /// `2\frac12`: a whole number and a fraction below one.
 fn is_mixed(parts: &[Expr]) -> bool {
-    let (Expr::Number(whole), Expr::Quotient(a, b)) = (match parts {
-        [a @ Expr::Number(_), b] => (a, b),
-        [b, a @ Expr::Number(_)] => (a, b),
-        _ => return false,
-    }) else {
-        return false;
-    };
+    let ([Expr::Number(whole), Expr::Quotient(a, b)] | [Expr::Quotient(a, b), Expr::Number(whole)]) = parts else { return false };
     let (Expr::Number(a), Expr::Number(b)) = (a.as_ref(), b.as_ref()) else { return false };
     whole.value.is_int() && is_uneven(&a.value, &b.value) && a.value < b.value
 }

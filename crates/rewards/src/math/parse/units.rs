@@ -496,14 +496,18 @@ impl Parser<'_, '_> {
         Ok(Some(Unit { name: name.to_owned(), dimension, factor: ratio(scale.0, scale.1), offset: scale.2 }))
     }
 
-    /// The factor of the next unit of a quantity in several. Each part is less than one of the unit before: `48 h 24 h` is a sum that is
-    /// left to the reader.
-    fn smaller(&self, part: &Expr, factor: RBig, last: &RBig) -> Result<RBig, ParseError> {
-        let is_too_large = match part {
-            Expr::Number(number) => &(&number.value * &factor) >= last,
-            _ => factor >= *last,
+    /// Adds the next part of a quantity in several units, `value` being in `unit`. Each part is less than one of the unit before, whose
+    /// factor is in `last`: `48 h 24 h` is a sum that is left to the reader.
+    fn add_part(&self, value: Expr, unit: &Unit, part: Expr, next: Unit, last: &mut RBig) -> Result<Expr, ParseError> {
+        let is_too_large = match &part {
+            Expr::Number(number) => &number.value * &next.factor >= *last,
+            _ => next.factor >= *last,
         };
-        if is_too_large { Err(self.error("less than one of the unit before")) } else { Ok(factor) }
+        if is_too_large {
+            return Err(self.error("less than one of the unit before"));
+        }
+        *last = next.factor;
+        Ok(add(value, part, &(&*last / &unit.factor)))
     }
 
     /// What follows a unit and belongs to the same quantity: `2 h 30 min`, `5'10"`, `90^\circ - x`.
@@ -527,8 +531,7 @@ impl Parser<'_, '_> {
                 {
                     let next = known(if letter == "m" { "min" } else { "s" }).ok_or_else(|| self.error("a unit"))?;
                     self.advance()?;
-                    last = self.smaller(&part, next.factor.clone(), &last)?;
-                    value = add(value, part, &(next.factor / unit.factor.clone()));
+                    value = self.add_part(value, unit, part, next, &mut last)?;
                     continue;
                 }
                 let found = if self.unit_at(self.at) || self.sign() == Some('\'') { Some(self.unit()?) } else { None };
@@ -540,8 +543,7 @@ impl Parser<'_, '_> {
                     }
                     return Err(self.error("a smaller unit of the same kind, or the end"));
                 };
-                last = self.smaller(&part, next.factor.clone(), &last)?;
-                value = add(value, part, &(next.factor / unit.factor.clone()));
+                value = self.add_part(value, unit, part, next, &mut last)?;
                 continue;
             }
             if let Some(sign @ ('+' | '-')) = self.sign() {
