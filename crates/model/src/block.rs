@@ -98,7 +98,8 @@ pub(crate) fn project_gate_up(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mu
 
 /// Norm, gate and up, activation: `passing.activated` from the residual stream x `[T, D]`.
 pub(crate) fn activate(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, passing: &mut Passing, x: View<'_>) {
-    let n = x.rows();
-    project_gate_up(ctx, layer, b, passing, x);
-    swiglu::forward(ctx.device, passing.activated.head_mut(n), b.gate_up.head(n));
+    let (device, n, eps) = (ctx.device, x.rows(), ctx.config.rms_norm_eps);
+    let Passing { normed, activated } = passing;
+    rms_norm::forward(device, normed.head_mut(n), b.inv_rms_mid.head_mut(n), x, layer.post_norm, eps);
+    swiglu::project(device, activated.head_mut(n), b.gate_up.head_mut(n), normed.head(n), &layer.gate_up);
 }

@@ -2,7 +2,7 @@
 
 use ruminate_compute::ops::attention::Sequences;
 use ruminate_compute::ops::head::HeadScratch;
-use ruminate_compute::ops::kv_cache::{self, Cursors, KvCache, PageTable};
+use ruminate_compute::ops::kv_cache::{self, Cursors, KvCache, Newest, PageTable};
 use ruminate_compute::ops::linear::Write;
 use ruminate_compute::ops::sample::{Ahead, SampleParams, SampleScratch, sample_ahead};
 use ruminate_compute::ops::{attention, embedding, linear, rms_norm};
@@ -196,12 +196,12 @@ impl Decoder {
         let ctx = policy.block_context();
         let device = ctx.device;
         let table = PageTable { pages: &self.pages, max_pages: self.limits.max_pages, lengths: &self.lengths };
+        let newest = Newest { rope: ctx.rope, positions: &self.positions, slots: &self.slots, table };
         embedding::forward(device, self.x_rows.head_mut(n), weights.embed, &self.token_ids);
         for (i, layer) in weights.layers.iter().enumerate() {
             let (b, passing) = (&mut self.buffers, &mut self.passing);
             block::project_qkv(ctx, layer, b, passing, self.x_rows.head(n));
-            kv_cache::rotate_and_append(device, &mut self.cache, i, b.qkv.head_mut(n), ctx.rope, &self.positions, &self.slots);
-            kv_cache::attend(device, b.attended.head_mut(n), b.qkv.head(n), &self.cache, i, table);
+            kv_cache::append_and_attend(device, b.attended.head_mut(n), &mut self.cache, i, b.qkv.head_mut(n), newest);
             linear::forward(device, self.x_rows.head_mut(n), b.attended.head(n), &layer.o, None, Write::Add);
             block::activate(ctx, layer, b, passing, self.x_rows.head(n));
             linear::forward(device, self.x_rows.head_mut(n), passing.activated.head(n), &layer.down, None, Write::Add);

@@ -11,7 +11,7 @@ pub(crate) const ROWS: usize = 64;
 impl CudaDevice {
     /// `sums [cols] += Σ over rows`, by a kernel that writes one row of partial sums for each [`ROWS`] rows: its arguments are the
     /// partial sums, then `args`.
-    pub(crate) fn sum_columns(&self, sums: Span<'_>, kernel: Kernel, width: usize, rows: usize, args: &[Arg]) {
+    pub(crate) fn sum_columns(&self, sums: Span<'_>, kernel: Kernel, width: usize, rows: usize, args: &[Arg<'_>]) {
         let cols = sums.len;
         let n = rows.div_ceil(ROWS);
         if n == 0 || cols == 0 {

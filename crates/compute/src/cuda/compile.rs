@@ -17,12 +17,14 @@ const PRELUDE: &str = include_str!("prelude.cuh");
 
 /// Machine code (or PTX for architectures newer than the compiler) of one file of kernels.
 pub(super) fn image(kernel: Kernel, capability: u32, cache: Option<&dyn KernelCache>) -> Result<Vec<u8>, ComputeError> {
-    let (Source { name, text }, [a, b]) = (kernel.source, kernel.consts);
+    let (Source { name, text, generated }, [a, b]) = (kernel.source, kernel.consts);
+    let generated = generated.map_or_else(String::new, |generate| generate(kernel.consts));
     let real = match kernel.dtype {
         Dtype::F32 => "float",
         Dtype::Bf16 => "bf16",
     };
-    let source = format!("{PRELUDE}\ntypedef {real} real;\n#define CONST_0 {a}\n#define CONST_1 {b}\n#line 1 \"{name}.cu\"\n{text}");
+    let source =
+        format!("{PRELUDE}\ntypedef {real} real;\n#define CONST_0 {a}\n#define CONST_1 {b}\n{generated}#line 1 \"{name}.cu\"\n{text}");
     let (target, is_ptx) = target(capability)?;
     let version = version()?;
     let mut hash = blake3::Hasher::new();
@@ -52,7 +54,9 @@ fn target(capability: u32) -> Result<(String, bool), ComputeError> {
         list
     };
     if architectures.contains(&(capability as i32)) {
-        return Ok((format!("sm_{capability}"), false));
+        // Instructions of this architecture alone have a name of their own.
+        let own = if capability == 90 { "a" } else { "" };
+        return Ok((format!("sm_{capability}{own}"), false));
     }
     let newest = architectures.into_iter().filter(|&a| a <= capability as i32).max().unwrap_or(80);
     Ok((format!("compute_{newest}"), true))

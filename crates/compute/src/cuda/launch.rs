@@ -15,12 +15,20 @@ use crate::device::ComputeError;
 pub(crate) struct Source {
     pub name: &'static str,
     pub text: &'static str,
+    /// Text that comes before it, for these constants.
+    pub generated: Option<fn([usize; 2]) -> String>,
+}
+
+impl Source {
+    pub(crate) const fn of(name: &'static str, text: &'static str) -> Self {
+        Self { name, text, generated: None }
+    }
 }
 
 /// The kernels of a `.cu` file beside the module.
 macro_rules! source {
     ($file:literal) => {
-        $crate::cuda::Source { name: $file, text: include_str!(concat!($file, ".cu")) }
+        $crate::cuda::Source::of($file, include_str!(concat!($file, ".cu")))
     };
 }
 pub(crate) use source;
@@ -45,8 +53,9 @@ pub(super) struct Function {
 
 /// A kernel's argument.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Arg {
+pub(crate) enum Arg<'a> {
     Ptr(u64),
+    Map(&'a sys::CUtensorMap),
     Int(i32),
     Long(i64),
     Float(f32),
@@ -74,17 +83,17 @@ impl Kernel {
     }
 }
 
-impl From<Span<'_>> for Arg {
+impl From<Span<'_>> for Arg<'_> {
     fn from(span: Span<'_>) -> Self {
         Self::Ptr(span.ptr)
     }
 }
-impl From<usize> for Arg {
+impl From<usize> for Arg<'_> {
     fn from(n: usize) -> Self {
         Self::Int(i32::try_from(n).expect("sizes of kernels fit 31 bits"))
     }
 }
-impl From<f32> for Arg {
+impl From<f32> for Arg<'_> {
     fn from(x: f32) -> Self {
         Self::Float(x)
     }
@@ -100,7 +109,7 @@ const DEFAULT_SHARED: u32 = 40 << 10;
 
 impl CudaDevice {
     /// Enqueues a kernel. A grid without blocks is no work.
-    pub(crate) fn launch(&self, kernel: Kernel, grid: (u32, u32, u32), threads: u32, shared: u32, args: &[Arg]) {
+    pub(crate) fn launch(&self, kernel: Kernel, grid: (u32, u32, u32), threads: u32, shared: u32, args: &[Arg<'_>]) {
         if grid.0 == 0 || grid.1 == 0 || grid.2 == 0 {
             return;
         }
@@ -108,11 +117,12 @@ impl CudaDevice {
         self.keep(self.try_launch(kernel, grid, threads, shared, args));
     }
 
-    fn try_launch(&self, kernel: Kernel, grid: (u32, u32, u32), threads: u32, shared: u32, args: &[Arg]) -> Result<(), ComputeError> {
+    fn try_launch(&self, kernel: Kernel, grid: (u32, u32, u32), threads: u32, shared: u32, args: &[Arg<'_>]) -> Result<(), ComputeError> {
         let function = self.function(kernel, shared)?;
         let mut pointers: [*mut c_void; 24] = [std::ptr::null_mut(); 24];
         for (pointer, arg) in pointers.iter_mut().zip(args) {
             *pointer = match arg {
+                Arg::Map(map) => std::ptr::from_ref(*map).cast_mut().cast(),
                 Arg::Ptr(x) => std::ptr::from_ref(x).cast_mut().cast(),
                 Arg::Int(x) => std::ptr::from_ref(x).cast_mut().cast(),
                 Arg::Long(x) => std::ptr::from_ref(x).cast_mut().cast(),

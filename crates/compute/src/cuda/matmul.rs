@@ -18,11 +18,6 @@ use crate::device::ComputeError;
 pub(crate) const WORKSPACE: usize = 32 << 20;
 
 static SOURCE: Source = source!("matmul");
-static ORDERED: Source = Source { name: "ordered", text: concat!(include_str!("mma.cuh"), include_str!("ordered.cu")) };
-
-/// Columns of k in a step of the kernels in one order.
-const STEP: usize = 64;
-
 /// One operand, row-major, and whether it enters transposed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operand<'a> {
@@ -234,36 +229,8 @@ impl CudaDevice {
         }
     }
 
-    /// As [`CudaDevice::multiply`] for `a · wᵀ` of a forward; on a deterministic device the bits of a row do not depend on how many
-    /// rows there are: cuBLASLt chooses its kernels, and with them the order of additions, by the number of rows.
-    pub(crate) fn multiply_rows(&self, p: Product<'_>) {
-        if !self.is_deterministic() {
-            return self.multiply(p);
-        }
-        assert!(!p.a.transposed && p.b.transposed, "products of forwards are of rows with rows");
-        if p.m == 0 || p.n == 0 {
-            return;
-        }
-        // All of this is the same for any number of rows: rows of buffers that start aligned are aligned if the first is.
-        let aligned = p.k.is_multiple_of(8) && p.a.span.ptr.is_multiple_of(16) && p.b.span.ptr.is_multiple_of(16);
-        let in_bf16 = [p.a.span.dtype, p.b.span.dtype] == [Dtype::Bf16; 2];
-        if !(aligned && in_bf16 && p.k > 0 && [p.a.stride, p.b.stride] == [p.k; 2]) {
-            return self.multiply_plainly(p);
-        }
-        let tiles = |size: usize| p.m.div_ceil(size) * p.n.div_ceil(size);
-        // Tiles of both sizes give the same bits: large ones read less, small ones keep all processors busy.
-        let (size, stages, which) = if tiles(128) >= 2 * self.n_processors() { (128, 3, 0) } else { (64, 4, 1) };
-        let name = if p.d.dtype == Dtype::Bf16 { "product" } else { "product_to_f32" };
-        let kernel = Kernel::new(&ORDERED, Dtype::Bf16, name).with([STEP, which]).early();
-        let optional = |span: Option<Span<'_>>| Arg::Ptr(span.map_or(0, |span| span.ptr));
-        let pointers = [p.d.into(), optional(p.addend), optional(p.bias), p.a.span.into(), p.b.span.into()];
-        let args = [&pointers[..], &[p.m, p.n, p.k].map(Into::into)].concat();
-        let shared = stages * 2 * size * STEP * Dtype::Bf16.bytes();
-        self.launch(kernel, (tiles(size) as u32, 1, 1), 128, shared as u32, &args);
-    }
-
     /// One thread for each element: for shapes whose rows are not aligned well enough for cuBLASLt.
-    fn multiply_plainly(&self, p: Product<'_>) {
+    pub(super) fn multiply_plainly(&self, p: Product<'_>) {
         let dtype = p.a.span.dtype;
         assert_eq!(dtype, p.b.span.dtype, "operands of one format");
         let strides = |x: Operand<'_>| if x.transposed { (1, x.stride) } else { (x.stride, 1) };

@@ -11,6 +11,7 @@ mod launch;
 mod library;
 pub(crate) mod matmul;
 pub(crate) mod memory;
+mod product;
 
 use std::cell::Cell;
 use std::collections::HashMap;

@@ -100,9 +100,14 @@ __device__ __forceinline__ void store(T* p, const float* x) {
 
 // Kernels that are launched early (see `Kernel::early`) start while the one before them still runs. What they read of it, and
 // everything they write, comes after this.
-__device__ __forceinline__ void wait_for_inputs() {
+__device__ __forceinline__ void launch_dependents() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+__device__ __forceinline__ void wait_for_inputs() {
+  launch_dependents();
+#if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
 }

@@ -30,7 +30,7 @@ pub fn fill(device: &Device, mut x: ViewMut<'_>, value: f32) {
 }
 
 /// A kernel of one pass over `n` numbers.
-fn pass(cuda: &CudaDevice, name: &'static str, dtype: Dtype, args: &[Arg], n: usize) {
+fn pass(cuda: &CudaDevice, name: &'static str, dtype: Dtype, args: &[Arg<'_>], n: usize) {
     let grid = blocks(n, 1024).min(8 * cuda.n_processors() as u32);
     cuda.launch(Kernel::new(&SOURCE, dtype, name), (grid, 1, 1), 256, 0, args);
 }

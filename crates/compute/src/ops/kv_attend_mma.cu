@@ -30,25 +30,72 @@ __device__ __forceinline__ void fetch_page(Page& page, const bf16* keys, const b
       page.v[i][set] = *(const uint4*)(values + at + (2 * c + (i & 1) + 8 * (i / 2)) * SIZE + 8 * (r + 8 * set));
 }
 
+// Columns i.. of the first half of a head and of the second, turned by their angles as `rotate_append` does.
+__device__ __forceinline__ void rotate8(uint4& first, uint4& second, const float* angles) {
+  float a[8], b[8], cosines[8], sines[8];
+  load8(angles, cosines);
+  load8(angles + SIZE / 2, sines);
+  load8((const bf16*)&first, a);
+  load8((const bf16*)&second, b);
+#pragma unroll
+  for (int i = 0; i < 8; i++) rotate_pair(a[i], b[i], cosines[i], sines[i]);
+  store8((bf16*)&first, a);
+  store8((bf16*)&second, b);
+}
+
 __device__ __forceinline__ u32 halves(u32 a, u32 b, bool upper) { return __byte_perm(a, b, upper ? 0x7632 : 0x5410); }
 
 // partial [rows, n, n_splits, SIZE + 2]: unnormalised sums, largest score (in powers of two), sum of exponentials.
-KERNEL attend(bf16* out, float* partial, const bf16* qkv, const bf16* keys, const bf16* values, const u32* pages, const u32* lengths,
-              int n_kv, int max_pages, float scale) {
+// With `table` [positions, SIZE], cosines and sines, queries and the key of the last position are not rotated yet, and it is not in
+// the cache: the warp that has its page stores it. The other pages are from earlier steps, and the first of them are on their way
+// before the projections are done.
+KERNEL_FOR(128, SIZE == 64 ? 4 : 2) attend(bf16* out, float* partial, const bf16* qkv, bf16* keys, bf16* values, const float* table, const u32* pages,
+              const u32* lengths, int n_kv, int max_pages, float scale) {
   __shared__ float parts[WARPS][GROUP][WIDTH];
-  wait_for_inputs();
+  launch_dependents();
+  if (!table) wait_for_inputs();
   int row = blockIdx.x, kv = blockIdx.y, split = blockIdx.z, n = n_kv * GROUP;
   int warp = threadIdx.x / 32, r = threadIdx.x % 32 / 4, c = threadIdx.x % 4;
   int length = lengths[row], first = split * SPLIT, last = min(length, first + SPLIT);
   if (first >= length) return;
   const u32* own = pages + (i64)row * max_pages;
+  int end = (last + PAGE - 1) / PAGE, at = first / PAGE + warp, newest = (length - 1) / PAGE;
+  Page next;
+  if (at < end && !(table && at == newest)) fetch_page(next, keys, values, own[at], kv, n_kv);
+  const float* angles = table + (i64)(length - 1) * SIZE + 8 * c;
+  if (table) wait_for_inputs();
   float scale2 = scale * LOG2E;
   u32 q[4 * SETS][4];
-  const bf16* query = qkv + ((i64)row * (n + 2 * n_kv) + kv * GROUP + min(r, GROUP - 1)) * SIZE;
+  const bf16* projected = qkv + (i64)row * (n + 2 * n_kv) * SIZE;
+  const bf16* query = projected + (kv * GROUP + min(r, GROUP - 1)) * SIZE;
+  uint4 x[2 * SETS];
+  if (table && newest < end && warp == (newest - first / PAGE) % WARPS) {
+    const bf16 *key = projected + (n + kv) * SIZE, *value = key + n_kv * SIZE;
+    i64 to = (((i64)own[newest] * n_kv + kv) * PAGE + (length - 1) % PAGE) * SIZE;
+    if (r == 0) {
+#pragma unroll
+      for (int j = 0; j < 2 * SETS; j++) x[j] = *(const uint4*)(key + 8 * (c + 4 * j));
+#pragma unroll
+      for (int j = 0; j < SETS; j++) rotate8(x[j], x[j + SETS], angles + 32 * j);
+#pragma unroll
+      for (int j = 0; j < 2 * SETS; j++) *(uint4*)(keys + to + 8 * (c + 4 * j)) = x[j];
+    }
+    if (c == 0) {
+#pragma unroll
+      for (int set = 0; set < SETS; set++) *(uint4*)(values + to + 8 * (r + 8 * set)) = *(const uint4*)(value + 8 * (r + 8 * set));
+    }
+    __syncwarp();
+    if (at == newest) fetch_page(next, keys, values, own[at], kv, n_kv);
+  }
+#pragma unroll
+  for (int j = 0; j < 2 * SETS; j++) x[j] = *(const uint4*)(query + 8 * (c + 4 * j));
+  if (table) {
+#pragma unroll
+    for (int j = 0; j < SETS; j++) rotate8(x[j], x[j + SETS], angles + 32 * j);
+  }
 #pragma unroll
   for (int j = 0; j < 2 * SETS; j++) {
-    uint4 x = *(const uint4*)(query + 8 * (c + 4 * j));
-    q[2 * j][0] = x.x, q[2 * j][2] = x.y, q[2 * j + 1][0] = x.z, q[2 * j + 1][2] = x.w;
+    q[2 * j][0] = x[j].x, q[2 * j][2] = x[j].y, q[2 * j + 1][0] = x[j].z, q[2 * j + 1][2] = x[j].w;
     q[2 * j][1] = q[2 * j][3] = q[2 * j + 1][1] = q[2 * j + 1][3] = 0;
   }
   float o[SETS][8][4], m = -1e30f, sum = 0.0f;
@@ -57,10 +104,6 @@ KERNEL attend(bf16* out, float* partial, const bf16* qkv, const bf16* keys, cons
 #pragma unroll
     for (int i = 0; i < 8; i++) o[set][i][0] = o[set][i][1] = o[set][i][2] = o[set][i][3] = 0.0f;
 
-  int end = (last + PAGE - 1) / PAGE;
-  Page next;
-  int at = first / PAGE + warp;
-  if (at < end) fetch_page(next, keys, values, own[at], kv, n_kv);
   for (; at < end; at += WARPS) {
     Page page = next;
     if (at + WARPS < end) fetch_page(next, keys, values, own[at + WARPS], kv, n_kv);

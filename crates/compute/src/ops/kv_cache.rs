@@ -90,7 +90,7 @@ pub fn append(device: &Device, cache: &mut KvCache, layer: usize, qkv: View<'_>,
     }
 }
 
-/// [`super::rope::apply`] forward on qkv in place, then [`append`]: what every decode step does in every layer.
+/// [`super::rope::apply`] forward on qkv in place, then [`append`]: what a prefill does in every layer.
 pub fn rotate_and_append(
     device: &Device,
     cache: &mut KvCache,
@@ -216,6 +216,40 @@ impl<'a> Paged<'a> {
     }
 }
 
+/// A decode step of one layer: [`rotate_and_append`], then [`attend`], with what they need.
+#[derive(Clone, Copy, Debug)]
+pub struct Newest<'a> {
+    /// Cosines and sines, `[positions, S]`.
+    pub rope: View<'a>,
+    /// Position of each row, `[B]`: the last of its length.
+    pub positions: &'a Ints,
+    /// Its slot, `[B]`: where its page table says.
+    pub slots: &'a Ints,
+    /// Where each row finds its pages.
+    pub table: PageTable<'a>,
+}
+
+/// out `[B, H S]` from qkv `[B, (H + 2K) S]` as projected, which is used up.
+pub fn append_and_attend(
+    device: &Device,
+    mut out: ViewMut<'_>,
+    cache: &mut KvCache,
+    layer: usize,
+    mut qkv: ViewMut<'_>,
+    newest: Newest<'_>,
+) {
+    let Newest { rope, positions, slots, table } = newest;
+    match device {
+        Device::Cuda(cuda) if cuda::appends(cuda, cache.heads) => {
+            cuda::attend(cuda, out.span(), qkv.as_view(), cache, layer, table, Some(rope.span()));
+        }
+        _ => {
+            rotate_and_append(device, cache, layer, qkv.reborrow(), rope, positions, slots);
+            attend(device, out, qkv.as_view(), cache, layer, table);
+        }
+    }
+}
+
 /// out `[B, H S]`: attention of one query row per sequence, qkv `[B, (H + 2K) S]`, over the pages of layer `layer`; the new
 /// token's keys and values must have been appended.
 pub fn attend(device: &Device, mut out: ViewMut<'_>, qkv: View<'_>, cache: &KvCache, layer: usize, table: PageTable<'_>) {
@@ -242,7 +276,7 @@ pub fn attend(device: &Device, mut out: ViewMut<'_>, qkv: View<'_>, cache: &KvCa
                 });
             });
         }
-        Device::Cuda(cuda) => cuda::attend(cuda, out.span(), qkv, cache, layer, table),
+        Device::Cuda(cuda) => cuda::attend(cuda, out.span(), qkv, cache, layer, table, None),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::linear::{self, Weight, Write};
 use super::min_rows;
 use crate::buffer::{View, ViewMut};
 use crate::cpu::vector::{sigmoid, vectorize};
@@ -30,6 +31,20 @@ pub fn forward(device: &Device, mut y: ViewMut<'_>, gate_up: View<'_>) {
             cuda.launch(kernel, (blocks(rows * cols, 256 * wide), 1, 1), 256, 0, &args);
         }
     }
+}
+
+/// y `[T, F]` = [`forward`] of x `[T, D]` · wᵀ, w `[2F, D]`. `gate_up` `[T, 2F]` holds the product where a device has no kernel that
+/// does both.
+pub fn project(device: &Device, mut y: ViewMut<'_>, mut gate_up: ViewMut<'_>, x: View<'_>, w: &Weight<'_>) {
+    let (rows, cols) = (y.rows(), y.cols());
+    assert_eq!((w.view().rows(), w.view().cols(), rows), (2 * cols, x.cols(), x.rows()), "swiglu::project");
+    if let Device::Cuda(cuda) = device
+        && cuda.multiply_activated(x.span(), w.view().span(), y.span(), [rows, cols, x.cols()])
+    {
+        return;
+    }
+    linear::forward(device, gate_up.reborrow(), x, w, None, Write::Replace);
+    forward(device, y, gate_up.as_view());
 }
 
 vectorize! {

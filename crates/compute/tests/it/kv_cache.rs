@@ -2,7 +2,7 @@
 
 use ruminate_compute::Device;
 use ruminate_compute::ops::attention::Heads;
-use ruminate_compute::ops::kv_cache::{self, KvCache, PAGE, PageTable};
+use ruminate_compute::ops::kv_cache::{self, KvCache, Newest, PAGE, PageTable};
 
 use crate::attention::{forward, random_qkv};
 use crate::cases::*;
@@ -97,6 +97,50 @@ fn a_batch_of_all_lengths_equals_the_last_rows() {
                 target.assert_same(&format!("{heads:?}, length {}", query.length), actual, expected, heads.out_cols());
             }
             assert_thread_invariant("attend", || attend(&device, &cache, 0, &queries, heads));
+        }
+    }
+}
+
+#[test]
+fn appending_on_the_way_equals_appending_before() {
+    for target in all_devices() {
+        let device = target.device.clone();
+        for heads in HEADS {
+            let cols = heads.qkv_cols();
+            let max_pages = LENGTHS.iter().max().unwrap().div_ceil(PAGE);
+            let pages = shuffled_pages(&mut Random::new(3), LENGTHS.len() * max_pages);
+            let lengths = LENGTHS.map(|n| n as u32);
+            let slot = |i: usize, position: usize| pages[i * max_pages + position / PAGE] * PAGE as u32 + (position % PAGE) as u32;
+            let positions: Vec<u32> = lengths.iter().map(|n| n - 1).collect();
+            let slots: Vec<u32> = positions.iter().enumerate().map(|(i, &position)| slot(i, position as usize)).collect();
+            let rows = random_qkv(7, LENGTHS.len(), heads);
+            let rope: Vec<f32> = Random::new(4).floats(max_pages * PAGE * heads.size, 0.7);
+            let [pages, lengths, positions, slots] = [&pages[..], &lengths, &positions, &slots].map(|ints| upload_ints(&device, ints));
+            let mut rope_table = device.zeros_f32(max_pages * PAGE, heads.size).unwrap();
+            rope_table.copy_from_host(&rope);
+            let table = PageTable { pages: &pages, max_pages, lengths: &lengths };
+            let newest = Newest { rope: rope_table.view(), positions: &positions, slots: &slots, table };
+            let results = [false, true].map(|on_the_way| {
+                let mut cache = KvCache::new(&device, 2, LENGTHS.len() * max_pages, heads).unwrap();
+                for (i, &n) in LENGTHS.iter().enumerate().filter(|&(_, &n)| n > 1) {
+                    let qkv = upload(&device, n - 1, cols, &random_qkv(n, n - 1, heads));
+                    let slots = upload_ints(&device, &(0..n - 1).map(|position| slot(i, position)).collect::<Vec<_>>());
+                    kv_cache::append(&device, &mut cache, 1, qkv.view(), &slots);
+                }
+                let (mut qkv, mut out) = (upload(&device, LENGTHS.len(), cols, &rows), garbage(&device, LENGTHS.len(), heads.out_cols()));
+                if on_the_way {
+                    kv_cache::append_and_attend(&device, out.view_mut(), &mut cache, 1, qkv.view_mut(), newest);
+                } else {
+                    kv_cache::rotate_and_append(&device, &mut cache, 1, qkv.view_mut(), newest.rope, newest.positions, newest.slots);
+                    kv_cache::attend(&device, out.view_mut(), qkv.view(), &cache, 1, table);
+                }
+                let first = out.to_vec().unwrap();
+                // What is in the cache now.
+                let qkv = upload(&device, LENGTHS.len(), cols, &rows);
+                kv_cache::attend(&device, out.view_mut(), qkv.view(), &cache, 1, table);
+                [first, out.to_vec().unwrap()].concat()
+            });
+            assert_same_bits(&format!("{heads:?}"), &results[1], &results[0]);
         }
     }
 }

@@ -23,6 +23,13 @@ const SHAPES: [(usize, usize, usize); 12] = [
     (3, 700, 1030),
 ];
 
+/// On a GPU also: tiles of every size that kernels of our own have, whole and cut off at all borders.
+fn shapes(device: &Device) -> Vec<(usize, usize, usize)> {
+    let tiles = [(130, 72, 200), (64, 576, 64), (200, 40, 4000), (130, 136, 9728), (256, 64, 17_920), (700, 72, 1000), (1030, 128, 2000)];
+    let is_gpu = !matches!(device, Device::Cpu);
+    SHAPES.into_iter().chain(tiles.into_iter().filter(|_| is_gpu)).collect()
+}
+
 struct Case {
     x: Vec<f32>,
     w: Vec<f32>,
@@ -47,7 +54,7 @@ fn forward(device: &Device, case: &Case, m: usize, k: usize, n: usize, prepared:
 #[test]
 fn forward_matches_the_reference() {
     for Target { device, tolerance, .. } in all_devices() {
-        for (m, k, n) in SHAPES {
+        for (m, k, n) in shapes(&device) {
             let case = case(m, k, n);
             for bias in [false, true] {
                 let b = wide(&case.bias);
@@ -63,7 +70,7 @@ fn forward_matches_the_reference() {
 #[test]
 fn forward_adds_to_a_residual() {
     for Target { device, tolerance, .. } in all_devices() {
-        for (m, k, n) in SHAPES {
+        for (m, k, n) in shapes(&device) {
             let case = case(m, k, n);
             let (x, w, mut y) = (upload(&device, m, k, &case.x), upload(&device, n, k, &case.w), upload(&device, m, n, &case.dy));
             linear::forward(&device, y.view_mut(), x.view(), &Weight::new(w.view()), None, Write::Add);

@@ -1,6 +1,7 @@
 //! The gated activation.
 
 use ruminate_compute::Device;
+use ruminate_compute::ops::linear::{self, Weight, Write};
 use ruminate_compute::ops::swiglu;
 
 use crate::cases::*;
@@ -29,6 +30,28 @@ fn backward(device: &Device, gate_up: &[f32], dy: &[f32], f: usize) -> Vec<f32> 
         assert_same_bits("y after the backward", &dy.to_vec().unwrap(), &y);
     }
     gate_up.to_vec().unwrap()
+}
+
+#[test]
+fn a_projection_and_the_activation_are_both_after_each_other() {
+    for Target { device, tolerance, is_invariant } in all_devices() {
+        for (rows, d, f) in [(0, 8, 8), (1, 16, 24), (70, 72, 1000), (256, 64, 1536), (250, 40, 4864), (256, 32, 8960), (5, 3, 7)] {
+            let mut random = Random::new((rows + f) as u64);
+            let (x, w) =
+                (upload(&device, rows, d, &random.floats(rows * d, 1.0)), upload(&device, 2 * f, d, &random.floats(2 * f * d, 0.3)));
+            let w = Weight::new(w.view());
+            let (mut gate_up, mut y) = (garbage(&device, rows, 2 * f), garbage(&device, rows, f));
+            swiglu::project(&device, y.view_mut(), gate_up.view_mut(), x.view(), &w);
+            linear::forward(&device, gate_up.view_mut(), x.view(), &w, None, Write::Replace);
+            let expected = forward(&device, &gate_up.to_vec().unwrap(), f);
+            let (what, y) = (format!("{rows} x {d} x {f}"), y.to_vec().unwrap());
+            if is_invariant {
+                assert_same_bits(&what, &y, &expected);
+            } else {
+                assert_close(&what, &y, &wide(&expected), f, tolerance);
+            }
+        }
+    }
 }
 
 #[test]

@@ -6,15 +6,13 @@ use crate::cuda::memory::{Dtype, Span};
 use crate::cuda::{Arg, CudaDevice, Kernel, Source, blocks};
 use crate::device::{ComputeError, Device};
 
-static ANY: Source = Source { name: "attention", text: concat!(include_str!("../attention.cuh"), include_str!("../attention.cu")) };
-static FLASH: Source = Source {
-    name: "attention_flash",
-    text: concat!(include_str!("../../cuda/mma.cuh"), include_str!("../softening.cuh"), include_str!("../attention_flash.cu")),
-};
-static FLASH_BACKWARD: Source = Source {
-    name: "attention_flash_backward",
-    text: concat!(include_str!("../../cuda/mma.cuh"), include_str!("../attention_flash_backward.cu")),
-};
+static ANY: Source = Source::of("attention", concat!(include_str!("../attention.cuh"), include_str!("../attention.cu")));
+static FLASH: Source = Source::of(
+    "attention_flash",
+    concat!(include_str!("../../cuda/mma.cuh"), include_str!("../softening.cuh"), include_str!("../attention_flash.cu")),
+);
+static FLASH_BACKWARD: Source =
+    Source::of("attention_flash_backward", concat!(include_str!("../../cuda/mma.cuh"), include_str!("../attention_flash_backward.cu")));
 
 /// Largest head size of the kernels for any size.
 const MAX_SIZE: usize = 256;
@@ -49,7 +47,7 @@ impl Tiles {
     }
 
     /// Address and number of the tiles of a list.
-    fn list(&self, which: usize) -> (Arg, u32) {
+    fn list(&self, which: usize) -> (Arg<'_>, u32) {
         let (first, end) = (self.borders[which], self.borders[which + 1]);
         (Arg::Ptr(self.ints.ptr(3 * end) + 12 * first as u64), (end - first) as u32)
     }
@@ -71,7 +69,7 @@ fn tiles<'a>(sequences: &'a Sequences, qkv: Span<'_>, heads: Heads) -> Option<&'
 }
 
 /// Borders and sizes, as the kernels for any size take them.
-fn sizes(sequences: &Sequences, heads: Heads) -> [Arg; 7] {
+fn sizes(sequences: &Sequences, heads: Heads) -> [Arg<'_>; 7] {
     let n = sequences.cu_seqlens.len();
     assert!(heads.size <= MAX_SIZE, "attention: heads of {} columns, at most {MAX_SIZE}", heads.size);
     let borders = Arg::Ptr(sequences.borders.ptr(n));

@@ -7,7 +7,7 @@ use crate::cuda::matmul::{Operand, Product};
 use crate::cuda::memory::{Dtype, Span};
 use crate::cuda::{Arg, CudaDevice, Kernel, Source};
 
-static SOURCE: Source = Source { name: "head", text: concat!(include_str!("../softmax.cuh"), include_str!("../head.cu")) };
+static SOURCE: Source = Source::of("head", concat!(include_str!("../softmax.cuh"), include_str!("../head.cu")));
 
 /// Most bytes of logits at a time.
 const LOGITS: usize = 1 << 30;

@@ -6,15 +6,14 @@ use crate::cuda::memory::{Dtype, Span};
 use crate::cuda::{Arg, CudaDevice, Kernel, Source, blocks, width};
 use crate::ops::attention::Heads;
 
-static ANY: Source = Source { name: "kv_cache", text: concat!(include_str!("../attention.cuh"), include_str!("../kv_cache.cu")) };
-static ATTEND: Source = Source { name: "kv_attend", text: include_str!("../kv_attend.cu") };
-static ATTEND_MMA: Source =
-    Source { name: "kv_attend_mma", text: concat!(include_str!("../../cuda/mma.cuh"), include_str!("../kv_attend_mma.cu")) };
+static ANY: Source = Source::of("kv_cache", concat!(include_str!("../attention.cuh"), include_str!("../kv_cache.cu")));
+static ATTEND: Source = Source::of("kv_attend", include_str!("../kv_attend.cu"));
+static ATTEND_MMA: Source = Source::of("kv_attend_mma", concat!(include_str!("../../cuda/mma.cuh"), include_str!("../kv_attend_mma.cu")));
 
-static ATTEND_ORDERED: Source = Source {
-    name: "kv_attend_ordered",
-    text: concat!(include_str!("../../cuda/mma.cuh"), include_str!("../softening.cuh"), include_str!("../kv_attend_ordered.cu")),
-};
+static ATTEND_ORDERED: Source = Source::of(
+    "kv_attend_ordered",
+    concat!(include_str!("../../cuda/mma.cuh"), include_str!("../softening.cuh"), include_str!("../kv_attend_ordered.cu")),
+);
 
 /// Positions that one block attends to, as in the kernels.
 const SPLIT: usize = 256;
@@ -79,7 +78,21 @@ fn is_fast(heads: Heads) -> bool {
     matches!(heads.size, 64 | 128) && heads.n / heads.n_kv <= 8
 }
 
-pub(super) fn attend(cuda: &CudaDevice, out: Span<'_>, qkv: View<'_>, cache: &KvCache, layer: usize, table: PageTable<'_>) {
+/// Whether the kernel of [`attend`] can rotate and append on its way.
+pub(super) fn appends(cuda: &CudaDevice, heads: Heads) -> bool {
+    cuda.dtype() == Dtype::Bf16 && is_fast(heads) && !cuda.is_deterministic()
+}
+
+/// With `rope` the last position is rotated and appended first, see [`appends`].
+pub(super) fn attend(
+    cuda: &CudaDevice,
+    out: Span<'_>,
+    qkv: View<'_>,
+    cache: &KvCache,
+    layer: usize,
+    table: PageTable<'_>,
+    rope: Option<Span<'_>>,
+) {
     let (rows, heads, qkv) = (qkv.rows(), cache.heads, qkv.span());
     let (keys, values) = cache.layer(layer);
     let (pages, lengths) = (Arg::Ptr(table.pages.ptr(rows * table.max_pages)), Arg::Ptr(table.lengths.ptr(rows)));
@@ -104,9 +117,13 @@ pub(super) fn attend(cuda: &CudaDevice, out: Span<'_>, qkv: View<'_>, cache: &Kv
     let consts = [heads.size, heads.n / heads.n_kv];
     cuda.with_scratch(partial_bytes(rows, table.max_pages, heads), |partial| {
         let partial = Arg::Ptr(partial);
-        let inputs = [qkv.into(), keys.into(), values.into(), pages, lengths, heads.n_kv.into(), table.max_pages.into()];
-        let args = [&[out.into(), partial], &inputs[..], &[heads.scale().into()]].concat();
-        let source = if qkv.dtype == Dtype::Bf16 { &ATTEND_MMA } else { &ATTEND };
+        let is_bf16 = qkv.dtype == Dtype::Bf16;
+        let mut args = vec![out.into(), partial, qkv.into(), keys.into(), values.into()];
+        if is_bf16 {
+            args.push(Arg::Ptr(rope.map_or(0, |span| span.ptr)));
+        }
+        args.extend([pages, lengths, heads.n_kv.into(), table.max_pages.into(), heads.scale().into()]);
+        let source = if is_bf16 { &ATTEND_MMA } else { &ATTEND };
         let kernel = Kernel::new(source, qkv.dtype, "attend").with(consts).early();
         cuda.launch(kernel, (rows as u32, heads.n_kv as u32, n_splits as u32), 128, 0, &args);
         if n_splits > 1 {

@@ -7,7 +7,7 @@ use crate::cuda::{Arg, CudaDevice, Kernel, Source};
 use crate::ops::head::HeadScratch;
 use crate::ops::head::cuda::{THREADS, logits};
 
-static SOURCE: Source = Source { name: "sample", text: concat!(include_str!("../softmax.cuh"), include_str!("../sample.cu")) };
+static SOURCE: Source = Source::of("sample", concat!(include_str!("../softmax.cuh"), include_str!("../sample.cu")));
 
 /// [`SampleParams`] as the kernel reads them.
 #[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]

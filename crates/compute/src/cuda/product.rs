@@ -1,0 +1,239 @@
+//! Products `x · wᵀ` of our own, for rows of forwards: the order in which an element's terms are added depends on nothing but the
+//! number of columns, and what comes before and after a product is part of its kernel.
+//!
+//! Compute capability 9.0 has `wgmma` and a copy engine for tiles (`product.cu`), the others `mma.sync` (`ordered.cu`).
+
+#![expect(unsafe_code, reason = "calls of the driver")]
+
+use std::fmt::Write as _;
+
+use cudarc::driver::sys;
+
+use super::matmul::Product;
+use super::memory::{Dtype, Span};
+use super::{Arg, CudaDevice, Kernel, Source};
+use crate::device::ComputeError;
+
+static ORDERED: Source = Source::of("ordered", concat!(include_str!("mma.cuh"), include_str!("ordered.cu")));
+static PRODUCT: Source =
+    Source { generated: Some(wgmma), ..Source::of("product", concat!(include_str!("wgmma.cuh"), include_str!("product.cu"))) };
+
+/// Columns of k in a step of the kernels for `mma.sync`, and in a tile of those for `wgmma`.
+const STEP: usize = 64;
+
+/// Shared memory of a block that has a processor to itself, and of one that shares it.
+const SHARED: [usize; 2] = [200 << 10, 100 << 10];
+
+/// Most stages of the pipeline, as in the kernels.
+const MAX_STAGES: usize = 16;
+
+/// Rows up to which products of one wave of blocks beat cuBLASLt's, with what they save in kernels before and after.
+const FEW_ROWS: usize = 1024;
+
+/// The instruction for tiles of so many columns: the compiler wants every register by name.
+fn wgmma([cols, _]: [usize; 2]) -> String {
+    let n = cols / 2;
+    let (mut registers, mut operands) = (String::new(), String::new());
+    for i in 0..n {
+        let comma = if i == 0 { "" } else { ", " };
+        let _ = write!(registers, "{comma}%{i}");
+        let _ = write!(operands, "{comma}\"+f\"(d[{i}])");
+    }
+    let (a, b, adds) = (n, n + 1, n + 2);
+    format!(
+        "// d [64, {cols}] (+)= a [64, 16] b [{cols}, 16]ᵀ, by the four warps of a group.\n\
+         __device__ __forceinline__ void wgmma(float* d, u64 a, u64 b, int adds) {{\n\
+         asm volatile(\"{{\\n.reg .pred p;\\nsetp.ne.b32 p, %{adds}, 0;\\n\
+         wgmma.mma_async.sync.aligned.m64n{cols}k16.f32.bf16.bf16 {{{registers}}}, %{a}, %{b}, p, 1, 1, 0, 0;\\n}}\"\n\
+         : {operands} : \"l\"(a), \"l\"(b), \"r\"(adds));\n}}\n"
+    )
+}
+
+/// Rows and columns of the result that a block computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Tile {
+    rows: usize,
+    cols: usize,
+}
+
+impl Tile {
+    /// For `n` columns, cut into multiples of `unit`. All tiles give the same bits.
+    fn of(m: usize, n: usize, unit: usize, n_processors: usize) -> (Self, usize) {
+        Self::in_one_wave(m, n, unit, n_processors).map_or_else(
+            || {
+                // Several waves: two blocks on a processor, one finishes while the other multiplies; or tiles that read least.
+                if m < 4096 { (Self { rows: 128, cols: 128 }, SHARED[1]) } else { (Self { rows: 128, cols: 256 }, SHARED[0]) }
+            },
+            |tile| (tile, SHARED[0]),
+        )
+    }
+
+    /// The smallest tile of which every processor has at most one.
+    fn in_one_wave(m: usize, n: usize, unit: usize, n_processors: usize) -> Option<Self> {
+        [(64, 64), (128, 256), (256, 192)].into_iter().find_map(|(rows, most)| {
+            let across = n_processors / m.div_ceil(rows);
+            let cols = n.div_ceil(across.max(1)).next_multiple_of(unit).max(64);
+            (across > 0 && cols <= most && (rows < 256 || m > 128)).then_some(Self { rows, cols })
+        })
+    }
+
+    /// Bytes of a stage and its columns of k, as in the kernels.
+    fn stage(self) -> (usize, usize) {
+        let boxes = if self.rows + self.cols <= 192 { 2 } else { 1 };
+        ((self.rows + self.cols) * STEP * 2 * boxes, STEP * boxes)
+    }
+
+    fn threads(self) -> u32 {
+        let (groups, tiles) = if self.rows == 64 { (1, 1) } else { (2, self.rows / 128) };
+        128 * groups + if tiles * self.cols > 176 { 128 } else { 32 }
+    }
+}
+
+/// How a product of our own ends.
+#[derive(Clone, Copy)]
+enum Finish<'a> {
+    /// In the format of the operands.
+    Plain { addend: Option<Span<'a>>, bias: Option<Span<'a>> },
+    /// In f32.
+    F32,
+    /// The weights are gates, then what they let through.
+    Activated,
+}
+
+impl CudaDevice {
+    fn has_wgmma(&self) -> bool {
+        self.inner.capability == 90
+    }
+
+    /// As [`CudaDevice::multiply`] for `a · wᵀ` of a forward, where `w` is a weight: it does not come from the kernel before. On a
+    /// deterministic device the bits of a row do not depend on how many rows there are: cuBLASLt chooses its kernels, and with them
+    /// the order of additions, by the number of rows.
+    pub(crate) fn multiply_rows(&self, p: Product<'_>) {
+        assert!(!p.a.transposed && p.b.transposed, "products of forwards are of rows with rows");
+        if p.m == 0 || p.n == 0 {
+            return;
+        }
+        // All of this is the same for any number of rows: rows of buffers that start aligned are aligned if the first is.
+        let aligned = p.k.is_multiple_of(8) && p.a.span.ptr.is_multiple_of(16) && p.b.span.ptr.is_multiple_of(16);
+        let in_bf16 = [p.a.span.dtype, p.b.span.dtype] == [Dtype::Bf16; 2];
+        let has_tensor_cores = aligned && in_bf16 && p.k > 0 && [p.a.stride, p.b.stride] == [p.k; 2];
+        let can_wgmma = self.has_wgmma() && has_tensor_cores && p.n.is_multiple_of(8) && p.d.ptr.is_multiple_of(16);
+        let to_f32 = p.d.dtype == Dtype::F32;
+        let one_wave = Tile::in_one_wave(p.m, p.n, 8, self.n_processors()).is_some();
+        if can_wgmma && (self.is_deterministic() || (p.m <= FEW_ROWS && one_wave && !to_f32)) {
+            let finish = if to_f32 { Finish::F32 } else { Finish::Plain { addend: p.addend, bias: p.bias } };
+            self.keep(self.multiply_with(p.a.span, p.b.span, p.d, [p.m, p.n, p.k], finish));
+        } else if !self.is_deterministic() {
+            self.multiply(p);
+        } else if has_tensor_cores {
+            self.multiply_in_order(p);
+        } else {
+            self.multiply_plainly(p);
+        }
+    }
+
+    /// `d [m, n] = silu(g) ⊙ u`, `[g, u] = a [m, k] · w [2n, k]ᵀ` in one kernel, where there is one that is worth it: whether it did.
+    /// The bits are those of the product and the activation one after the other.
+    pub(crate) fn multiply_activated(&self, a: Span<'_>, w: Span<'_>, d: Span<'_>, [m, n, k]: [usize; 3]) -> bool {
+        let aligned = k.is_multiple_of(8) && n.is_multiple_of(8) && [a, w, d].iter().all(|span| span.ptr.is_multiple_of(16));
+        let fits = m > 0 && k > 0 && m <= FEW_ROWS && a.dtype == Dtype::Bf16 && aligned && self.has_wgmma();
+        if !fits || Tile::in_one_wave(m, 2 * n, 16, self.n_processors()).is_none() {
+            return false;
+        }
+        self.keep(self.multiply_with(a, w, d, [m, n, k], Finish::Activated));
+        true
+    }
+
+    fn multiply_with(&self, a: Span<'_>, w: Span<'_>, d: Span<'_>, [m, n, k]: [usize; 3], finish: Finish<'_>) -> Result<(), ComputeError> {
+        let (name, parts) = match finish {
+            Finish::Plain { .. } => ("product", 1),
+            Finish::F32 => ("product_to_f32", 1),
+            Finish::Activated => ("product_activated", 2),
+        };
+        let (tile, shared) = Tile::of(m, parts * n, 8 * parts, self.n_processors());
+        let (stage, step) = tile.stage();
+        let n_stages = ((shared - 1024) / stage).min(MAX_STAGES).min(k.div_ceil(step)).max(2);
+        self.bind();
+        let maps = [self.tensor_map(a, [m, k], tile.rows)?, self.tensor_map(w, [parts * n, k], tile.cols / parts)?];
+        let mut args = vec![Arg::Map(&maps[0]), Arg::Map(&maps[1]), d.into()];
+        if let Finish::Plain { addend, bias } = finish {
+            args.extend([addend, bias].map(|span| Arg::Ptr(span.map_or(0, |span| span.ptr))));
+        }
+        args.extend([m, n, k, n_stages].map(Arg::from));
+        let n_tiles = m.div_ceil(tile.rows) * (parts * n).div_ceil(tile.cols);
+        let kernel = Kernel::new(&PRODUCT, Dtype::Bf16, name).with([tile.cols, tile.rows]).early();
+        // Tiles are aligned to 1,024 bytes.
+        self.launch(kernel, (n_tiles as u32, 1, 1), tile.threads(), (n_stages * stage + 1024) as u32, &args);
+        Ok(())
+    }
+
+    /// A matrix `[rows, cols]` in bf16 as the copy engine sees it, in boxes of `box_rows` rows and 64 columns.
+    fn tensor_map(&self, span: Span<'_>, [rows, cols]: [usize; 2], box_rows: usize) -> Result<sys::CUtensorMap, ComputeError> {
+        let mut map = sys::CUtensorMap { opaque: [0; 16] };
+        let (sizes, stride, box_sizes, steps) = ([cols as u64, rows as u64], [cols as u64 * 2], [STEP as u32, box_rows as u32], [1_u32; 2]);
+        // SAFETY: the lists are as long as the rank says, or one less for strides; the address is only stored.
+        let made = unsafe {
+            sys::cuTensorMapEncodeTiled(
+                &raw mut map,
+                sys::CUtensorMapDataType::CU_TENSOR_MAP_DATA_TYPE_BFLOAT16,
+                2,
+                span.ptr as *mut _,
+                sizes.as_ptr(),
+                stride.as_ptr(),
+                box_sizes.as_ptr(),
+                steps.as_ptr(),
+                sys::CUtensorMapInterleave::CU_TENSOR_MAP_INTERLEAVE_NONE,
+                sys::CUtensorMapSwizzle::CU_TENSOR_MAP_SWIZZLE_128B,
+                sys::CUtensorMapL2promotion::CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
+                sys::CUtensorMapFloatOOBfill::CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE,
+            )
+        };
+        made.result().map_err(|error| ComputeError::driver("map of a matrix", error))?;
+        Ok(map)
+    }
+
+    /// By `mma.sync`.
+    fn multiply_in_order(&self, p: Product<'_>) {
+        let tiles = |size: usize| p.m.div_ceil(size) * p.n.div_ceil(size);
+        // Tiles of both sizes give the same bits: large ones read less, small ones keep all processors busy.
+        let (size, stages, which) = if tiles(128) >= 2 * self.n_processors() { (128, 3, 0) } else { (64, 4, 1) };
+        let name = if p.d.dtype == Dtype::Bf16 { "product" } else { "product_to_f32" };
+        let kernel = Kernel::new(&ORDERED, Dtype::Bf16, name).with([STEP, which]).early();
+        let optional = |span: Option<Span<'_>>| Arg::Ptr(span.map_or(0, |span| span.ptr));
+        let pointers = [p.d.into(), optional(p.addend), optional(p.bias), p.a.span.into(), p.b.span.into()];
+        let args = [&pointers[..], &[p.m, p.n, p.k].map(Into::into)].concat();
+        let shared = stages * 2 * size * STEP * Dtype::Bf16.bytes();
+        self.launch(kernel, (tiles(size) as u32, 1, 1), 128, shared as u32, &args);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_cover_one_wave_and_fit_their_processors() {
+        for (m, n, unit, expected) in [
+            (256, 960, 8, Some((64, 64))),
+            (256, 576, 8, Some((64, 64))),
+            (256, 2 * 4864, 16, Some((128, 160))),
+            (256, 2 * 8960, 16, Some((256, 144))),
+            (1024, 2 * 1536, 16, Some((128, 192))),
+            (8, 151_936, 8, None),
+            (8192, 960, 8, None),
+        ] {
+            let tile = Tile::in_one_wave(m, n, unit, 132);
+            assert_eq!(tile, expected.map(|(rows, cols)| Tile { rows, cols }), "{m} x {n}");
+            if let Some(tile) = tile {
+                assert!(m.div_ceil(tile.rows) * n.div_ceil(tile.cols) <= 132 && tile.cols.is_multiple_of(unit));
+            }
+        }
+    }
+
+    #[test]
+    fn the_instruction_names_every_register_once() {
+        let text = wgmma([64, 64]);
+        assert!(text.contains("m64n64k16") && text.contains("%31}, %32, %33, p") && text.contains("%34, 0") && text.contains("d[31]"));
+        assert!(!text.contains("d[32]"));
+    }
+}

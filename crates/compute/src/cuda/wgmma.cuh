@@ -1,0 +1,55 @@
+// Products by warpgroups, fed by bulk copies: compute capability 9.0 only.
+// Tiles in shared memory are [rows][64] bf16, rows of 128 bytes in the swizzle of the copy engine (chunk c of row r lies at
+// c ^ (r % 8)), aligned to 1024 bytes. `wgmma` for the tile's columns comes before this text, see `wgmma.rs`.
+
+// A matrix as the copy engine sees it, made by the driver.
+struct __align__(64) TensorMap {
+  u64 words[16];
+};
+
+__device__ __forceinline__ u32 shared_address(const void* p) { return (u32)__cvta_generic_to_shared(p); }
+
+// Barriers of 8 bytes in shared memory, which count arrivals and bytes.
+__device__ __forceinline__ void barrier_init(u32 barrier, u32 count) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(count));
+}
+__device__ __forceinline__ void barriers_visible() { asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory"); }
+__device__ __forceinline__ void barrier_expect(u32 barrier, u32 bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
+}
+__device__ __forceinline__ void barrier_arrive(u32 barrier) {
+  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
+}
+__device__ __forceinline__ void barrier_wait(u32 barrier, u32 parity) {
+  asm volatile(
+      "{\n.reg .pred p;\n"
+      "again:\nmbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n@p bra done;\nbra again;\ndone:\n}" ::"r"(barrier),
+      "r"(parity)
+      : "memory");
+}
+
+// A box of the matrix to shared memory: the map says its size; what lies beyond the matrix is zero.
+__device__ __forceinline__ void bulk_load(u32 to, const TensorMap* map, u32 barrier, int column, int row) {
+  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], [%2];" ::"r"(to),
+               "l"(map), "r"(barrier), "r"(column), "r"(row)
+               : "memory");
+}
+
+// Descriptor of a tile: groups of 8 rows are 1024 bytes apart, rows lie in the 128-byte swizzle. Columns 16 k.. are 2 k further.
+__device__ __forceinline__ u64 tile_descriptor(u32 tile) { return (u64)(tile >> 4 & 0x3fff) | (u64)64 << 32 | (u64)1 << 62; }
+
+__device__ __forceinline__ void wgmma_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+__device__ __forceinline__ void wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+template <int N>
+__device__ __forceinline__ void wgmma_wait() {
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory");
+}
+// Registers of every thread of a warpgroup, up or down.
+template <int N>
+__device__ __forceinline__ void more_registers() {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(N));
+}
+template <int N>
+__device__ __forceinline__ void fewer_registers() {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(N));
+}
