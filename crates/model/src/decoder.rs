@@ -142,6 +142,10 @@ impl Decoder {
             let (b, passing) = (&mut self.buffers, &mut self.passing);
             block::project_qkv(ctx, layer, b, passing, self.x.head(n));
             kv_cache::rotate_and_append(device, &mut self.cache, i, b.qkv.head_mut(n), ctx.rope, &self.positions, &self.slots);
+            if i + 1 == weights.layers.len() {
+                // Nobody reads what the last block makes of a prompt.
+                break;
+            }
             attention::forward(device, b.attended.head_mut(n), b.lse.head_mut(n), b.qkv.head(n), &sequences, ctx.config.heads());
             linear::forward(device, self.x.head_mut(n), b.attended.head(n), &layer.o, None, Write::Add);
             block::activate(ctx, layer, b, passing, self.x.head(n));

@@ -64,15 +64,26 @@ __device__ __forceinline__ void store_row(bf16* p, u32* w, int n) {
     if (8 * j < n) *(u32*)(p + 8 * j + 2 * c) = w[j];
 }
 
-// Results in bf16. What is added to them is loaded while the products run, where there are registers for it.
+// Results in bf16. What is added to them is loaded while the products run, where there are registers for it; a bias is a weight, and
+// on its way before the kernel before has finished.
 #define IS_EARLY (TILES * BN <= 96)
 struct Plain {
   bf16* d;
   const bf16 *addend, *bias;
   int m, n;
-  u32 early[2][IS_EARLY ? BN / 8 : 1];
+  u32 early[2][IS_EARLY ? BN / 8 : 1], early_bias[IS_EARLY ? BN / 8 : 1];
 
   __device__ __forceinline__ int n_there(int row, int col0) const { return row < m ? n - col0 : 0; }
+  __device__ __forceinline__ u32 bias_at(int j, int col0) const {
+    return 8 * j < n - col0 ? *(const u32*)(bias + col0 + 8 * j + 2 * (threadIdx.x % 4)) : 0;
+  }
+  __device__ __forceinline__ void before(int col0) {
+    if constexpr (IS_EARLY) {
+      if (!bias) return;
+#pragma unroll
+      for (int j = 0; j < BN / 8; j++) early_bias[j] = bias_at(j, col0);
+    }
+  }
   __device__ __forceinline__ void begin(int row, int col0) {
     if constexpr (IS_EARLY) {
       if (!addend) return;
@@ -98,7 +109,7 @@ struct Plain {
           x += low_half(more), y += high_half(more);
         }
         if (bias) {
-          u32 b = 8 * j < there ? *(const u32*)(bias + col0 + 8 * j + 2 * (threadIdx.x % 4)) : 0;
+          u32 b = IS_EARLY ? early_bias[IS_EARLY ? j : 0] : bias_at(j, col0);
           x += low_half(b), y += high_half(b);
         }
         w[j] = pack_bf16(x, y);
@@ -112,6 +123,7 @@ struct ToF32 {
   float* d;
   int m, n;
 
+  __device__ __forceinline__ void before(int) {}
   __device__ __forceinline__ void begin(int, int) {}
   __device__ __forceinline__ void end(const float* acc, int row, int col0) {
 #pragma unroll
@@ -132,6 +144,7 @@ struct Activated {
   bf16* d;
   int m, n;
 
+  __device__ __forceinline__ void before(int) {}
   __device__ __forceinline__ void begin(int, int) {}
   __device__ __forceinline__ void end(const float* acc, int row, int col0) {
 #pragma unroll
@@ -171,6 +184,7 @@ __device__ __forceinline__ void product(const TensorMap* a, const TensorMap* w, 
   if (warp >= 4 * GROUPS) {
     if constexpr (IS_LARGE) fewer_registers<40>();
     if (threadIdx.x == 128 * GROUPS) {
+      prefetch_map(w), prefetch_map(a);
       auto load_w = [&](int step, int s) {
         u32 to = tiles + s * STAGE_BYTES + A_BYTES;
         barrier_expect(fulls + 8 * s, STAGE_BYTES);
@@ -201,6 +215,7 @@ __device__ __forceinline__ void product(const TensorMap* a, const TensorMap* w, 
   if constexpr (IS_LARGE) more_registers<232>();
   float acc[TILES][BN / 2];
   int group = warp / 4, s = 0, parity = 0, row = row0 + 64 * group * TILES + 16 * (warp % 4) + threadIdx.x % 32 / 4;
+  finish.before(col0);
   wait_for_inputs();
   finish.begin(row, col0);
 #pragma unroll 1

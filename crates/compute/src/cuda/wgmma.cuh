@@ -35,6 +35,9 @@ __device__ __forceinline__ void bulk_load(u32 to, const TensorMap* map, u32 barr
                : "memory");
 }
 
+// The map itself, which lies with the kernel's arguments.
+__device__ __forceinline__ void prefetch_map(const TensorMap* map) { asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory"); }
+
 // Descriptor of a tile: groups of 8 rows are 1024 bytes apart, rows lie in the 128-byte swizzle. Columns 16 k.. are 2 k further.
 __device__ __forceinline__ u64 tile_descriptor(u32 tile) { return (u64)(tile >> 4 & 0x3fff) | (u64)64 << 32 | (u64)1 << 62; }
 

@@ -3,7 +3,7 @@ KERNEL head_forward(float* logprobs, float* entropies, float* lse, const float* 
   __shared__ Sums of_warp[WARPS];
   i64 row = blockIdx.x;
   const float* l = logits + row * vocab;
-  Sums s = row_sums(l, vocab, scale, of_warp);
+  Sums s = row_sums<true>(l, vocab, scale, of_warp);
   if (threadIdx.x == 0) {
     float total = log_sum_exp(s);
     lse[row] = total;
@@ -27,7 +27,7 @@ KERNEL head_backward(float* logits, const float* dlogprobs, const float* lse, co
     __syncthreads();
     float d[4] = {v.x, v.y, v.z, v.w};
 #pragma unroll
-    for (int j = 0; j < 4; j++) d[j] = -factor * expf(d[j] - total) + (i + j == target ? factor : 0.0f);
+    for (int j = 0; j < 4; j++) d[j] = -factor * fast_exp(d[j] - total) + (i + j == target ? factor : 0.0f);
     if (sizeof(real) == 2 && aligned && i + 4 <= vocab) {
       *(uint2*)(out + i) = make_uint2(pack_bf16(d[0], d[1]), pack_bf16(d[2], d[3]));
     } else {

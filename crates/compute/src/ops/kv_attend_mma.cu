@@ -1,5 +1,5 @@
 // Attention of one query row for each sequence over its pages, with tensor cores: bf16, head sizes 64 and 128, up to 8 query heads
-// for each key head. A block of 4 warps takes one sequence, one key head with all CONST_1 query heads that share it, and SPLIT
+// for each key head. A block of up to 4 warps takes one sequence, one key head with all CONST_1 query heads that share it, and SPLIT
 // positions; a warp takes a page at a time: [8 heads, 16 positions] = q kᵀ, [8 heads, SIZE] += p v.
 //
 // Operands come straight from memory, 16 bytes a lane. Sums over columns do not care about their order, so a lane's 8 neighbouring
@@ -7,7 +7,7 @@
 #define PAGE 16
 #define SPLIT 256
 #define GROUP CONST_1
-#define WARPS 4
+#define MAX_WARPS 4
 #define WIDTH (SIZE + 2)
 #define SETS (SIZE / 64)
 
@@ -51,11 +51,11 @@ __device__ __forceinline__ u32 halves(u32 a, u32 b, bool upper) { return __byte_
 // before the projections are done.
 KERNEL_FOR(128, SIZE == 64 ? 4 : 2) attend(bf16* out, float* partial, const bf16* qkv, bf16* keys, bf16* values, const float* table, const u32* pages,
               const u32* lengths, int n_kv, int max_pages, float scale) {
-  __shared__ float parts[WARPS][GROUP][WIDTH];
+  __shared__ float parts[MAX_WARPS][GROUP][WIDTH];
   launch_dependents();
   if (!table) wait_for_inputs();
   int row = blockIdx.x, kv = blockIdx.y, split = blockIdx.z, n = n_kv * GROUP;
-  int warp = threadIdx.x / 32, r = threadIdx.x % 32 / 4, c = threadIdx.x % 4;
+  int n_warps = blockDim.x / 32, warp = threadIdx.x / 32, r = threadIdx.x % 32 / 4, c = threadIdx.x % 4;
   int length = lengths[row], first = split * SPLIT, last = min(length, first + SPLIT);
   if (first >= length) return;
   const u32* own = pages + (i64)row * max_pages;
@@ -69,7 +69,7 @@ KERNEL_FOR(128, SIZE == 64 ? 4 : 2) attend(bf16* out, float* partial, const bf16
   const bf16* projected = qkv + (i64)row * (n + 2 * n_kv) * SIZE;
   const bf16* query = projected + (kv * GROUP + min(r, GROUP - 1)) * SIZE;
   uint4 x[2 * SETS];
-  if (table && newest < end && warp == (newest - first / PAGE) % WARPS) {
+  if (table && newest < end && warp == (newest - first / PAGE) % n_warps) {
     const bf16 *key = projected + (n + kv) * SIZE, *value = key + n_kv * SIZE;
     i64 to = (((i64)own[newest] * n_kv + kv) * PAGE + (length - 1) % PAGE) * SIZE;
     if (r == 0) {
@@ -104,9 +104,9 @@ KERNEL_FOR(128, SIZE == 64 ? 4 : 2) attend(bf16* out, float* partial, const bf16
 #pragma unroll
     for (int i = 0; i < 8; i++) o[set][i][0] = o[set][i][1] = o[set][i][2] = o[set][i][3] = 0.0f;
 
-  for (; at < end; at += WARPS) {
+  for (; at < end; at += n_warps) {
     Page page = next;
-    if (at + WARPS < end) fetch_page(next, keys, values, own[at + WARPS], kv, n_kv);
+    if (at + n_warps < end) fetch_page(next, keys, values, own[at + n_warps], kv, n_kv);
     float s[2][4];
 #pragma unroll
     for (int t = 0; t < 2; t++) {
@@ -166,8 +166,8 @@ KERNEL_FOR(128, SIZE == 64 ? 4 : 2) attend(bf16* out, float* partial, const bf16
   for (int i = threadIdx.x; i < GROUP * SIZE; i += blockDim.x) {
     int g = i / SIZE, d = i % SIZE;
     float largest = -1e30f * scale2, total = 0.0f, value = 0.0f;
-    for (int w = 0; w < WARPS; w++) largest = fmaxf(largest, parts[w][g][SIZE]);
-    for (int w = 0; w < WARPS; w++) {
+    for (int w = 0; w < n_warps; w++) largest = fmaxf(largest, parts[w][g][SIZE]);
+    for (int w = 0; w < n_warps; w++) {
       float weight = fast_exp2(parts[w][g][SIZE] - largest);
       total += weight * parts[w][g][SIZE + 1];
       value += weight * parts[w][g][d];

@@ -31,11 +31,10 @@ KERNEL rms_forward_row(real* y, float* inv_rms, const real* x, const real* w, in
   int i = threadIdx.x * 8;
   i64 at = (i64)blockIdx.x * cols + i;
   float v[8] = {}, u[8] = {};
+  // Gains are weights: they do not come from the kernel before.
+  if (i < cols) load8(w + i, u);
   wait_for_inputs();
-  if (i < cols) {
-    load8(w + i, u);
-    load8(x + at, v);
-  }
+  if (i < cols) load8(x + at, v);
   float sum = 0.0f;
 #pragma unroll
   for (int j = 0; j < 8; j++) sum = fmaf(v[j], v[j], sum);

@@ -13,31 +13,52 @@ __device__ __forceinline__ double warp_scan(double x, int lane) {
   return x;
 }
 
-// Index in first..end at which the running sum of e^(l - max) passes `target`; the last positive one if rounding leaves none.
-// By one warp.
+// Index in first..end at which the running sum of e^(l - max) passes `target`; the last positive one if rounding leaves none. By the
+// block: each thread has a piece, and the one whose piece holds the index walks through it again.
 __device__ int pick(const float* row, int first, int end, bool aligned, float scale, float max, double target) {
-  int lane = threadIdx.x % 32, last = first;
-  double before = 0.0;
-  for (int start = first; start < end; start += 128) {
-    int i = start + 4 * lane;
+  __shared__ double of_warp[WARPS];
+  __shared__ int passes, positive, token;
+  int lane = threadIdx.x % 32, warp = threadIdx.x / 32, size = (end - first + 4 * THREADS - 1) / (4 * THREADS) * 4;
+  int start = first + threadIdx.x * size, stop = min(end, start + size);
+  if (threadIdx.x == 0) passes = THREADS, positive = -1, token = first;
+  double mine = 0.0;
+  for (int i = start; i < stop; i += 4) {
     float4 v = logits4(row, i, end, aligned, scale);
-    double p[4] = {expf(v.x - max), expf(v.y - max), expf(v.z - max), expf(v.w - max)};
-    double mine = p[0] + p[1] + p[2] + p[3];
-    double upto = before + warp_scan(mine, lane), at = upto - mine;
-    int found = -1, positive = -1;
-    for (int j = 0; j < 4; j++) {
-      double next = at + p[j];
-      if (found < 0 && target < next) found = i + j;
-      if (next > at) positive = i + j;
-      at = next;
-    }
-    u32 any = __ballot_sync(0xffffffffu, found >= 0);
-    if (any) return __shfl_sync(0xffffffffu, found, __ffs(any) - 1);
-    u32 some = __ballot_sync(0xffffffffu, positive >= 0);
-    if (some) last = __shfl_sync(0xffffffffu, positive, 31 - __clz(some));
-    before = __shfl_sync(0xffffffffu, upto, 31);
+    mine += (double)fast_exp(v.x - max) + fast_exp(v.y - max) + fast_exp(v.z - max) + fast_exp(v.w - max);
   }
-  return last;
+  double upto = warp_scan(mine, lane);
+  if (lane == 31) of_warp[warp] = upto;
+  __syncthreads();
+  for (int w = 0; w < warp; w++) upto += of_warp[w];
+  if (mine > 0.0) {
+    if (target < upto) atomicMin(&passes, threadIdx.x);
+    atomicMax(&positive, threadIdx.x);
+  }
+  __syncthreads();
+  if (threadIdx.x == (passes < THREADS ? passes : positive)) {
+    double at = upto - mine;
+    int last = start;
+    for (int i = start; i < stop; i++) {
+      float p = fast_exp(row[i] * scale - max);
+      if (p > 0.0f) last = i;
+      at += p;
+      if (target < at) break;
+    }
+    token = last;
+  }
+  __syncthreads();
+  return token;
+}
+
+// The first index of first..end at which a logit is `max`. By the block.
+__device__ int first_of(const float* row, int first, int end, float max) {
+  __shared__ int found;
+  if (threadIdx.x == 0) found = end - 1;
+  __syncthreads();
+  for (int i = first + threadIdx.x; i < end && i < found; i += THREADS)
+    if (row[i] >= max) atomicMin(&found, i);
+  __syncthreads();
+  return found;
 }
 
 // Integers in the order of the floats.
@@ -162,49 +183,40 @@ KERNEL sample(u32* tokens, float* logprobs, u32* all_tokens, float* all_logprobs
   double uniform = uniforms ? uniforms[(i64)*step * stride + row] : p.uniform;
   bool greedy = !(p.temperature > 0.0f);
   float scale = greedy ? 1.0f : 1.0f / p.temperature;
-  Sums s = row_sums(l, vocab, scale, of_warp);
-  int size = segment(vocab), lane = threadIdx.x % 32, warp = threadIdx.x / 32, token = 0;
+  Sums s = row_sums<false>(l, vocab, scale, of_warp);
+  int size = segment(vocab), token = 0;
   if (!(s.sum == s.sum)) {
     token = 0;  // NaN: the caller sees it in the log-probability
   } else if (!greedy && (p.top_k > 0 || p.top_p < 1.0f || p.min_p > 0.0f)) {
     token = draw_kept(l, vocab, scale, s, p, uniform, masses);
   } else {
+    // Masses of the segments relative to the largest logit of all.
+    __shared__ double of_segment[WARPS];
+    if (threadIdx.x < WARPS) {
+      Sums part = of_warp[threadIdx.x];
+      of_segment[threadIdx.x] = part.sum > 0.0f ? part.sum * exp((double)part.max - s.max) : 0.0;
+    }
+    __syncthreads();
     int w = 0;
-    double rest = 0.0;
+    double rest = 1e300;
     if (greedy) {
       while (w + 1 < WARPS && of_warp[w].max < s.max) w++;
     } else {
       double total = 0.0, before = 0.0;
-      for (int i = 0; i < WARPS; i++)
-        if (of_warp[i].sum > 0.0f) total += (double)of_warp[i].sum * exp((double)of_warp[i].max - s.max);
+      for (int i = 0; i < WARPS; i++) total += of_segment[i];
       double target = uniform * total;
-      rest = 1e300;
       for (int i = 0; i < WARPS; i++) {
-        if (!(of_warp[i].sum > 0.0f)) continue;
-        double next = before + (double)of_warp[i].sum * exp((double)of_warp[i].max - s.max);
+        double next = before + of_segment[i];
         if (next > before) w = i;
         if (target < next) {
-          rest = (target - before) / exp((double)of_warp[i].max - s.max);
+          rest = (target - before) / of_segment[i] * of_warp[i].sum;
           break;
         }
         before = next;
       }
     }
-    if (warp == 0) {
-      int first = w * size, end = min(vocab, first + size);
-      if (greedy) {
-        token = first;
-        for (int i = first + lane;; i += 32) {
-          u32 any = __ballot_sync(0xffffffffu, i < end && l[i] >= s.max);
-          if (any || i - lane >= end) {
-            token = any ? i - lane + __ffs(any) - 1 : first;
-            break;
-          }
-        }
-      } else {
-        token = pick(l, first, end, vocab % 4 == 0, scale, of_warp[w].max, rest);
-      }
-    }
+    int first = w * size, end = min(vocab, first + size);
+    token = greedy ? first_of(l, first, end, s.max) : pick(l, first, end, vocab % 4 == 0, scale, of_warp[w].max, rest);
   }
   if (threadIdx.x == 0) {
     float logprob = logprob_of(l[token], scale, log_sum_exp(s));

@@ -8,10 +8,17 @@ struct Sums {
   float max, sum, weighted;  // m, sum of e^(l - m), sum of e^(l - m) l
 };
 
+// e^x, good to a few units of the last place where it counts: next to 1.
+__device__ __forceinline__ float fast_exp(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(__fmul_rn(x, 1.4426950408889634f)));
+  return y;
+}
+
 __device__ __forceinline__ Sums merge(Sums a, Sums b) {
   if (a.max == -INFINITY_F && a.sum == 0.0f) return b;
   if (b.max == -INFINITY_F && b.sum == 0.0f) return a;
-  float m = fmaxf(a.max, b.max), x = expf(a.max - m), y = expf(b.max - m);
+  float m = fmaxf(a.max, b.max), x = fast_exp(a.max - m), y = fast_exp(b.max - m);
   return {m, fmaf(a.sum, x, __fmul_rn(b.sum, y)), fmaf(a.weighted, x, __fmul_rn(b.weighted, y))};
 }
 
@@ -33,14 +40,16 @@ __device__ __forceinline__ float4 logits4(const float* row, int i, int end, bool
   return v;
 }
 
+template <bool WEIGHTED>
 __device__ __forceinline__ void take(Sums& s, float l) {
-  if (l == -INFINITY_F) return;
-  float p = expf(l - s.max);
+  float p = fast_exp(l - s.max);
   s.sum = __fadd_rn(s.sum, p);
-  s.weighted = fmaf(p, l, s.weighted);
+  // Of what lies beyond the end p is 0.
+  if (WEIGHTED) s.weighted = fmaf(p, fmaxf(l, -3e38f), s.weighted);
 }
 
-// The sums of each warp's segment, in shared memory, and of the whole row.
+// The sums of each warp's segment, in shared memory, and of the whole row. Sampling has no use for the weighted one.
+template <bool WEIGHTED>
 __device__ Sums row_sums(const float* row, int vocab, float scale, Sums* of_warp) {
   int warp = threadIdx.x / 32, lane = threadIdx.x % 32, size = segment(vocab);
   int end = min(vocab, (warp + 1) * size);
@@ -55,15 +64,17 @@ __device__ Sums row_sums(const float* row, int vocab, float scale, Sums* of_warp
       float4 v = vs[j];
       float largest = fmaxf(fmaxf(v.x, v.y), fmaxf(v.z, v.w));
       if (largest > s.max) {
-        float x = expf(s.max - largest);
+        float x = fast_exp(s.max - largest);
         s.max = largest, s.sum = __fmul_rn(s.sum, x), s.weighted = __fmul_rn(s.weighted, x);
       }
-      take(s, v.x), take(s, v.y), take(s, v.z), take(s, v.w);
+      // Nothing but -inf so far, and no NaN: there is nothing to take.
+      if (s.max == -INFINITY_F && v.x == -INFINITY_F && v.y == -INFINITY_F && v.z == -INFINITY_F && v.w == -INFINITY_F) continue;
+      take<WEIGHTED>(s, v.x), take<WEIGHTED>(s, v.y), take<WEIGHTED>(s, v.z), take<WEIGHTED>(s, v.w);
     }
   }
   for (int d = 16; d > 0; d /= 2) {
     Sums o = {__shfl_xor_sync(0xffffffffu, s.max, d), __shfl_xor_sync(0xffffffffu, s.sum, d),
-              __shfl_xor_sync(0xffffffffu, s.weighted, d)};
+              WEIGHTED ? __shfl_xor_sync(0xffffffffu, s.weighted, d) : 0.0f};
     // The lower lane comes first on both sides: all lanes get the same bits.
     s = lane & d ? merge(o, s) : merge(s, o);
   }
