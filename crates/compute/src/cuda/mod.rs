@@ -12,6 +12,7 @@ mod library;
 pub(crate) mod matmul;
 pub(crate) mod memory;
 mod product;
+pub(crate) mod wgmma;
 
 use std::cell::Cell;
 use std::collections::HashMap;

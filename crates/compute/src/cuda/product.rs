@@ -3,22 +3,22 @@
 //!
 //! Compute capability 9.0 has `wgmma` and a copy engine for tiles (`product.cu`), the others `mma.sync` (`ordered.cu`).
 
-#![expect(unsafe_code, reason = "calls of the driver")]
-
-use std::fmt::Write as _;
-
-use cudarc::driver::sys;
-
 use super::matmul::Product;
 use super::memory::{Dtype, Span};
+use super::wgmma::{Lies, TILE_COLS, instruction};
 use super::{Arg, CudaDevice, Kernel, Source};
 use crate::device::ComputeError;
 
 static ORDERED: Source = Source::of("ordered", concat!(include_str!("mma.cuh"), include_str!("ordered.cu")));
 static PRODUCT: Source =
-    Source { generated: Some(wgmma), ..Source::of("product", concat!(include_str!("wgmma.cuh"), include_str!("product.cu"))) };
+    Source { generated: Some(instructions), ..Source::of("product", concat!(include_str!("wgmma.cuh"), include_str!("product.cu"))) };
 
-/// Columns of k in a step of the kernels for `mma.sync`, and in a tile of those for `wgmma`.
+/// The instructions of `product.cu`, for its constants.
+fn instructions([cols, _]: [usize; 2]) -> String {
+    instruction("wgmma", cols, Lies::Across, Lies::Across)
+}
+
+/// Columns of k in a step of the kernels for `mma.sync`.
 const STEP: usize = 64;
 
 /// Shared memory of a block that has a processor to itself, and of one that shares it.
@@ -29,25 +29,6 @@ const MAX_STAGES: usize = 16;
 
 /// Rows up to which products of one wave of blocks beat cuBLASLt's, with what they save in kernels before and after.
 const FEW_ROWS: usize = 1024;
-
-/// The instruction for tiles of so many columns: the compiler wants every register by name.
-fn wgmma([cols, _]: [usize; 2]) -> String {
-    let n = cols / 2;
-    let (mut registers, mut operands) = (String::new(), String::new());
-    for i in 0..n {
-        let comma = if i == 0 { "" } else { ", " };
-        let _ = write!(registers, "{comma}%{i}");
-        let _ = write!(operands, "{comma}\"+f\"(d[{i}])");
-    }
-    let (a, b, adds) = (n, n + 1, n + 2);
-    format!(
-        "// d [64, {cols}] (+)= a [64, 16] b [{cols}, 16]ᵀ, by the four warps of a group.\n\
-         __device__ __forceinline__ void wgmma(float* d, u64 a, u64 b, int adds) {{\n\
-         asm volatile(\"{{\\n.reg .pred p;\\nsetp.ne.b32 p, %{adds}, 0;\\n\
-         wgmma.mma_async.sync.aligned.m64n{cols}k16.f32.bf16.bf16 {{{registers}}}, %{a}, %{b}, p, 1, 1, 0, 0;\\n}}\"\n\
-         : {operands} : \"l\"(a), \"l\"(b), \"r\"(adds));\n}}\n"
-    )
-}
 
 /// Rows and columns of the result that a block computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +61,7 @@ impl Tile {
     /// Bytes of a stage and its columns of k, as in the kernels.
     fn stage(self) -> (usize, usize) {
         let boxes = if self.rows + self.cols <= 192 { 2 } else { 1 };
-        ((self.rows + self.cols) * STEP * 2 * boxes, STEP * boxes)
+        ((self.rows + self.cols) * TILE_COLS * Dtype::Bf16.bytes() * boxes, TILE_COLS * boxes)
     }
 
     fn threads(self) -> u32 {
@@ -101,10 +82,6 @@ enum Finish<'a> {
 }
 
 impl CudaDevice {
-    fn has_wgmma(&self) -> bool {
-        self.inner.capability == 90
-    }
-
     /// As [`CudaDevice::multiply`] for `a · wᵀ` of a forward, where `w` is a weight: it does not come from the kernel before. On a
     /// deterministic device the bits of a row do not depend on how many rows there are: cuBLASLt chooses its kernels, and with them
     /// the order of additions, by the number of rows.
@@ -167,31 +144,6 @@ impl CudaDevice {
         Ok(())
     }
 
-    /// A matrix `[rows, cols]` in bf16 as the copy engine sees it, in boxes of `box_rows` rows and 64 columns.
-    fn tensor_map(&self, span: Span<'_>, [rows, cols]: [usize; 2], box_rows: usize) -> Result<sys::CUtensorMap, ComputeError> {
-        let mut map = sys::CUtensorMap { opaque: [0; 16] };
-        let (sizes, stride, box_sizes, steps) = ([cols as u64, rows as u64], [cols as u64 * 2], [STEP as u32, box_rows as u32], [1_u32; 2]);
-        // SAFETY: the lists are as long as the rank says, or one less for strides; the address is only stored.
-        let made = unsafe {
-            sys::cuTensorMapEncodeTiled(
-                &raw mut map,
-                sys::CUtensorMapDataType::CU_TENSOR_MAP_DATA_TYPE_BFLOAT16,
-                2,
-                span.ptr as *mut _,
-                sizes.as_ptr(),
-                stride.as_ptr(),
-                box_sizes.as_ptr(),
-                steps.as_ptr(),
-                sys::CUtensorMapInterleave::CU_TENSOR_MAP_INTERLEAVE_NONE,
-                sys::CUtensorMapSwizzle::CU_TENSOR_MAP_SWIZZLE_128B,
-                sys::CUtensorMapL2promotion::CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
-                sys::CUtensorMapFloatOOBfill::CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE,
-            )
-        };
-        made.result().map_err(|error| ComputeError::driver("map of a matrix", error))?;
-        Ok(map)
-    }
-
     /// By `mma.sync`.
     fn multiply_in_order(&self, p: Product<'_>) {
         let tiles = |size: usize| p.m.div_ceil(size) * p.n.div_ceil(size);
@@ -228,12 +180,5 @@ mod tests {
                 assert!(m.div_ceil(tile.rows) * n.div_ceil(tile.cols) <= 132 && tile.cols.is_multiple_of(unit));
             }
         }
-    }
-
-    #[test]
-    fn the_instruction_names_every_register_once() {
-        let text = wgmma([64, 64]);
-        assert!(text.contains("m64n64k16") && text.contains("%31}, %32, %33, p") && text.contains("%34, 0") && text.contains("d[31]"));
-        assert!(!text.contains("d[32]"));
     }
 }

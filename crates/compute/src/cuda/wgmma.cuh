@@ -1,6 +1,6 @@
 // Products by warpgroups, fed by bulk copies: compute capability 9.0 only.
 // Tiles in shared memory are [rows][64] bf16, rows of 128 bytes in the swizzle of the copy engine (chunk c of row r lies at
-// c ^ (r % 8)), aligned to 1024 bytes. `wgmma` for the tile's columns comes before this text, see `wgmma.rs`.
+// c ^ (r % 8)), aligned to 1024 bytes. The instructions themselves come before this text, see `wgmma.rs`.
 
 // A matrix as the copy engine sees it, made by the driver.
 struct __align__(64) TensorMap {
@@ -55,4 +55,46 @@ __device__ __forceinline__ void more_registers() {
 template <int N>
 __device__ __forceinline__ void fewer_registers() {
   asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(N));
+}
+
+// Of two words, the lower lane of a pair keeps the first and gets its neighbour's first, the upper one the seconds.
+__device__ __forceinline__ void exchange(u32& first, u32& second, int distance) {
+  bool is_upper = threadIdx.x & distance;
+  u32 got = __shfl_xor_sync(0xffffffffu, is_upper ? first : second, distance);
+  (is_upper ? first : second) = got;
+}
+// Lane c of a quad gives word k to lane k, and has word c of all four; its own inverse.
+__device__ __forceinline__ void transpose_quad(u32* w) {
+  exchange(w[0], w[1], 1), exchange(w[2], w[3], 1);
+  exchange(w[0], w[2], 2), exchange(w[1], w[3], 2);
+}
+
+__device__ __forceinline__ float low_half(u32 x) { return __uint_as_float(x << 16); }
+__device__ __forceinline__ float high_half(u32 x) { return __uint_as_float(x & 0xffff0000u); }
+
+// 2 columns of every 8 of a row as lanes hold results, COLS columns from `p` on, `n` of them there: 16 bytes a lane where four
+// lanes have enough of them.
+template <int COLS>
+__device__ __forceinline__ void load_row(u32* w, const bf16* p, int n) {
+  int c = threadIdx.x % 4;
+#pragma unroll
+  for (int g = 0; g < COLS / 32; g++) {
+    uint4 x = 32 * g + 8 * c < n ? *(const uint4*)(p + 32 * g + 8 * c) : make_uint4(0, 0, 0, 0);
+    w[4 * g] = x.x, w[4 * g + 1] = x.y, w[4 * g + 2] = x.z, w[4 * g + 3] = x.w;
+    transpose_quad(w + 4 * g);
+  }
+#pragma unroll
+  for (int j = COLS / 32 * 4; j < COLS / 8; j++) w[j] = 8 * j < n ? *(const u32*)(p + 8 * j + 2 * c) : 0;
+}
+template <int COLS>
+__device__ __forceinline__ void store_row(bf16* p, u32* w, int n) {
+  int c = threadIdx.x % 4;
+#pragma unroll
+  for (int g = 0; g < COLS / 32; g++) {
+    transpose_quad(w + 4 * g);
+    if (32 * g + 8 * c < n) *(uint4*)(p + 32 * g + 8 * c) = make_uint4(w[4 * g], w[4 * g + 1], w[4 * g + 2], w[4 * g + 3]);
+  }
+#pragma unroll
+  for (int j = COLS / 32 * 4; j < COLS / 8; j++)
+    if (8 * j < n) *(u32*)(p + 8 * j + 2 * c) = w[j];
 }

@@ -3,6 +3,7 @@
 use super::{Heads, Sequences};
 use crate::buffer::Ints;
 use crate::cuda::memory::{Dtype, Span};
+use crate::cuda::wgmma::{Lies, instruction};
 use crate::cuda::{Arg, CudaDevice, Kernel, Source, blocks};
 use crate::device::{ComputeError, Device};
 
@@ -13,6 +14,22 @@ static FLASH: Source = Source::of(
 );
 static FLASH_BACKWARD: Source =
     Source::of("attention_flash_backward", concat!(include_str!("../../cuda/mma.cuh"), include_str!("../attention_flash_backward.cu")));
+
+static WGMMA: Source = Source {
+    generated: Some(instructions),
+    ..Source::of("attention_wgmma", concat!(include_str!("../../cuda/wgmma.cuh"), include_str!("../attention_wgmma.cu")))
+};
+
+/// The instructions of `attention_wgmma.cu`, for its constants.
+fn instructions([size, _]: [usize; 2]) -> String {
+    [
+        instruction("wgmma_keys", 128, Lies::InRegisters, Lies::Across),
+        instruction("wgmma_rows", 64, Lies::InRegisters, Lies::Across),
+        instruction("wgmma_tile", 64, Lies::Across, Lies::Across),
+        instruction("wgmma_sums", size, Lies::InRegisters, Lies::Down),
+    ]
+    .concat()
+}
 
 /// Largest head size of the kernels for any size.
 const MAX_SIZE: usize = 256;
@@ -25,8 +42,8 @@ const TILE: usize = 64;
 #[derive(Debug)]
 pub(super) struct Tiles {
     ints: Ints,
-    /// Where the lists begin, in tiles: query tiles of 128 rows, query tiles of 64, key tiles of 64, end.
-    borders: [usize; 4],
+    /// Where the lists begin, in tiles: queries and keys in tiles of 128 rows, then in tiles of 64; and their end.
+    borders: [usize; 5],
 }
 
 impl Tiles {
@@ -35,19 +52,22 @@ impl Tiles {
             let of_sequence = move |w: &[u32]| (w[0]..w[1]).step_by(size).map(|first| [first, w[0], w[1]]).collect::<Vec<_>>();
             cu_seqlens.windows(2).flat_map(of_sequence).collect::<Vec<[u32; 3]>>()
         };
-        let mut lists = [cut(2 * TILE), cut(TILE), cut(TILE)];
-        lists[0].sort_by_key(|&[first, start, _]| std::cmp::Reverse(first - start));
-        lists[1].sort_by_key(|&[first, start, _]| std::cmp::Reverse(first - start));
-        lists[2].sort_by_key(|&[first, _, end]| std::cmp::Reverse(end - first));
-        let ends = [lists[0].len(), lists[0].len() + lists[1].len(), lists.iter().map(Vec::len).sum()];
+        let mut lists = [cut(2 * TILE), cut(2 * TILE), cut(TILE), cut(TILE)];
+        let mut borders = [0; 5];
+        for (i, list) in lists.iter_mut().enumerate() {
+            let is_keys = i % 2 == 1;
+            list.sort_by_key(|&[first, start, end]| std::cmp::Reverse(if is_keys { end - first } else { first - start }));
+            borders[i + 1] = borders[i] + list.len();
+        }
         let flat = lists.concat().concat();
         let mut ints = device.ints(flat.len())?;
         ints.copy_from_host(&flat);
-        Ok(Self { ints, borders: [0, ends[0], ends[1], ends[2]] })
+        Ok(Self { ints, borders })
     }
 
-    /// Address and number of the tiles of a list.
-    fn list(&self, which: usize) -> (Arg<'_>, u32) {
+    /// Address and number of the tiles of queries, or of keys, of `rows` rows.
+    fn list(&self, rows: usize, is_keys: bool) -> (Arg<'_>, u32) {
+        let which = 2 * usize::from(rows == TILE) + usize::from(is_keys);
         let (first, end) = (self.borders[which], self.borders[which + 1]);
         (Arg::Ptr(self.ints.ptr(3 * end) + 12 * first as u64), (end - first) as u32)
     }
@@ -78,8 +98,11 @@ fn sizes(sequences: &Sequences, heads: Heads) -> [Arg<'_>; 7] {
 
 pub(super) fn forward(cuda: &CudaDevice, out: Span<'_>, lse: Span<'_>, qkv: Span<'_>, sequences: &Sequences, heads: Heads) {
     if let Some(tiles) = tiles(sequences, qkv, heads) {
+        if uses_wgmma(cuda) {
+            return cuda.keep(forward_wgmma(cuda, [out, lse, qkv], sequences.n_tokens(), tiles, heads));
+        }
         let query_rows = if heads.size == 64 { 2 * TILE } else { TILE };
-        let (list, n_tiles) = tiles.list(usize::from(query_rows == TILE));
+        let (list, n_tiles) = tiles.list(query_rows, false);
         let kernel = Kernel::new(&FLASH, qkv.dtype, "flash_forward").with([heads.size, 0]);
         let args = [out.into(), lse.into(), qkv.into(), list, heads.n.into(), heads.n_kv.into(), heads.scale().into()];
         // The queries, and keys and values twice.
@@ -101,8 +124,11 @@ pub(super) fn backward(cuda: &CudaDevice, dqkv: Span<'_>, saved: Saved<'_>, sequ
         cuda.launch(kernel, (blocks(items, 8), 1, 1), 256, 0, &[delta, dout.into(), out.into(), items.into(), heads.size.into()]);
         let inputs = [dqkv.into(), dout.into(), delta, lse.into(), qkv.into()];
         if let Some(tiles) = tiles(sequences, qkv, heads) {
-            for (name, n, which) in [("flash_backward_key", heads.n_kv, 2), ("flash_backward_query", heads.n, 1)] {
-                let (list, n_tiles) = tiles.list(which);
+            if uses_wgmma(cuda) {
+                return cuda.keep(backward_wgmma(cuda, dqkv, delta, saved, sequences.n_tokens(), tiles, heads));
+            }
+            for (name, n, is_keys) in [("flash_backward_key", heads.n_kv, true), ("flash_backward_query", heads.n, false)] {
+                let (list, n_tiles) = tiles.list(TILE, is_keys);
                 let kernel = Kernel::new(&FLASH_BACKWARD, qkv.dtype, name).with([heads.size, 0]);
                 let args = [&inputs[..], &[list, heads.n.into(), heads.n_kv.into(), heads.scale().into()]].concat();
                 // Two tiles that stay, and two that change twice.
@@ -117,4 +143,64 @@ pub(super) fn backward(cuda: &CudaDevice, dqkv: Span<'_>, saved: Saved<'_>, sequ
             cuda.launch(kernel, (blocks(sequences.n_tokens() * n, 4), 1, 1), 128, 0, &args);
         }
     });
+}
+
+/// In another order of additions than `attention_flash.cu`, which decoding on deterministic devices follows.
+fn uses_wgmma(cuda: &CudaDevice) -> bool {
+    cuda.has_wgmma() && !cuda.is_deterministic()
+}
+
+/// Threads of a block of `attention_wgmma.cu`.
+const WGMMA_THREADS: u32 = 384;
+
+/// Shared memory of a block that keeps `own` tiles of 128 rows, with a ring of as many stages as the kernels have; tiles are aligned
+/// to 1,024 bytes.
+fn wgmma_shared(own: usize, stage_rows: usize, size: usize) -> u32 {
+    let n_stages = if size == 64 { 4 } else { 2 };
+    ((own * 2 * TILE + n_stages * 2 * stage_rows) * size * Dtype::Bf16.bytes() + 1024) as u32
+}
+
+fn forward_wgmma(
+    cuda: &CudaDevice,
+    [out, lse, qkv]: [Span<'_>; 3],
+    n_tokens: usize,
+    tiles: &Tiles,
+    heads: Heads,
+) -> Result<(), ComputeError> {
+    let (list, n_tiles) = tiles.list(2 * TILE, false);
+    if n_tiles == 0 {
+        return Ok(());
+    }
+    let map = cuda.tensor_map(qkv, [n_tokens, heads.qkv_cols()], 2 * TILE)?;
+    let kernel = Kernel::new(&WGMMA, qkv.dtype, "flash_forward").with([heads.size, 0]);
+    let args = [Arg::Map(&map), out.into(), lse.into(), list, heads.n.into(), heads.n_kv.into(), heads.scale().into()];
+    cuda.launch(kernel, (heads.n as u32, n_tiles, 1), WGMMA_THREADS, wgmma_shared(1, 2 * TILE, heads.size), &args);
+    Ok(())
+}
+
+fn backward_wgmma(
+    cuda: &CudaDevice,
+    dqkv: Span<'_>,
+    delta: Arg<'_>,
+    saved: Saved<'_>,
+    n_tokens: usize,
+    tiles: &Tiles,
+    heads: Heads,
+) -> Result<(), ComputeError> {
+    let Saved { dout, lse, qkv, .. } = saved;
+    if n_tokens == 0 {
+        return Ok(());
+    }
+    let rows = cuda.tensor_map(qkv, [n_tokens, heads.qkv_cols()], 2 * TILE)?;
+    let steps = cuda.tensor_map(qkv, [n_tokens, heads.qkv_cols()], TILE)?;
+    for (name, n, is_keys) in [("flash_backward_key", heads.n_kv, true), ("flash_backward_query", heads.n, false)] {
+        let grads = cuda.tensor_map(dout, [n_tokens, heads.out_cols()], if is_keys { TILE } else { 2 * TILE })?;
+        let (list, n_tiles) = tiles.list(2 * TILE, is_keys);
+        let kernel = Kernel::new(&WGMMA, qkv.dtype, name).with([heads.size, 0]);
+        let maps = [&rows, &steps, &grads].map(Arg::Map);
+        let rest = [dqkv.into(), delta, lse.into(), list, heads.n.into(), heads.n_kv.into(), heads.scale().into()];
+        let args = [&maps[..], &rest].concat();
+        cuda.launch(kernel, (n as u32, n_tiles, 1), WGMMA_THREADS, wgmma_shared(2, TILE, heads.size), &args);
+    }
+    Ok(())
 }
