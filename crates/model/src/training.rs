@@ -1,5 +1,7 @@
 //! Forward and backward over packed sequences, keeping what the backward needs.
 
+use std::ops::Range;
+
 use ruminate_compute::ops::attention::Sequences;
 use ruminate_compute::ops::head::{HeadGradients, HeadOutputs, HeadScratch};
 use ruminate_compute::ops::linear::Write;
@@ -230,7 +232,7 @@ fn layer_input(acts: &mut Activations, layer: usize, n: usize) -> ViewMut<'_> {
     acts.layers.get_mut(layer).map_or(&mut acts.x, |layer| &mut layer.x).head_mut(n)
 }
 
-/// Log-probabilities and entropies of the batch's targets at `temperature`; keeps what [`backward`] needs.
+/// Log-probabilities and entropies of the batch's targets at `temperature`.
 ///
 /// # Errors
 /// Out of memory, or a device error.
@@ -241,7 +243,8 @@ pub fn forward(policy: &Policy, acts: &mut Activations, batch: &Batch, temperatu
     policy.device().run(|| {
         forward_blocks(policy, &weights, acts, batch);
         let outputs = HeadOutputs { logprobs: acts.logprobs.head_mut(r), entropies: acts.entropies.head_mut(r), lse: acts.lse.head_mut(r) };
-        head::forward(policy.device(), &mut acts.head, outputs, acts.normed_rows.head(r), &weights.head, &batch.targets, temperature);
+        let (hidden, targets) = (acts.normed_rows.head(r), &batch.targets);
+        head::forward(policy.device(), &mut acts.head, outputs, hidden, &weights.head, targets, temperature, 0..r);
     });
     Ok(TokenScores { logprobs: acts.logprobs.head(r).to_vec()?, entropies: acts.entropies.head(r).to_vec()? })
 }
@@ -259,35 +262,55 @@ pub fn logits(policy: &Policy, acts: &mut Activations, batch: &Batch) -> Result<
     Ok(logits)
 }
 
-/// Adds the gradient of the weights to `grads` `[1, n]`, given `dlogprobs` = ∂loss/∂logprob of each row. Must follow the
-/// [`forward`] of the same batch; its activations are used up.
+/// Forward and backward of a batch: adds the gradient of the weights to `grads` `[1, n]` and gives back what [`forward`] would.
+///
+/// The loss is computed in runs of whole groups of rows, such as sequences, which end at `ends`: `loss` is given a run of groups and the
+/// scores of its rows, and returns ∂loss/∂logprob of each. Only so the logits over the whole vocabulary, which are too many to keep,
+/// need not be computed once more for the backward.
 ///
 /// # Errors
-/// A device error.
-pub fn backward(
+/// Those of [`forward`], and what `loss` returns; `grads` then hold a part of the gradient.
+pub fn forward_backward<E: From<ModelError>>(
     policy: &Policy,
     acts: &mut Activations,
     batch: &Batch,
     temperature: f32,
-    dlogprobs: &[f32],
+    ends: &[usize],
     grads: &mut Buffer,
-) -> Result<(), ModelError> {
-    policy.device().run(|| backward_in_pool(policy, acts, batch, temperature, dlogprobs, grads));
-    Ok(policy.device().synchronize()?)
-}
-
-fn backward_in_pool(policy: &Policy, acts: &mut Activations, batch: &Batch, temperature: f32, dlogprobs: &[f32], grads: &mut Buffer) {
-    let ctx = policy.block_context();
-    let (device, r) = (ctx.device, batch.n_rows);
+    mut loss: impl FnMut(Range<usize>, &TokenScores) -> Result<Vec<f32>, E>,
+) -> Result<TokenScores, E> {
+    let (device, r) = (policy.device(), batch.n_rows);
+    assert_eq!(ends.last().copied().unwrap_or(0), r, "groups have all rows");
+    acts.reserve(policy, batch.n_tokens)?;
     let weights = policy.weights();
+    device.run(|| forward_blocks(policy, &weights, acts, batch));
     let (flat, _) = policy.split(grads.view_mut());
-    let mut grads = Parameters::of_mut(ctx.config, flat);
-    acts.logprobs.head_mut(r).copy_from_host(dlogprobs);
-    let dw = grads.head.as_mut().unwrap_or(&mut grads.embed);
-    let gradients = HeadGradients { dlogprobs: acts.logprobs.head(r), lse: acts.lse.head(r), targets: &batch.targets, temperature };
-    let (d_normed, normed) = (acts.passing.normed.head_mut(r), acts.normed_rows.head(r));
-    head::backward(device, &mut acts.head, d_normed, dw.reborrow(), normed, weights.head.view(), gradients);
-    backward_blocks(policy, &weights, acts, batch, &mut grads);
+    let mut grads = Parameters::of_mut(policy.config(), flat);
+    let mut scores = TokenScores::default();
+    for (groups, logits) in acts.head.runs(device, ends) {
+        let rows = scores.logprobs.len()..groups.end.checked_sub(1).map_or(0, |last| ends[last]);
+        device.run(|| {
+            let outputs =
+                HeadOutputs { logprobs: acts.logprobs.head_mut(r), entropies: acts.entropies.head_mut(r), lse: acts.lse.head_mut(r) };
+            let (hidden, targets) = (acts.normed_rows.head(r), &batch.targets);
+            head::forward(device, &mut acts.head, outputs, hidden, &weights.head, targets, temperature, rows.clone());
+        });
+        let of_run = |buffer: &Buffer| buffer.head(r).rows_range(rows.clone()).to_vec().map_err(ModelError::from);
+        let run = TokenScores { logprobs: of_run(&acts.logprobs)?, entropies: of_run(&acts.entropies)? };
+        let dlogprobs = loss(groups, &run)?;
+        scores.logprobs.extend(run.logprobs);
+        scores.entropies.extend(run.entropies);
+        acts.logprobs.head_mut(r).into_rows(rows.clone()).copy_from_host(&dlogprobs);
+        device.run(|| {
+            let gradients = HeadGradients { dlogprobs: acts.logprobs.head(r), lse: acts.lse.head(r), targets: &batch.targets, temperature };
+            let (d_normed, normed) = (acts.passing.normed.head_mut(r), acts.normed_rows.head(r));
+            let dw = grads.head.as_mut().unwrap_or(&mut grads.embed).reborrow();
+            head::backward(device, &mut acts.head, d_normed, dw, normed, weights.head.view(), gradients, rows, logits);
+        });
+    }
+    device.run(|| backward_blocks(policy, &weights, acts, batch, &mut grads));
+    device.synchronize().map_err(ModelError::from)?;
+    Ok(scores)
 }
 
 /// `acts.passing.normed` holds the gradient of the rows behind the final norm; adds that of everything before.

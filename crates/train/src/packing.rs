@@ -44,6 +44,32 @@ pub struct PackedBatch {
     pub sequence_idx: Vec<usize>, // [S]
 }
 
+/// Consecutive sequences of a microbatch, whose loss is computed at the same time.
+#[derive(Clone, Debug)]
+pub struct Part<'a> {
+    batch: &'a PackedBatch,
+    /// Which of the microbatch's sequences they are.
+    pub sequences: Range<usize>,
+}
+
+impl Part<'_> {
+    /// The rows of the microbatch that belong to them.
+    pub fn rows(&self) -> Range<usize> {
+        self.batch.completion_cu[self.sequences.start]..self.batch.completion_cu[self.sequences.end]
+    }
+
+    /// As [`PackedBatch::completion_cu`], of these sequences and rows alone.
+    pub fn completion_cu(&self) -> Vec<usize> {
+        let first = self.rows().start;
+        self.batch.completion_cu[self.sequences.start..=self.sequences.end].iter().map(|border| border - first).collect()
+    }
+
+    /// As [`PackedBatch::sequence_idx`], of these sequences.
+    pub fn sequence_idx(&self) -> &[usize] {
+        &self.batch.sequence_idx[self.sequences.clone()]
+    }
+}
+
 /// Why sequences cannot be packed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PackError {
@@ -168,6 +194,11 @@ impl PackedBatch {
     /// The rows of sequence `s` of this batch.
     pub fn rows(&self, s: usize) -> Range<usize> {
         self.completion_cu[s]..self.completion_cu[s + 1]
+    }
+
+    /// Some consecutive sequences of this batch.
+    pub fn part(&self, sequences: Range<usize>) -> Part<'_> {
+        Part { batch: self, sequences }
     }
 
     /// Values that each original sequence has one of, such as advantages, in the order of this batch; S values.

@@ -6,7 +6,7 @@ use ruminate_compute::{Buffer, ComputeError, View, ViewMut};
 use ruminate_model::training::{self, Activations, Batch, TokenScores};
 use ruminate_model::{ModelError, Policy, RewardModel};
 
-use crate::packing::PackedBatch;
+use crate::packing::{PackedBatch, Part};
 
 /// `AdamW` and clipping.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,10 +51,10 @@ impl From<ComputeError> for TrainError {
     }
 }
 
-/// What the loss says of a microbatch: see [`crate::losses`].
+/// What the loss says of a microbatch or a part of one: see [`crate::losses`].
 #[derive(Clone, Debug)]
 pub struct MicrobatchLoss<M> {
-    /// This microbatch's share of the batch loss.
+    /// Its share of the batch loss.
     pub loss: f64,
     /// Derivative of the loss by the log-probability of each trained token, or by the score of each sequence.
     pub dlogprobs: Vec<f32>,
@@ -119,7 +119,8 @@ impl Trainer {
         Ok(training::forward(policy, &mut self.activations, &batch, temperature)?)
     }
 
-    /// Adds the gradient of one microbatch; `loss` is given the log-probabilities of the trained tokens.
+    /// Adds the gradient of one microbatch, and gives back its scores and what `loss` said of each of its parts: it is given some
+    /// sequences at a time and the scores of their trained tokens.
     ///
     /// # Errors
     /// [`TrainError::NonFiniteLoss`]; a batch that does not fit the model, out of memory.
@@ -128,16 +129,21 @@ impl Trainer {
         policy: &Policy,
         packed: &PackedBatch,
         temperature: f32,
-        loss: impl FnOnce(&TokenScores) -> MicrobatchLoss<M>,
-    ) -> Result<(TokenScores, MicrobatchLoss<M>), TrainError> {
+        mut loss: impl FnMut(&Part<'_>, &TokenScores) -> MicrobatchLoss<M>,
+    ) -> Result<(TokenScores, Vec<MicrobatchLoss<M>>), TrainError> {
         let batch = upload(policy, packed)?;
-        let scores = training::forward(policy, &mut self.activations, &batch, temperature)?;
-        let result = loss(&scores);
-        if !result.loss.is_finite() || !result.dlogprobs.iter().all(|d| d.is_finite()) {
-            return Err(TrainError::NonFiniteLoss { loss: result.loss, sequences: packed.sequence_idx.clone() });
-        }
-        training::backward(policy, &mut self.activations, &batch, temperature, &result.dlogprobs, &mut self.grads)?;
-        Ok((scores, result))
+        let mut parts = Vec::new();
+        let ends = &packed.completion_cu[1..];
+        let (activations, grads) = (&mut self.activations, &mut self.grads);
+        let scores = training::forward_backward(policy, activations, &batch, temperature, ends, grads, |sequences, scores| {
+            let part = packed.part(sequences);
+            let mut result = loss(&part, scores);
+            check(&result, part.sequence_idx())?;
+            let dlogprobs = std::mem::take(&mut result.dlogprobs);
+            parts.push(result);
+            Ok::<_, TrainError>(dlogprobs)
+        })?;
+        Ok((scores, parts))
     }
 
     /// Scores of a microbatch's sequences, without a gradient.
@@ -161,9 +167,7 @@ impl Trainer {
         let batch = Batch::of_ends(model.policy(), &packed.token_ids, &packed.cu_seqlens)?;
         let scores = training::forward_scores(model, &mut self.activations, &batch)?;
         let result = loss(&scores);
-        if !result.loss.is_finite() || !result.dlogprobs.iter().all(|d| d.is_finite()) {
-            return Err(TrainError::NonFiniteLoss { loss: result.loss, sequences: packed.sequence_idx.clone() });
-        }
+        check(&result, &packed.sequence_idx)?;
         training::backward_scores(model, &mut self.activations, &batch, &result.dlogprobs, &mut self.grads)?;
         Ok(result)
     }
@@ -226,6 +230,14 @@ impl Trainer {
 pub fn score_sequences(model: &RewardModel, activations: &mut Activations, packed: &PackedBatch) -> Result<Vec<f32>, TrainError> {
     let batch = Batch::of_ends(model.policy(), &packed.token_ids, &packed.cu_seqlens)?;
     Ok(training::forward_scores(model, activations, &batch)?)
+}
+
+/// Whether loss and derivative of these sequences are numbers.
+fn check<M>(result: &MicrobatchLoss<M>, sequence_idx: &[usize]) -> Result<(), TrainError> {
+    if result.loss.is_finite() && result.dlogprobs.iter().all(|d| d.is_finite()) {
+        return Ok(());
+    }
+    Err(TrainError::NonFiniteLoss { loss: result.loss, sequences: sequence_idx.to_vec() })
 }
 
 fn upload(policy: &Policy, packed: &PackedBatch) -> Result<Batch, ModelError> {

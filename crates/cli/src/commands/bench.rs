@@ -188,8 +188,8 @@ impl BenchArgs {
         let totals = BatchTotals::of_lengths(std::iter::repeat_n(self.sequence_tokens, self.sequences));
         let mut step = || -> Result<()> {
             for batch in &batches {
-                trainer.accumulate(policy, batch, 1.0, |scores| {
-                    let outputs = sft_loss(&scores.logprobs, &batch.completion_cu, Normalisation::Token, totals);
+                trainer.accumulate(policy, batch, 1.0, |part, scores| {
+                    let outputs = sft_loss(&scores.logprobs, &part.completion_cu(), Normalisation::Token, totals);
                     MicrobatchLoss { loss: outputs.loss, dlogprobs: outputs.dlogprobs, metrics: () }
                 })?;
             }

@@ -17,7 +17,7 @@ use ruminate_tasks::difficulty::{DifficultyMemory, Standing};
 use ruminate_train::advantages::{advantages, is_informative};
 use ruminate_train::losses::{BatchTotals, GrpoLossConfig, KlEstimator, LossInputs, LossMetrics, grpo_loss};
 use ruminate_train::overlong::is_complete;
-use ruminate_train::packing::{PackedBatch, Sequence, pack};
+use ruminate_train::packing::{PackedBatch, Part, Sequence, pack};
 use ruminate_train::presets::GrpoPreset;
 use ruminate_train::schedule::learning_rate;
 use ruminate_train::trainer::{MicrobatchLoss, TrainError, Trainer};
@@ -346,18 +346,19 @@ impl Minibatch<'_> {
                 None => None,
             };
             let inputs = MicrobatchInputs::gather(self, &packed, ref_logprobs);
-            let loss = |policy_logprobs: &[f32]| inputs.loss(&loss_config, &packed, policy_logprobs, totals);
-            let (scores, result) = trainer
-                .accumulate(policy, &packed, temperature, |scores| loss(&scores.logprobs))
+            let (scores, parts) = trainer
+                .accumulate(policy, &packed, temperature, |part, scores| inputs.loss(&loss_config, part, &scores.logprobs, totals))
                 .map_err(|error| self.name_rollouts(error))?;
-            learned.loss += result.loss;
+            for part in parts {
+                learned.loss += part.loss;
+                learned.metrics.merge(&part.metrics);
+            }
             learned.entropy_sum += scores.entropies.iter().map(|&entropy| f64::from(entropy)).sum::<f64>();
             learned.n_tokens += scores.entropies.len();
             if learned.n_steps == 0 {
                 let differences = scores.logprobs.iter().zip(&inputs.rollout_logprobs).map(|(a, b)| f64::from((a - b).abs()));
                 learned.mismatch_max = differences.fold(learned.mismatch_max, f64::max);
             }
-            learned.metrics.merge(&result.metrics);
         }
         let stats = trainer.step(policy, learning_rate).map_err(|error| self.name_rollouts(error))?;
         learned.grad_norm = stats.grad_norm;
@@ -403,21 +404,16 @@ impl MicrobatchInputs {
         }
     }
 
-    fn loss(
-        &self,
-        config: &GrpoLossConfig,
-        packed: &PackedBatch,
-        policy_logprobs: &[f32],
-        totals: BatchTotals,
-    ) -> MicrobatchLoss<LossMetrics> {
+    fn loss(&self, config: &GrpoLossConfig, part: &Part<'_>, policy_logprobs: &[f32], totals: BatchTotals) -> MicrobatchLoss<LossMetrics> {
+        let rows = part.rows();
         let inputs = LossInputs {
             policy_logprobs,
-            rollout_logprobs: &self.rollout_logprobs,
+            rollout_logprobs: &self.rollout_logprobs[rows.clone()],
             // One copy of the weights samples and trains: unless their difference is to be capped, what sampled is the old policy.
-            old_logprobs: self.old_logprobs.as_deref(),
-            ref_logprobs: self.ref_logprobs.as_deref(),
-            advantages: &self.advantages,
-            cu_seqlens: &packed.completion_cu,
+            old_logprobs: self.old_logprobs.as_ref().map(|all| &all[rows.clone()]),
+            ref_logprobs: self.ref_logprobs.as_ref().map(|all| &all[rows.clone()]),
+            advantages: &self.advantages[part.sequences.clone()],
+            cu_seqlens: &part.completion_cu(),
             denominators: totals,
         };
         let outputs = grpo_loss(config, &inputs);

@@ -54,12 +54,12 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
 
         let mut loss = 0.0;
         for packed in pack(&sequences, config.microbatch_tokens)? {
-            let result = trainer.accumulate(&policy, &packed, 1.0, |scores| {
-                let SftOutputs { loss, dlogprobs, .. } = sft_loss(&scores.logprobs, &packed.completion_cu, Normalisation::Token, totals);
+            let result = trainer.accumulate(&policy, &packed, 1.0, |part, scores| {
+                let SftOutputs { loss, dlogprobs, .. } = sft_loss(&scores.logprobs, &part.completion_cu(), Normalisation::Token, totals);
                 MicrobatchLoss { loss, dlogprobs, metrics: () }
             });
-            let (_, result) = result.with_context(|| place(counters, documents.len()))?;
-            loss += result.loss;
+            let (_, parts) = result.with_context(|| place(counters, documents.len()))?;
+            loss += parts.iter().map(|part| part.loss).sum::<f64>();
         }
         let learning_rate = learning_rate(&config.schedule, counters.step, n_steps);
         let stats = trainer.step(&mut policy, learning_rate).with_context(|| place(counters, documents.len()))?;

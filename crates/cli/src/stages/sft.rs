@@ -240,11 +240,12 @@ fn accumulate(policy: &Policy, trainer: &mut Trainer, batch: &[&Item], max_token
     for packed in pack_items(batch, max_tokens)? {
         let weight_of = |s: usize| std::iter::repeat_n(batch[packed.sequence_idx[s]].weight, packed.rows(s).len());
         let weights: Vec<f32> = (0..packed.n_sequences()).flat_map(weight_of).collect();
-        let result = trainer.accumulate(policy, &packed, 1.0, |scores| {
-            let SftOutputs { loss, dlogprobs, .. } = weighted_sft_loss(&scores.logprobs, &weights, total_weight);
+        let result = trainer.accumulate(policy, &packed, 1.0, |part, scores| {
+            let SftOutputs { loss, dlogprobs, .. } = weighted_sft_loss(&scores.logprobs, &weights[part.rows()], total_weight);
             MicrobatchLoss { loss, dlogprobs, metrics: () }
         });
-        batch_loss += result.map_err(|error| name_examples(error, batch))?.1.loss;
+        let (_, parts) = result.map_err(|error| name_examples(error, batch))?;
+        batch_loss += parts.iter().map(|part| part.loss).sum::<f64>();
     }
     Ok(batch_loss)
 }

@@ -57,16 +57,26 @@ __device__ __forceinline__ void store_rows(bf16* to, i64 stride, const float* x,
   }
 }
 
+// The stages of a ring, one after the other, whose tiles are full or empty in turns.
+template <int N>
 struct Ring {
   int stage = 0, parity = 0;
-  __device__ __forceinline__ void next(int n_stages) {
-    if (++stage == n_stages) stage = 0, parity ^= 1;
+  __device__ __forceinline__ void next() {
+    if (++stage == N) stage = 0, parity ^= 1;
   }
 };
 
-#define TILES_OF_BLOCK                                                                                                         \
-  int first = tiles[3 * blockIdx.y], end = tiles[3 * blockIdx.y + 2];                                                          \
-  int warp = threadIdx.x / 32, lane = threadIdx.x % 32, group = warp / 4, own = 64 * group + 16 * (warp % 4);                  \
+// Item `item` of work: a head of `n`, and a tile of rows of a sequence.
+struct Item {
+  int head, first, start, end;
+  __device__ __forceinline__ Item(const u32* tiles, int item, int n) : head(item % n) {
+    const u32* tile = tiles + 3 * (item / n);
+    first = tile[0], start = tile[1], end = tile[2];
+  }
+};
+
+#define PLACE_IN_BLOCK                                                                              \
+  int warp = threadIdx.x / 32, lane = threadIdx.x % 32, group = warp / 4, own = 64 * group + 16 * (warp % 4); \
   bool is_loader = warp >= 8
 
 // Keys and values of a step of the forward.
@@ -74,42 +84,47 @@ struct Ring {
 #define FORWARD_STAGES (SIZE == 64 ? 4 : 2)
 #define FORWARD_STAGE (2 * KEYS * SIZE * 2)
 
-// tiles: first row, start and end of its sequence. `map` is of qkv in boxes of 128 rows. lse [T, n].
-REGISTERS flash_forward(const __grid_constant__ TensorMap map, bf16* out, float* lse, const u32* tiles, int n, int n_kv, float scale) {
+// `map` is of qkv in boxes of 128 rows. lse [T, n]. A block takes every gridDim.x-th item, and fetches for the next one while this one
+// ends; items of the backward are longer, and balance better with a block for each.
+REGISTERS flash_forward(const __grid_constant__ TensorMap map, bf16* out, float* lse, const u32* tiles, int n_items, int n, int n_kv,
+                        float scale) {
   extern __shared__ unsigned char memory[];
-  __shared__ __align__(8) u64 barriers[1 + 2 * FORWARD_STAGES];
+  __shared__ __align__(8) u64 barriers[2 + 2 * FORWARD_STAGES];
   u32 q_tile = (shared_address(memory) + 1023) & ~1023u, stages = q_tile + ROWS * SIZE * 2;
-  u32 has_q = shared_address(barriers), full = has_q + 8, empty = full + 8 * FORWARD_STAGES;
-  int head = blockIdx.x, kv = head / (n / n_kv);
-  TILES_OF_BLOCK;
-  int start = tiles[3 * blockIdx.y + 1], n_steps = (min(first + ROWS, end) - start + KEYS - 1) / KEYS;
+  u32 has_q = shared_address(barriers), took_q = has_q + 8, full = took_q + 8, empty = full + 8 * FORWARD_STAGES;
+  PLACE_IN_BLOCK;
+  auto n_steps_of = [](Item item) { return (min(item.first + ROWS, item.end) - item.start + KEYS - 1) / KEYS; };
   if (threadIdx.x == 0) {
-    barrier_init(has_q, 1);
+    barrier_init(has_q, 1), barrier_init(took_q, 8);
     for (int s = 0; s < FORWARD_STAGES; s++) barrier_init(full + 8 * s, 1), barrier_init(empty + 8 * s, 8);
     barriers_visible();
   }
   __syncthreads();
   if (is_loader) {
     fewer_registers<24>();
-    if (threadIdx.x == 256) {
+    if (threadIdx.x != 256) return;
+    Ring<FORWARD_STAGES> ring;
+    int n_loaded = 0, q_parity = 1;
+    for (int i = blockIdx.x; i < n_items; i += gridDim.x, q_parity ^= 1) {
+      Item item(tiles, i, n);
+      int kv = item.head / (n / n_kv), n_steps = n_steps_of(item);
+      if (i != blockIdx.x) barrier_wait(took_q, q_parity);
       barrier_expect(has_q, ROWS * SIZE * 2);
-      load_head<ROWS>(q_tile, &map, has_q, head * SIZE, first);
-      Ring ring;
-      for (int step = 0; step < n_steps; step++, ring.next(FORWARD_STAGES)) {
+      load_head<ROWS>(q_tile, &map, has_q, item.head * SIZE, item.first);
+      for (int step = 0; step < n_steps; step++, ring.next()) {
         u32 to = stages + ring.stage * FORWARD_STAGE, is_full = full + 8 * ring.stage;
-        if (step >= FORWARD_STAGES) barrier_wait(empty + 8 * ring.stage, ring.parity ^ 1);
+        if (n_loaded++ >= FORWARD_STAGES) barrier_wait(empty + 8 * ring.stage, ring.parity ^ 1);
         barrier_expect(is_full, FORWARD_STAGE);
-        load_head<KEYS>(to, &map, is_full, (n + kv) * SIZE, start + step * KEYS);
-        load_head<KEYS>(to + FORWARD_STAGE / 2, &map, is_full, (n + n_kv + kv) * SIZE, start + step * KEYS);
+        load_head<KEYS>(to, &map, is_full, (n + kv) * SIZE, item.start + step * KEYS);
+        load_head<KEYS>(to + FORWARD_STAGE / 2, &map, is_full, (n + n_kv + kv) * SIZE, item.start + step * KEYS);
       }
     }
     return;
   }
   more_registers<240>();
-  int row = first + own + lane / 4;
-  float c = scale * LOG2E, m[2] = {-1e30f, -1e30f}, sum[2] = {0.0f, 0.0f}, keep[2], s[KEYS / 2], o[SIZE / 2];
+  float c = scale * LOG2E, m[2], sum[2], keep[2], s[KEYS / 2], o[SIZE / 2];
   u32 q[PARTS][4], p[KEYS / 16][4];
-  auto scores = [&](Ring ring) {
+  auto scores = [&](Ring<FORWARD_STAGES> ring) {
     barrier_wait(full + 8 * ring.stage, ring.parity);
     u32 keys = stages + ring.stage * FORWARD_STAGE;
     wgmma_begin();
@@ -118,8 +133,8 @@ REGISTERS flash_forward(const __grid_constant__ TensorMap map, bf16* out, float*
     wgmma_commit();
   };
   // Scores become exponentials; what was summed before is to be scaled by `keep`.
-  auto soften = [&](int key) {
-    if (key + KEYS - 1 > first + own) {
+  auto soften = [&](int key, int row) {
+    if (key + KEYS - 1 > row - lane / 4) {
 #pragma unroll
       for (int j = 0; j < KEYS / 8; j++)
 #pragma unroll
@@ -146,49 +161,60 @@ REGISTERS flash_forward(const __grid_constant__ TensorMap map, bf16* out, float*
       sum[h] = total;
     }
   };
-  barrier_wait(has_q, 0);
-#pragma unroll
-  for (int k = 0; k < PARTS; k++) load_a<ROWS>(q[k], q_tile, own, k);
-  Ring now, next;
-  scores(next);
-  wgmma_wait<0>();
-  soften(start);
-#pragma unroll
-  for (int k = 0; k < KEYS / 16; k++) as_a(p[k], s + 8 * k);
-  auto sums = [&](Ring ring, bool adds) {
+  auto sums = [&](Ring<FORWARD_STAGES> ring, bool adds) {
     u32 values = stages + ring.stage * FORWARD_STAGE + FORWARD_STAGE / 2;
     wgmma_begin();
 #pragma unroll
     for (int k = 0; k < KEYS / 16; k++) wgmma_sums(o, p[k], down<KEYS>(values, k), adds || k > 0);
     wgmma_commit();
   };
-#pragma unroll 1
-  for (int step = 1; step < n_steps; step++) {
-    next.next(FORWARD_STAGES);
-    scores(next);
-    sums(now, step > 1);
-    wgmma_wait<1>();
-    soften(start + step * KEYS);
-    wgmma_wait<0>();
-    if (lane == 0) barrier_arrive(empty + 8 * now.stage);
+  Ring<FORWARD_STAGES> now;
+  int q_parity = 0;
+  for (int i = blockIdx.x; i < n_items; i += gridDim.x, q_parity ^= 1) {
+    Item item(tiles, i, n);
+    int row = item.first + own + lane / 4, n_steps = n_steps_of(item);
+    m[0] = m[1] = -1e30f, sum[0] = sum[1] = 0.0f;
+    barrier_wait(has_q, q_parity);
 #pragma unroll
-    for (int i = 0; i < SIZE / 2; i++) o[i] *= keep[i / 2 % 2];
+    for (int k = 0; k < PARTS; k++) load_a<ROWS>(q[k], q_tile, own, k);
+    __syncwarp();
+    if (lane == 0) barrier_arrive(took_q);
+    Ring<FORWARD_STAGES> next = now;
+    scores(next);
+    wgmma_wait<0>();
+    soften(item.start, row);
 #pragma unroll
     for (int k = 0; k < KEYS / 16; k++) as_a(p[k], s + 8 * k);
-    now = next;
-  }
-  sums(now, n_steps > 1);
-  wgmma_wait<0>();
-  float inverse[2];
+#pragma unroll 1
+    for (int step = 1; step < n_steps; step++) {
+      next.next();
+      scores(next);
+      sums(now, step > 1);
+      wgmma_wait<1>();
+      soften(item.start + step * KEYS, row);
+      wgmma_wait<0>();
+      if (lane == 0) barrier_arrive(empty + 8 * now.stage);
 #pragma unroll
-  for (int h = 0; h < 2; h++) {
-    float total = sum[h];
-    total += __shfl_xor_sync(0xffffffffu, total, 1);
-    total += __shfl_xor_sync(0xffffffffu, total, 2);
-    inverse[h] = 1.0f / total;
-    if (lane % 4 == 0 && row + 8 * h < end) lse[(i64)(row + 8 * h) * n + head] = m[h] * scale + logf(total);
+      for (int i = 0; i < SIZE / 2; i++) o[i] *= keep[i / 2 % 2];
+#pragma unroll
+      for (int k = 0; k < KEYS / 16; k++) as_a(p[k], s + 8 * k);
+      now = next;
+    }
+    sums(now, n_steps > 1);
+    wgmma_wait<0>();
+    if (lane == 0) barrier_arrive(empty + 8 * now.stage);
+    now.next();
+    float inverse[2];
+#pragma unroll
+    for (int h = 0; h < 2; h++) {
+      float total = sum[h];
+      total += __shfl_xor_sync(0xffffffffu, total, 1);
+      total += __shfl_xor_sync(0xffffffffu, total, 2);
+      inverse[h] = 1.0f / total;
+      if (lane % 4 == 0 && row + 8 * h < item.end) lse[(i64)(row + 8 * h) * n + item.head] = m[h] * scale + logf(total);
+    }
+    store_rows(out + item.head * SIZE, (i64)n * SIZE, o, inverse, row, item.end);
   }
-  store_rows(out + head * SIZE, (i64)n * SIZE, o, inverse, row, end);
 }
 
 // Rows of the other side in a step of the backward.
@@ -208,8 +234,9 @@ REGISTERS flash_backward_key(const __grid_constant__ TensorMap rows, const __gri
   __shared__ float lse_of[BACKWARD_STAGES][STEP], delta_of[BACKWARD_STAGES][STEP];
   u32 k_tile = (shared_address(memory) + 1023) & ~1023u, v_tile = k_tile + OWN_BYTES, stages = v_tile + OWN_BYTES;
   u32 has_own = shared_address(barriers), full = has_own + 8, empty = full + 8 * BACKWARD_STAGES;
-  int kv = blockIdx.x, n_heads = n / n_kv;
-  TILES_OF_BLOCK;
+  Item item(tiles, blockIdx.x, n_kv);
+  PLACE_IN_BLOCK;
+  int kv = item.head, n_heads = n / n_kv, first = item.first, end = item.end;
   int per_head = (end - first + STEP - 1) / STEP, n_steps = per_head * n_heads;
   if (threadIdx.x == 0) {
     barrier_init(has_own, 1);
@@ -225,8 +252,8 @@ REGISTERS flash_backward_key(const __grid_constant__ TensorMap rows, const __gri
       load_head<ROWS>(k_tile, &rows, has_own, (n + kv) * SIZE, first);
       load_head<ROWS>(v_tile, &rows, has_own, (n + n_kv + kv) * SIZE, first);
     }
-    Ring ring;
-    for (int step = 0; step < n_steps; step++, ring.next(BACKWARD_STAGES)) {
+    Ring<BACKWARD_STAGES> ring;
+    for (int step = 0; step < n_steps; step++, ring.next()) {
       int head = kv * n_heads + step / per_head, row = first + step % per_head * STEP;
       u32 to = stages + ring.stage * 2 * TILE_BYTES, is_full = full + 8 * ring.stage;
       float l[2], d[2];
@@ -263,8 +290,8 @@ REGISTERS flash_backward_key(const __grid_constant__ TensorMap rows, const __gri
 #pragma unroll
   for (int k = 0; k < PARTS; k++) load_a<ROWS>(k_own[k], k_tile, own, k), load_a<ROWS>(v_own[k], v_tile, own, k);
 #endif
-  Ring ring;
-  for (int step = 0; step < n_steps; step++, ring.next(BACKWARD_STAGES)) {
+  Ring<BACKWARD_STAGES> ring;
+  for (int step = 0; step < n_steps; step++, ring.next()) {
     int row = first + step % per_head * STEP;
     u32 q = stages + ring.stage * 2 * TILE_BYTES, g = q + TILE_BYTES;
     barrier_wait(full + 8 * ring.stage, ring.parity);
@@ -334,9 +361,10 @@ REGISTERS flash_backward_query(const __grid_constant__ TensorMap rows, const __g
   __shared__ __align__(8) u64 barriers[1 + 2 * BACKWARD_STAGES];
   u32 q_tile = (shared_address(memory) + 1023) & ~1023u, g_tile = q_tile + OWN_BYTES, stages = g_tile + OWN_BYTES;
   u32 has_own = shared_address(barriers), full = has_own + 8, empty = full + 8 * BACKWARD_STAGES;
-  int head = blockIdx.x, kv = head / (n / n_kv);
-  TILES_OF_BLOCK;
-  int start = tiles[3 * blockIdx.y + 1], n_steps = (min(first + ROWS, end) - start + STEP - 1) / STEP;
+  Item item(tiles, blockIdx.x, n);
+  PLACE_IN_BLOCK;
+  int head = item.head, kv = head / (n / n_kv), first = item.first, start = item.start, end = item.end;
+  int n_steps = (min(first + ROWS, end) - start + STEP - 1) / STEP;
   if (threadIdx.x == 0) {
     barrier_init(has_own, 1);
     for (int s = 0; s < BACKWARD_STAGES; s++) barrier_init(full + 8 * s, 1), barrier_init(empty + 8 * s, 8);
@@ -349,8 +377,8 @@ REGISTERS flash_backward_query(const __grid_constant__ TensorMap rows, const __g
       barrier_expect(has_own, 2 * OWN_BYTES);
       load_head<ROWS>(q_tile, &rows, has_own, head * SIZE, first);
       load_head<ROWS>(g_tile, &own_grads, has_own, head * SIZE, first);
-      Ring ring;
-      for (int step = 0; step < n_steps; step++, ring.next(BACKWARD_STAGES)) {
+      Ring<BACKWARD_STAGES> ring;
+      for (int step = 0; step < n_steps; step++, ring.next()) {
         u32 to = stages + ring.stage * 2 * TILE_BYTES, is_full = full + 8 * ring.stage;
         if (step >= BACKWARD_STAGES) barrier_wait(empty + 8 * ring.stage, ring.parity ^ 1);
         barrier_expect(is_full, 2 * TILE_BYTES);
@@ -376,8 +404,8 @@ REGISTERS flash_backward_query(const __grid_constant__ TensorMap rows, const __g
   for (int k = 0; k < PARTS; k++) load_a<ROWS>(q[k], q_tile, own, k), load_a<ROWS>(g[k], g_tile, own, k);
 #pragma unroll
   for (int i = 0; i < SIZE / 2; i++) dq[i] = 0.0f;
-  Ring ring;
-  for (int step = 0; step < n_steps; step++, ring.next(BACKWARD_STAGES)) {
+  Ring<BACKWARD_STAGES> ring;
+  for (int step = 0; step < n_steps; step++, ring.next()) {
     int key = start + step * STEP;
     u32 keys = stages + ring.stage * 2 * TILE_BYTES, values = keys + TILE_BYTES;
     barrier_wait(full + 8 * ring.stage, ring.parity);

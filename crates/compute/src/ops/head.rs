@@ -8,6 +8,8 @@
 
 pub(super) mod cuda;
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::elementwise;
@@ -55,6 +57,22 @@ impl HeadScratch {
 
     fn max_rows(&self) -> usize {
         self.logits.rows()
+    }
+
+    /// Cuts consecutive groups of rows, which end at `ends`, into runs of whole groups for [`forward`] and [`backward`]: as many as have
+    /// their logits kept between the two. A group that is too large is a run of its own, and where logits are never kept all are one.
+    pub fn runs(&self, device: &Device, ends: &[usize]) -> Vec<(Range<usize>, Logits)> {
+        if matches!(device, Device::Cpu) {
+            return vec![(0..ends.len(), Logits::Again)];
+        }
+        let (mut runs, mut first) = (Vec::new(), 0);
+        while first < ends.len() {
+            let start = if first == 0 { 0 } else { ends[first - 1] };
+            let n = ends[first..].iter().take_while(|&&end| end - start <= self.max_rows()).count();
+            runs.push((first..first + n.max(1), if n == 0 { Logits::Again } else { Logits::Kept }));
+            first += n.max(1);
+        }
+        runs
     }
 }
 
@@ -147,7 +165,8 @@ pub struct HeadOutputs<'a> {
     pub lse: ViewMut<'a>,
 }
 
-/// hidden `[T, D]`, w `[V, D]`, the first T of `targets`.
+/// `rows` of hidden `[T, D]`, w `[V, D]`, the first T of `targets`.
+#[expect(clippy::too_many_arguments, reason = "the operation has this many operands")]
 pub fn forward(
     device: &Device,
     scratch: &mut HeadScratch,
@@ -156,6 +175,7 @@ pub fn forward(
     w: &Weight<'_>,
     targets: &Ints,
     temperature: f32,
+    rows: Range<usize>,
 ) {
     let (vocab, d) = (w.view().rows(), hidden.cols());
     assert_eq!((w.view().cols(), outputs.logprobs.rows()), (d, hidden.rows()), "head::forward");
@@ -163,8 +183,8 @@ pub fn forward(
         Device::Cpu => {
             let step = scratch.max_rows();
             let targets = &targets.slice()[..hidden.rows()];
-            for start in (0..hidden.rows()).step_by(step) {
-                let rows = start..(start + step).min(hidden.rows());
+            for start in rows.clone().step_by(step) {
+                let rows = start..(start + step).min(rows.end);
                 let hidden = hidden.rows_range(rows.clone()).slice();
                 let mut states = vec![(RowSums::EMPTY, f32::NAN); rows.len()];
                 for first in (0..vocab).step_by(PIECE) {
@@ -188,7 +208,7 @@ pub fn forward(
                 }
             }
         }
-        Device::Cuda(cuda) => cuda::forward(cuda, scratch, outputs, hidden, w.view(), targets, temperature),
+        Device::Cuda(cuda) => cuda::forward(cuda, scratch, outputs, hidden, w.view(), targets, temperature, rows),
     }
 }
 
@@ -205,7 +225,17 @@ pub struct HeadGradients<'a> {
     pub temperature: f32,
 }
 
-/// dhidden `[T, D]` (overwritten) and dw `[V, D]` (added to).
+/// Where the backward finds its logits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logits {
+    /// Where the forward of the same rows left them, just before: only for one of [`HeadScratch::runs`].
+    Kept,
+    /// They are computed again.
+    Again,
+}
+
+/// `rows` of dhidden `[T, D]` (overwritten), and dw `[V, D]` (added to).
+#[expect(clippy::too_many_arguments, reason = "the operation has this many operands")]
 pub fn backward(
     device: &Device,
     scratch: &mut HeadScratch,
@@ -214,6 +244,8 @@ pub fn backward(
     hidden: View<'_>,
     w: View<'_>,
     gradients: HeadGradients<'_>,
+    rows: Range<usize>,
+    logits: Logits,
 ) {
     let (vocab, d) = (w.rows(), hidden.cols());
     assert_eq!((w.cols(), dhidden.rows(), dw.rows()), (d, hidden.rows(), vocab), "head::backward");
@@ -224,8 +256,8 @@ pub fn backward(
             let mut partial = Vec::new();
             let step = scratch.max_rows();
             let targets = &targets.slice()[..hidden.rows()];
-            for start in (0..hidden.rows()).step_by(step) {
-                let rows = start..(start + step).min(hidden.rows());
+            for start in rows.clone().step_by(step) {
+                let rows = start..(start + step).min(rows.end);
                 let hidden = hidden.rows_range(rows.clone());
                 for first in (0..vocab).step_by(PIECE) {
                     let n = PIECE.min(vocab - first);
@@ -256,6 +288,6 @@ pub fn backward(
                 }
             }
         }
-        Device::Cuda(cuda) => cuda::backward(cuda, scratch, dhidden, dw, hidden, w, gradients),
+        Device::Cuda(cuda) => cuda::backward(cuda, scratch, dhidden, dw, hidden, w, gradients, rows, logits),
     }
 }

@@ -1,7 +1,7 @@
 //! Log-probabilities and entropies of the language-model head.
 
 use ruminate_compute::Device;
-use ruminate_compute::ops::head::{self, HeadGradients, HeadOutputs, HeadScratch};
+use ruminate_compute::ops::head::{self, HeadGradients, HeadOutputs, HeadScratch, Logits};
 use ruminate_compute::ops::linear::Weight;
 
 use crate::cases::*;
@@ -37,7 +37,7 @@ pub(crate) fn forward(device: &Device, case: &Case, temperature: f32, prepared: 
     let mut scratch = HeadScratch::new(device, max_rows, vocab).unwrap();
     let [mut logprobs, mut entropies, mut lse] = [(); 3].map(|()| garbage_f32(device, rows, 1));
     let outputs = HeadOutputs { logprobs: logprobs.view_mut(), entropies: entropies.view_mut(), lse: lse.view_mut() };
-    head::forward(device, &mut scratch, outputs, hidden.view(), &w, &upload_ints(device, &case.targets), temperature);
+    head::forward(device, &mut scratch, outputs, hidden.view(), &w, &upload_ints(device, &case.targets), temperature, 0..rows);
     [logprobs, entropies, lse].map(|x| x.to_vec().unwrap())
 }
 
@@ -51,7 +51,7 @@ fn backward(device: &Device, case: &Case, temperature: f32, max_rows: usize) -> 
         [&case.dlogprobs, &forward(device, case, temperature, false, max_rows)[2]].map(|x| upload_f32(device, rows, 1, x));
     let targets = upload_ints(device, &case.targets);
     let gradients = HeadGradients { dlogprobs: dlogprobs.view(), lse: lse.view(), targets: &targets, temperature };
-    head::backward(device, &mut scratch, dhidden.view_mut(), dw.view_mut(), hidden.view(), w.view(), gradients);
+    head::backward(device, &mut scratch, dhidden.view_mut(), dw.view_mut(), hidden.view(), w.view(), gradients, 0..rows, Logits::Again);
     [dhidden, dw].map(|x| x.to_vec().unwrap())
 }
 
@@ -100,6 +100,45 @@ fn backward_matches_the_reference() {
                 assert_close(&format!("dhidden, {what}"), &dhidden, &expected_dhidden, D, tolerance);
             }
             assert_close(&format!("dw, {what}"), &dw, &expected_dw, D, tolerance);
+        }
+    }
+}
+
+/// Groups of 3, 2, 0, 9 and 4 rows where 5 rows fit: logits are kept for all but the large one, and nothing else changes.
+#[test]
+fn run_by_run_equals_all_rows_at_once() {
+    for Target { device, tolerance, .. } in all_devices() {
+        for vocab in [96, 5000] {
+            let (case, ends, temperature) = (case(18, vocab), [3, 5, 5, 14, 18], 0.6);
+            let (hidden, w) = (upload(&device, 18, D, &case.hidden), upload(&device, vocab, D, &case.w));
+            let weight = Weight::new(w.view());
+            let mut scratch = HeadScratch::new(&device, 5, vocab).unwrap();
+            let runs = scratch.runs(&device, &ends);
+            if matches!(device, Device::Cpu) {
+                assert_eq!(runs, [(0..5, Logits::Again)]);
+            } else {
+                assert_eq!(runs, [(0..3, Logits::Kept), (3..4, Logits::Again), (4..5, Logits::Kept)]);
+            }
+            let [mut logprobs, mut entropies, mut lse] = [(); 3].map(|()| garbage_f32(&device, 18, 1));
+            let (mut dhidden, mut dw) = (garbage(&device, 18, D), upload_f32(&device, vocab, D, &case.w));
+            let (targets, dlogprobs) = (upload_ints(&device, &case.targets), upload_f32(&device, 18, 1, &case.dlogprobs));
+            for (run, logits) in runs {
+                let rows = if run.start == 0 { 0 } else { ends[run.start - 1] }..ends[run.end - 1];
+                let outputs = HeadOutputs { logprobs: logprobs.view_mut(), entropies: entropies.view_mut(), lse: lse.view_mut() };
+                head::forward(&device, &mut scratch, outputs, hidden.view(), &weight, &targets, temperature, rows.clone());
+                let gradients = HeadGradients { dlogprobs: dlogprobs.view(), lse: lse.view(), targets: &targets, temperature };
+                head::backward(&device, &mut scratch, dhidden.view_mut(), dw.view_mut(), hidden.view(), w.view(), gradients, rows, logits);
+            }
+            let [expected_logprobs, expected_entropies, _] = forward(&device, &case, temperature, false, 18);
+            let [expected_dhidden, expected_dw] = backward(&device, &case, temperature, 18);
+            for (what, found, expected, cols) in [
+                ("log-probabilities", logprobs, expected_logprobs, 1),
+                ("entropies", entropies, expected_entropies, 1),
+                ("dhidden", dhidden, expected_dhidden, D),
+                ("dw", dw, expected_dw, D),
+            ] {
+                assert_close(&format!("{what}, vocabulary {vocab}"), &found.to_vec().unwrap(), &wide(&expected), cols, tolerance);
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ruminate_compute::{CudaOptions, Device, Precision};
 use ruminate_core::Seed;
 use ruminate_model::training::{self, Activations, Batch};
-use ruminate_model::{ModelConfig, Policy};
+use ruminate_model::{ModelConfig, ModelError, Policy};
 use safetensors::SafeTensors;
 
 /// Largest error of a tensor relative to its norm.
@@ -115,14 +115,17 @@ fn check_on(device: &Device, tolerance: f64, name: &str, golden: &Golden<'_>) {
     let logits = training::logits(&policy, &mut acts, &batch).unwrap().to_vec().unwrap();
     errors.compare("logits", &logits, &golden.floats("logits"));
 
+    let dlogprobs = golden.floats("dlogprobs");
+    let mut grads = policy.device().zeros_f32(1, policy.n_parameters()).unwrap();
     let scores = training::forward(&policy, &mut acts, &batch, golden.temperature).unwrap();
     errors.compare("log-probabilities", &scores.logprobs, &golden.floats("logprobs"));
-    let dlogprobs = golden.floats("dlogprobs");
     let loss: f64 = scores.logprobs.iter().zip(&dlogprobs).map(|(l, d)| f64::from(l * d)).sum();
     errors.compare("loss", &[loss as f32], &golden.floats("loss"));
 
-    let mut grads = policy.device().zeros_f32(1, policy.n_parameters()).unwrap();
-    training::backward(&policy, &mut acts, &batch, golden.temperature, &dlogprobs, &mut grads).unwrap();
+    let in_training = training::forward_backward(&policy, &mut acts, &batch, golden.temperature, &[dlogprobs.len()], &mut grads, |_, _| {
+        Ok::<_, ModelError>(dlogprobs.clone())
+    });
+    assert_eq!(in_training.unwrap(), scores);
     let grads = grads.to_vec().unwrap();
     let mut start = 0;
     for spec in policy.config().tensors() {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ruminate_compute::Device;
 use ruminate_model::training::{self, Activations, Batch};
-use ruminate_model::{Checkpoint, Policy};
+use ruminate_model::{Checkpoint, ModelError, Policy};
 use serde::Deserialize;
 
 use crate::golden::TOLERANCE;
@@ -58,7 +58,8 @@ fn agrees_with_transformers() {
     assert!((loss - golden.loss).abs() <= TOLERANCE * golden.loss, "loss {loss}, expected {}", golden.loss);
 
     let mut grads = policy.device().zeros_f32(1, policy.n_parameters()).unwrap();
-    training::backward(&policy, &mut acts, &batch, 1.0, &vec![-1.0 / rows.len() as f32; rows.len()], &mut grads).unwrap();
+    let of_mean = |_, _: &training::TokenScores| Ok::<_, ModelError>(vec![-1.0 / rows.len() as f32; rows.len()]);
+    training::forward_backward(&policy, &mut acts, &batch, 1.0, &[rows.len()], &mut grads, of_mean).unwrap();
     let grads = grads.to_vec().unwrap();
     assert_eq!(golden.grads.len(), policy.config().tensors().len());
     let (mut start, mut n_above, mut worst) = (0, 0, 0.0_f64);

@@ -173,8 +173,10 @@ fn forward_wgmma(
     }
     let map = cuda.tensor_map(qkv, [n_tokens, heads.qkv_cols()], 2 * TILE)?;
     let kernel = Kernel::new(&WGMMA, qkv.dtype, "flash_forward").with([heads.size, 0]);
-    let args = [Arg::Map(&map), out.into(), lse.into(), list, heads.n.into(), heads.n_kv.into(), heads.scale().into()];
-    cuda.launch(kernel, (heads.n as u32, n_tiles, 1), WGMMA_THREADS, wgmma_shared(1, 2 * TILE, heads.size), &args);
+    let n_items = heads.n * n_tiles as usize;
+    let args = [Arg::Map(&map), out.into(), lse.into(), list, n_items.into(), heads.n.into(), heads.n_kv.into(), heads.scale().into()];
+    let grid = n_items.min(cuda.n_processors()) as u32;
+    cuda.launch(kernel, (grid, 1, 1), WGMMA_THREADS, wgmma_shared(1, 2 * TILE, heads.size), &args);
     Ok(())
 }
 
@@ -200,7 +202,7 @@ fn backward_wgmma(
         let maps = [&rows, &steps, &grads].map(Arg::Map);
         let rest = [dqkv.into(), delta, lse.into(), list, heads.n.into(), heads.n_kv.into(), heads.scale().into()];
         let args = [&maps[..], &rest].concat();
-        cuda.launch(kernel, (n as u32, n_tiles, 1), WGMMA_THREADS, wgmma_shared(2, TILE, heads.size), &args);
+        cuda.launch(kernel, (n as u32 * n_tiles, 1, 1), WGMMA_THREADS, wgmma_shared(2, TILE, heads.size), &args);
     }
     Ok(())
 }

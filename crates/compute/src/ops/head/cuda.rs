@@ -1,7 +1,9 @@
 //! On a GPU the logits of some rows over the whole vocabulary exist at a time: as many rows as [`LOGITS`] bytes hold, whatever
 //! the batch. They are f32; their gradient takes their place in the format of the weights.
 
-use super::{HeadGradients, HeadOutputs, HeadScratch};
+use std::ops::Range;
+
+use super::{HeadGradients, HeadOutputs, HeadScratch, Logits};
 use crate::buffer::{Ints, View, ViewMut};
 use crate::cuda::matmul::{Operand, Product};
 use crate::cuda::memory::{Dtype, Span};
@@ -9,8 +11,8 @@ use crate::cuda::{Arg, CudaDevice, Kernel, Source};
 
 static SOURCE: Source = Source::of("head", concat!(include_str!("../softmax.cuh"), include_str!("../head.cu")));
 
-/// Most bytes of logits at a time.
-const LOGITS: usize = 1 << 30;
+/// Most bytes of logits at a time: two sequences of 1,024 tokens over the largest vocabularies.
+const LOGITS: usize = 5 << 28;
 
 /// Threads of a row, as in the kernels.
 pub(in crate::ops) const THREADS: u32 = 512;
@@ -35,6 +37,7 @@ fn logits_product<'a>(scratch: &'a HeadScratch, hidden: View<'a>, w: View<'a>) -
     Product { m: rows, n: vocab, k: d, a, b, d: out, addend: None, bias: None }
 }
 
+#[expect(clippy::too_many_arguments, reason = "the operation has this many operands")]
 pub(super) fn forward(
     cuda: &CudaDevice,
     scratch: &mut HeadScratch,
@@ -43,11 +46,12 @@ pub(super) fn forward(
     w: View<'_>,
     targets: &Ints,
     temperature: f32,
+    rows: Range<usize>,
 ) {
     let (vocab, step) = (w.rows(), scratch.logits.rows());
     let targets = targets.ptr(hidden.rows());
-    for start in (0..hidden.rows()).step_by(step) {
-        let rows = start..(start + step).min(hidden.rows());
+    for start in rows.clone().step_by(step) {
+        let rows = start..(start + step).min(rows.end);
         let logits = logits(cuda, scratch, hidden.rows_range(rows.clone()), w);
         let of = |span: Span<'_>| Arg::Ptr(span.part(start, rows.len()).ptr);
         let args = [
@@ -64,6 +68,7 @@ pub(super) fn forward(
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "the operation has this many operands")]
 pub(super) fn backward(
     cuda: &CudaDevice,
     scratch: &mut HeadScratch,
@@ -72,18 +77,23 @@ pub(super) fn backward(
     hidden: View<'_>,
     w: View<'_>,
     gradients: HeadGradients<'_>,
+    rows: Range<usize>,
+    logits: Logits,
 ) {
     let (vocab, d, step) = (w.rows(), hidden.cols(), scratch.logits.rows());
     let HeadGradients { dlogprobs, lse, targets, temperature } = gradients;
     let targets = targets.ptr(hidden.rows());
     let dtype = hidden.span().dtype;
-    for start in (0..hidden.rows()).step_by(step) {
-        let rows = start..(start + step).min(hidden.rows());
+    assert!(logits == Logits::Again || rows.len() <= step, "logits of {} rows cannot have been kept, of {step} at most", rows.len());
+    for start in rows.clone().step_by(step) {
+        let rows = start..(start + step).min(rows.end);
         let n = rows.len();
         let hidden = hidden.rows_range(rows.clone());
-        // Gradients need not have the order of the forward.
         let product = logits_product(scratch, hidden, w);
-        cuda.multiply(product);
+        if logits == Logits::Again {
+            // Gradients need not have the order of the forward.
+            cuda.multiply(product);
+        }
         let logits = product.d;
         let of = |span: Span<'_>| Arg::Ptr(span.part(start, n).ptr);
         let args = [
