@@ -1,5 +1,5 @@
-//! The parts of a transformer block that training, prefill and decoding share. Only attention itself differs between them,
-//! so that a token's bits are the same on every path.
+//! The parts of a transformer block that training, prefill and decoding share. Where a device promises it, those that they do not
+//! share, attention above all, give a token the same bits on every path.
 
 use ruminate_compute::ops::linear::Write;
 use ruminate_compute::ops::{linear, qk_norm, rms_norm, swiglu};
@@ -96,7 +96,8 @@ pub(crate) fn project_gate_up(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mu
     linear::forward(device, b.gate_up.head_mut(n), passing.normed.head(n), &layer.gate_up, None, Write::Replace);
 }
 
-/// Norm, gate and up, activation: `passing.activated` from the residual stream x `[T, D]`.
+/// As [`project_gate_up`], with the activation, for those who have no use for gate and up: `passing.activated` from the residual stream
+/// x `[T, D]`.
 pub(crate) fn activate(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, passing: &mut Passing, x: View<'_>) {
     let (device, n, eps) = (ctx.device, x.rows(), ctx.config.rms_norm_eps);
     let Passing { normed, activated } = passing;

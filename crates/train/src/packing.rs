@@ -369,6 +369,24 @@ mod tests {
         }
 
         #[test]
+        fn parts_are_a_batch_cut_between_sequences(
+            lens in prop::collection::vec((1_usize..6, 0_usize..6), 1..20), cuts in prop::collection::vec(0_usize..20, 0..4),
+        ) {
+            let pairs: Vec<(Vec<u32>, Vec<u32>)> = lens.iter().map(|&(p, c)| (vec![1; p], vec![2; c])).collect();
+            let batch = &pack(&borrow(&pairs), 1000).unwrap()[0];
+            let mut borders: Vec<usize> = cuts.iter().map(|&cut| cut.min(lens.len())).chain([0, lens.len()]).collect();
+            borders.sort_unstable();
+            let parts: Vec<Part<'_>> = borders.windows(2).map(|w| batch.part(w[0]..w[1])).collect();
+            prop_assert_eq!(parts.iter().flat_map(Part::rows).collect::<Vec<_>>(), (0..batch.n_rows()).collect::<Vec<_>>());
+            prop_assert_eq!(parts.iter().flat_map(|part| part.sequence_idx().to_vec()).collect::<Vec<_>>(), batch.sequence_idx.clone());
+            for part in parts {
+                let lengths: Vec<usize> = part.completion_cu().windows(2).map(|w| w[1] - w[0]).collect();
+                prop_assert_eq!(part.completion_cu()[0], 0);
+                prop_assert_eq!(lengths, lens[part.sequences].iter().map(|&(_, c)| c).collect::<Vec<_>>());
+            }
+        }
+
+        #[test]
         fn every_completion_token_is_a_target_once(
             lens in prop::collection::vec((1_usize..6, 0_usize..6), 0..20), max_tokens in 0_usize..30,
         ) {

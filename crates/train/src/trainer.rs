@@ -27,11 +27,11 @@ pub struct OptimizerConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// The loss or its gradient by the log-probabilities is NaN or infinite.
-    #[error("expected a finite loss, found {loss}, in the microbatch of sequences {sequences:?}; the weights were not touched")]
+    #[error("expected a finite loss, found {loss}, among sequences {sequences:?}; the weights were not touched")]
     NonFiniteLoss {
         /// The loss.
         loss: f64,
-        /// Sequences of the microbatch, as indices into what was packed.
+        /// The sequences whose loss was computed together, as indices into what was packed.
         sequences: Vec<usize>,
     },
     /// The gradient of the weights is NaN or infinite.
@@ -60,6 +60,17 @@ pub struct MicrobatchLoss<M> {
     pub dlogprobs: Vec<f32>,
     /// What else to report.
     pub metrics: M,
+}
+
+/// What a microbatch came to.
+#[derive(Clone, Debug)]
+pub struct Accumulated<M> {
+    /// Log-probabilities and entropies of its trained tokens.
+    pub scores: TokenScores,
+    /// Its share of the batch loss.
+    pub loss: f64,
+    /// What the loss said of each part besides.
+    pub metrics: Vec<M>,
 }
 
 /// What an optimizer step did.
@@ -119,31 +130,31 @@ impl Trainer {
         Ok(training::forward(policy, &mut self.activations, &batch, temperature)?)
     }
 
-    /// Adds the gradient of one microbatch, and gives back its scores and what `loss` said of each of its parts: it is given some
-    /// sequences at a time and the scores of their trained tokens.
+    /// Adds the gradient of one microbatch; `loss` is given some of its sequences at a time, with the scores of their trained tokens.
     ///
     /// # Errors
-    /// [`TrainError::NonFiniteLoss`]; a batch that does not fit the model, out of memory.
+    /// [`TrainError::NonFiniteLoss`]; a batch that does not fit the model, out of memory. The gradient then holds a part of the
+    /// microbatch's.
     pub fn accumulate<M>(
         &mut self,
         policy: &Policy,
         packed: &PackedBatch,
         temperature: f32,
         mut loss: impl FnMut(&Part<'_>, &TokenScores) -> MicrobatchLoss<M>,
-    ) -> Result<(TokenScores, Vec<MicrobatchLoss<M>>), TrainError> {
+    ) -> Result<Accumulated<M>, TrainError> {
         let batch = upload(policy, packed)?;
-        let mut parts = Vec::new();
+        let (mut total, mut metrics) = (0.0, Vec::new());
         let ends = &packed.completion_cu[1..];
         let (activations, grads) = (&mut self.activations, &mut self.grads);
         let scores = training::forward_backward(policy, activations, &batch, temperature, ends, grads, |sequences, scores| {
             let part = packed.part(sequences);
-            let mut result = loss(&part, scores);
-            check(&result, part.sequence_idx())?;
-            let dlogprobs = std::mem::take(&mut result.dlogprobs);
-            parts.push(result);
-            Ok::<_, TrainError>(dlogprobs)
+            let result = loss(&part, scores);
+            check_finite(&result, part.sequence_idx())?;
+            total += result.loss;
+            metrics.push(result.metrics);
+            Ok::<_, TrainError>(result.dlogprobs)
         })?;
-        Ok((scores, parts))
+        Ok(Accumulated { scores, loss: total, metrics })
     }
 
     /// Scores of a microbatch's sequences, without a gradient.
@@ -167,7 +178,7 @@ impl Trainer {
         let batch = Batch::of_ends(model.policy(), &packed.token_ids, &packed.cu_seqlens)?;
         let scores = training::forward_scores(model, &mut self.activations, &batch)?;
         let result = loss(&scores);
-        check(&result, &packed.sequence_idx)?;
+        check_finite(&result, &packed.sequence_idx)?;
         training::backward_scores(model, &mut self.activations, &batch, &result.dlogprobs, &mut self.grads)?;
         Ok(result)
     }
@@ -233,7 +244,7 @@ pub fn score_sequences(model: &RewardModel, activations: &mut Activations, packe
 }
 
 /// Whether loss and derivative of these sequences are numbers.
-fn check<M>(result: &MicrobatchLoss<M>, sequence_idx: &[usize]) -> Result<(), TrainError> {
+fn check_finite<M>(result: &MicrobatchLoss<M>, sequence_idx: &[usize]) -> Result<(), TrainError> {
     if result.loss.is_finite() && result.dlogprobs.iter().all(|d| d.is_finite()) {
         return Ok(());
     }

@@ -20,7 +20,7 @@ use ruminate_train::overlong::is_complete;
 use ruminate_train::packing::{PackedBatch, Part, Sequence, pack};
 use ruminate_train::presets::GrpoPreset;
 use ruminate_train::schedule::learning_rate;
-use ruminate_train::trainer::{MicrobatchLoss, TrainError, Trainer};
+use ruminate_train::trainer::{Accumulated, MicrobatchLoss, TrainError, Trainer};
 
 use self::goal::Goal;
 use super::evaluate::{evaluate_policy, interval_figures, is_general, tally};
@@ -346,13 +346,11 @@ impl Minibatch<'_> {
                 None => None,
             };
             let inputs = MicrobatchInputs::gather(self, &packed, ref_logprobs);
-            let (scores, parts) = trainer
+            let Accumulated { scores, loss, metrics } = trainer
                 .accumulate(policy, &packed, temperature, |part, scores| inputs.loss(&loss_config, part, &scores.logprobs, totals))
                 .map_err(|error| self.name_rollouts(error))?;
-            for part in parts {
-                learned.loss += part.loss;
-                learned.metrics.merge(&part.metrics);
-            }
+            learned.loss += loss;
+            metrics.iter().for_each(|metrics| learned.metrics.merge(metrics));
             learned.entropy_sum += scores.entropies.iter().map(|&entropy| f64::from(entropy)).sum::<f64>();
             learned.n_tokens += scores.entropies.len();
             if learned.n_steps == 0 {

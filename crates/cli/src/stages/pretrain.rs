@@ -58,8 +58,7 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
                 let SftOutputs { loss, dlogprobs, .. } = sft_loss(&scores.logprobs, &part.completion_cu(), Normalisation::Token, totals);
                 MicrobatchLoss { loss, dlogprobs, metrics: () }
             });
-            let (_, parts) = result.with_context(|| place(counters, documents.len()))?;
-            loss += parts.iter().map(|part| part.loss).sum::<f64>();
+            loss += result.with_context(|| place(counters, documents.len()))?.loss;
         }
         let learning_rate = learning_rate(&config.schedule, counters.step, n_steps);
         let stats = trainer.step(&mut policy, learning_rate).with_context(|| place(counters, documents.len()))?;

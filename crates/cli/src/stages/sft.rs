@@ -244,8 +244,7 @@ fn accumulate(policy: &Policy, trainer: &mut Trainer, batch: &[&Item], max_token
             let SftOutputs { loss, dlogprobs, .. } = weighted_sft_loss(&scores.logprobs, &weights[part.rows()], total_weight);
             MicrobatchLoss { loss, dlogprobs, metrics: () }
         });
-        let (_, parts) = result.map_err(|error| name_examples(error, batch))?;
-        batch_loss += parts.iter().map(|part| part.loss).sum::<f64>();
+        batch_loss += result.map_err(|error| name_examples(error, batch))?.loss;
     }
     Ok(batch_loss)
 }

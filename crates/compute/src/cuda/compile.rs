@@ -26,7 +26,8 @@ pub(super) fn image(kernel: Kernel, capability: u32, cache: Option<&dyn KernelCa
     let source =
         format!("{PRELUDE}\ntypedef {real} real;\n#define CONST_0 {a}\n#define CONST_1 {b}\n{generated}#line 1 \"{name}.cu\"\n{text}");
     let (target, is_ptx) = target(capability)?;
-    let version = version()?;
+    let (major, minor) = version()?;
+    let version = format!("{major}.{minor}");
     let mut hash = blake3::Hasher::new();
     for part in [&target, &version, &source] {
         hash.update(part.as_bytes());
@@ -54,19 +55,23 @@ fn target(capability: u32) -> Result<(String, bool), ComputeError> {
         list
     };
     if architectures.contains(&(capability as i32)) {
-        // Instructions of this architecture alone have a name of their own.
-        let own = if capability == 90 { "a" } else { "" };
+        let own = if has_own_instructions(capability)? { "a" } else { "" };
         return Ok((format!("sm_{capability}{own}"), false));
     }
     let newest = architectures.into_iter().filter(|&a| a <= capability as i32).max().unwrap_or(80);
     Ok((format!("compute_{newest}"), true))
 }
 
-fn version() -> Result<String, ComputeError> {
+/// Whether code for this architecture may use the instructions that it alone has: `sm_90a`, which compilers know since 12.0.
+pub(super) fn has_own_instructions(capability: u32) -> Result<bool, ComputeError> {
+    Ok(capability == 90 && version()?.0 >= 12)
+}
+
+fn version() -> Result<(i32, i32), ComputeError> {
     let (mut major, mut minor) = (0, 0);
     // SAFETY: plain out-parameters.
     unsafe { check(sys::nvrtcVersion(&raw mut major, &raw mut minor))? };
-    Ok(format!("{major}.{minor}"))
+    Ok((major, minor))
 }
 
 fn check(status: sys::nvrtcResult) -> Result<(), ComputeError> {

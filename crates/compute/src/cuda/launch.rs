@@ -66,8 +66,9 @@ impl Kernel {
         Self { source, dtype, name, consts: [0, 0], is_early: false }
     }
 
-    /// The kernel may start while the one before it still runs: it calls `wait_for_inputs` before it reads or writes anything
-    /// that other kernels write or read (programmatic dependent launch, from compute capability 9.0 on).
+    /// The kernel may start while the one before it still runs: it calls `wait_for_inputs` before it writes anything, and before it
+    /// reads what a kernel that may still run writes (programmatic dependent launch, from compute capability 9.0 on). Such kernels may
+    /// start several ahead; what lies behind a launch that is not early, a copy from the host or the border of a graph has ended.
     pub(crate) fn early(self) -> Self {
         Self { is_early: true, ..self }
     }

@@ -18,6 +18,7 @@ use crate::device::ComputeError;
 pub(crate) const WORKSPACE: usize = 32 << 20;
 
 static SOURCE: Source = source!("matmul");
+
 /// One operand, row-major, and whether it enters transposed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operand<'a> {

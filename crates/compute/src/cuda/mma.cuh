@@ -6,8 +6,6 @@
 
 __device__ __forceinline__ u32 shared_at(u32 tile, int row, int chunk) { return tile + (row * CHUNKS + (chunk ^ (row & 7))) * 16; }
 
-__device__ __forceinline__ u32 shared_address(const void* p) { return (u32)__cvta_generic_to_shared(p); }
-
 // 16 bytes from global to shared memory in the background, or zeros.
 __device__ __forceinline__ void copy16(u32 to, const void* from, bool is_there) {
   int bytes = is_there ? 16 : 0;
@@ -71,9 +69,3 @@ __device__ __forceinline__ void as_a(u32* a, const float* left, const float* rig
   a[2] = pack_bf16(right[0], right[1]), a[3] = pack_bf16(right[2], right[3]);
 }
 
-__device__ __forceinline__ float fast_exp2(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-#define LOG2E 1.4426950408889634f

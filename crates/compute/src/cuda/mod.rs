@@ -80,6 +80,8 @@ struct Inner {
     n_processors: usize,
     /// Compute capability, such as 90.
     capability: u32,
+    /// See [`CudaDevice::has_wgmma`].
+    has_wgmma: bool,
     context: sys::CUcontext,
     stream: sys::CUstream,
     matmul: Mutex<Matmul>,
@@ -153,12 +155,14 @@ impl CudaDevice {
         };
         let stream = result::stream::create(result::stream::StreamKind::NonBlocking).map_err(fail("stream"))?;
         keep_pool_memory(device);
+        let has_wgmma = compile::has_own_instructions(capability)? && driver_version()? >= 12_000;
         let inner = Inner {
             options,
             name,
             total_bytes,
             n_processors,
             capability,
+            has_wgmma,
             context,
             stream,
             matmul: Mutex::new(Matmul::new()?),
@@ -278,6 +282,15 @@ impl CudaDevice {
 /// Bytes of scratch memory where `bytes` are needed: it grows in large steps.
 pub(crate) fn scratch_size(bytes: usize) -> usize {
     bytes.next_power_of_two().max(1 << 20)
+}
+
+/// The newest version of CUDA that the driver knows, such as 12040 for 12.4.
+fn driver_version() -> Result<i32, ComputeError> {
+    let mut version = 0;
+    // SAFETY: a plain out-parameter.
+    let found = unsafe { sys::cuDriverGetVersion(&raw mut version) };
+    found.result().map_err(|error| ComputeError::driver("version of the driver", error))?;
+    Ok(version)
 }
 
 /// Memory given back to the driver's pool stays there: asking the system again is slow.

@@ -19,8 +19,6 @@
 #define BLOCKS 3
 #endif
 #define STAGE_BYTES ((BM + BN) * SIZE * 2)
-// Rows of tiles that are worked on together, so that they share what is in the L2 cache.
-#define TOGETHER 8
 
 // N rows of SIZE columns, 16 rows by the block at a time; `from` is where this thread's first 8 numbers lie, `row` its first row.
 template <int N>
@@ -52,10 +50,8 @@ __device__ __forceinline__ void product(D* d, const D* addend, const bf16* bias,
   extern __shared__ __align__(128) unsigned char memory[];
   u32 shared = shared_address(memory);
   int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  int n_row_tiles = (m + BM - 1) / BM, n_col_tiles = (n + BN - 1) / BN, per_group = TOGETHER * n_col_tiles;
-  int first_tile = (int)blockIdx.x / per_group * TOGETHER, in_group = (int)blockIdx.x % per_group;
-  int n_in_group = min(n_row_tiles - first_tile, TOGETHER);
-  int row0 = (first_tile + in_group % n_in_group) * BM, col0 = in_group / n_in_group * BN;
+  int row0, col0;
+  place_tile(row0, col0, m, n, BM, BN);
   int warp_row = warp / (BN / WN) * WM, warp_col = warp % (BN / WN) * WN;
 
   int r = threadIdx.x / 8, chunk = threadIdx.x % 8;

@@ -98,13 +98,13 @@ __device__ __forceinline__ void store(T* p, const float* x) {
   }
 }
 
-// Kernels that are launched early (see `Kernel::early`) start while the one before them still runs. What they read of it, and
-// everything they write, comes after this.
+// Kernels that are launched early (see `Kernel::early`) start when all blocks of the one before them have called this or ended.
 __device__ __forceinline__ void launch_dependents() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.launch_dependents;");
 #endif
 }
+// What an early kernel reads that earlier kernels on the stream may still be writing, and everything it writes, comes after this.
 __device__ __forceinline__ void wait_for_inputs() {
   launch_dependents();
 #if __CUDA_ARCH__ >= 900
@@ -112,13 +112,32 @@ __device__ __forceinline__ void wait_for_inputs() {
 #endif
 }
 
+__device__ __forceinline__ u32 shared_address(const void* p) { return (u32)__cvta_generic_to_shared(p); }
+
 __device__ __forceinline__ float warp_sum(float x) {
 #pragma unroll
   for (int d = 16; d > 0; d /= 2) x += __shfl_xor_sync(0xffffffffu, x, d);
   return x;
 }
 
+#define LOG2E 1.4426950408889634f
+__device__ __forceinline__ float fast_exp2(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 __device__ __forceinline__ float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+
+// Where the tile of a block lies in a result [m, n]. Eight rows of tiles are worked on together, so that they share what is in the L2
+// cache.
+__device__ __forceinline__ void place_tile(int& row, int& col, int m, int n, int rows, int cols) {
+  const int together = 8;
+  int n_row_tiles = (m + rows - 1) / rows, n_col_tiles = (n + cols - 1) / cols, per_group = together * n_col_tiles;
+  int first = (int)blockIdx.x / per_group * together, in_group = (int)blockIdx.x % per_group;
+  int n_in_group = min(n_row_tiles - first, together);
+  row = (first + in_group % n_in_group) * rows, col = in_group / n_in_group * cols;
+}
 
 // Rotates a pair by an angle of this cosine and sine, with the same roundings in every kernel.
 __device__ __forceinline__ void rotate_pair(float& a, float& b, float c, float s) {

@@ -19,8 +19,6 @@
 #define W_BYTES (BN * STEP * 2)
 #define STAGE_BYTES (A_BYTES + W_BYTES)
 #define MAX_STAGES 16
-// Rows of tiles that are worked on together, so that they share what is in the L2 cache.
-#define TOGETHER 8
 
 // Results in bf16. What is added to them is loaded while the products run, where there are registers for it; a bias is a weight, and
 // on its way before the kernel before has finished.
@@ -127,10 +125,8 @@ __device__ __forceinline__ void product(const TensorMap* a, const TensorMap* w, 
   __shared__ __align__(8) u64 full[MAX_STAGES], empty[MAX_STAGES];
   const int n_cols = BN / PARTS;
   u32 tiles = (shared_address(memory) + 1023) & ~1023u, fulls = shared_address(full), empties = shared_address(empty);
-  int n_row_tiles = (m + BM - 1) / BM, n_col_tiles = (n + n_cols - 1) / n_cols, per_group = TOGETHER * n_col_tiles;
-  int first_tile = (int)blockIdx.x / per_group * TOGETHER, in_group = (int)blockIdx.x % per_group;
-  int n_in_group = min(n_row_tiles - first_tile, TOGETHER);
-  int row0 = (first_tile + in_group % n_in_group) * BM, col0 = in_group / n_in_group * n_cols;
+  int row0, col0;
+  place_tile(row0, col0, m, n, BM, n_cols);
   int n_steps = (k + STEP - 1) / STEP, warp = threadIdx.x / 32;
   if (threadIdx.x == 0) {
     for (int s = 0; s < n_stages; s++) barrier_init(fulls + 8 * s, 1), barrier_init(empties + 8 * s, 4 * GROUPS);

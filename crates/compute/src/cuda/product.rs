@@ -94,8 +94,10 @@ impl CudaDevice {
         let aligned = p.k.is_multiple_of(8) && p.a.span.ptr.is_multiple_of(16) && p.b.span.ptr.is_multiple_of(16);
         let in_bf16 = [p.a.span.dtype, p.b.span.dtype] == [Dtype::Bf16; 2];
         let has_tensor_cores = aligned && in_bf16 && p.k > 0 && [p.a.stride, p.b.stride] == [p.k; 2];
-        let can_wgmma = self.has_wgmma() && has_tensor_cores && p.n.is_multiple_of(8) && p.d.ptr.is_multiple_of(16);
         let to_f32 = p.d.dtype == Dtype::F32;
+        let results_aligned = p.d.ptr.is_multiple_of(16) && p.addend.is_none_or(|addend| addend.ptr.is_multiple_of(16));
+        let can_finish = if to_f32 { p.addend.is_none() && p.bias.is_none() } else { p.bias.is_none_or(|bias| bias.ptr.is_multiple_of(4)) };
+        let can_wgmma = self.has_wgmma() && has_tensor_cores && p.n.is_multiple_of(8) && results_aligned && can_finish;
         let one_wave = Tile::in_one_wave(p.m, p.n, 8, self.n_processors()).is_some();
         if can_wgmma && (self.is_deterministic() || (p.m <= FEW_ROWS && one_wave && !to_f32)) {
             let finish = if to_f32 { Finish::F32 } else { Finish::Plain { addend: p.addend, bias: p.bias } };
@@ -130,7 +132,6 @@ impl CudaDevice {
         let (tile, shared) = Tile::of(m, parts * n, 8 * parts, self.n_processors());
         let (stage, step) = tile.stage();
         let n_stages = ((shared - 1024) / stage).min(MAX_STAGES).min(k.div_ceil(step)).max(2);
-        self.bind();
         let maps = [self.tensor_map(a, [m, k], tile.rows)?, self.tensor_map(w, [parts * n, k], tile.cols / parts)?];
         let mut args = vec![Arg::Map(&maps[0]), Arg::Map(&maps[1]), d.into()];
         if let Finish::Plain { addend, bias } = finish {
@@ -178,6 +179,20 @@ mod tests {
             assert_eq!(tile, expected.map(|(rows, cols)| Tile { rows, cols }), "{m} x {n}");
             if let Some(tile) = tile {
                 assert!(m.div_ceil(tile.rows) * n.div_ceil(tile.cols) <= 132 && tile.cols.is_multiple_of(unit));
+            }
+        }
+    }
+
+    #[test]
+    fn tiles_of_any_shape_fit_the_instruction_and_shared_memory() {
+        for m in [1, 8, 63, 64, 65, 129, 256, 257, 1000, 4095, 4096, 100_000] {
+            for n in [8, 16, 64, 960, 4872, 9728, 17_920, 151_936] {
+                for (unit, n_processors) in [(8, 132), (16, 132), (8, 1), (16, 114)] {
+                    let (tile, shared) = Tile::of(m, n, unit, n_processors);
+                    let (stage, step) = tile.stage();
+                    assert!(tile.cols <= 256 && tile.cols.is_multiple_of(unit), "{m} x {n}: {tile:?}");
+                    assert!(2 * stage + 1024 <= shared && step.is_multiple_of(TILE_COLS), "{m} x {n}: {tile:?}");
+                }
             }
         }
     }

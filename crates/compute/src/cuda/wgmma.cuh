@@ -7,8 +7,6 @@ struct __align__(64) TensorMap {
   u64 words[16];
 };
 
-__device__ __forceinline__ u32 shared_address(const void* p) { return (u32)__cvta_generic_to_shared(p); }
-
 // Barriers of 8 bytes in shared memory, which count arrivals and bytes.
 __device__ __forceinline__ void barrier_init(u32 barrier, u32 count) {
   asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(count));

@@ -28,6 +28,7 @@ pub(crate) enum Lies {
 /// A function `name(d, a, b, adds)` in CUDA C: d `[64, cols]` (+)= a `[64, 16]` · b `[16, cols]`, by the four warps of a group. The
 /// compiler wants every register by name.
 pub(crate) fn instruction(name: &str, cols: usize, a: Lies, b: Lies) -> String {
+    assert!(a != Lies::Down && b != Lies::InRegisters, "the first operand is never read down a tile, the second never in registers");
     let n = cols / 2;
     let list = |items: &mut dyn Iterator<Item = String>| items.collect::<Vec<_>>().join(", ");
     let results = list(&mut (0..n).map(|i| format!("%{i}")));
@@ -51,15 +52,16 @@ pub(crate) fn instruction(name: &str, cols: usize, a: Lies, b: Lies) -> String {
 }
 
 impl CudaDevice {
-    /// Whether it has these instructions: they are of one architecture only.
+    /// Whether it has these instructions, and compiler and driver know them: they are of one architecture only.
     pub(crate) fn has_wgmma(&self) -> bool {
-        self.inner.capability == 90
+        self.inner.has_wgmma
     }
 
     /// A matrix `[rows, cols]` in bf16 as the copy engine sees it, in boxes of `box_rows` rows and [`TILE_COLS`] columns. It starts
     /// aligned to 16 bytes, and so do its rows.
     pub(crate) fn tensor_map(&self, span: Span<'_>, [rows, cols]: [usize; 2], box_rows: usize) -> Result<sys::CUtensorMap, ComputeError> {
         assert!(span.dtype == Dtype::Bf16 && span.len == rows * cols, "a matrix of {rows} x {cols} in bf16");
+        self.bind();
         let mut map = sys::CUtensorMap { opaque: [0; 16] };
         let (sizes, stride) = ([cols as u64, rows as u64], [cols as u64 * 2]);
         let (box_sizes, steps) = ([TILE_COLS as u32, box_rows as u32], [1_u32; 2]);

@@ -1,18 +1,12 @@
 // Attention of training and prefill by warpgroups (Shah et al. 2024, arXiv 2407.08608), causal, bf16, heads of 64 and 128 columns. A
 // block has two warpgroups that multiply, 64 rows each, and one whose first warp fetches tiles ahead. Tiles in shared memory are
-// [rows][64]; heads of 128 columns have two, one behind the other.
+// [rows][64]; heads of 128 columns have two, one behind the other. Tiles do not stop where a sequence does: rows of the next one get no
+// weight, but have to be finite.
 #define SIZE CONST_0
 #define HALVES (SIZE / 64)
 #define PARTS (SIZE / 16)
 #define ROWS 128          // of a block: queries, or keys in the gradient of keys
-#define LOG2E 1.4426950408889634f
-#define REGISTERS KERNEL_FOR(384, 1)
-
-__device__ __forceinline__ float fast_exp2(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
+#define FLASH KERNEL_FOR(384, 1)
 
 // A head's columns of N rows.
 template <int N>
@@ -86,7 +80,7 @@ struct Item {
 
 // `map` is of qkv in boxes of 128 rows. lse [T, n]. A block takes every gridDim.x-th item, and fetches for the next one while this one
 // ends; items of the backward are longer, and balance better with a block for each.
-REGISTERS flash_forward(const __grid_constant__ TensorMap map, bf16* out, float* lse, const u32* tiles, int n_items, int n, int n_kv,
+FLASH flash_forward(const __grid_constant__ TensorMap map, bf16* out, float* lse, const u32* tiles, int n_items, int n, int n_kv,
                         float scale) {
   extern __shared__ unsigned char memory[];
   __shared__ __align__(8) u64 barriers[2 + 2 * FORWARD_STAGES];
@@ -226,7 +220,7 @@ REGISTERS flash_forward(const __grid_constant__ TensorMap map, bf16* out, float*
 // Gradients of 128 keys and values of one key head, over the query heads of its group and the query rows from the keys on. Products
 // are transposed: rows are keys, columns queries. `rows` and `steps` are of qkv in boxes of 128 and of 64 rows, `grads` of dout in
 // boxes of 64.
-REGISTERS flash_backward_key(const __grid_constant__ TensorMap rows, const __grid_constant__ TensorMap steps,
+FLASH flash_backward_key(const __grid_constant__ TensorMap rows, const __grid_constant__ TensorMap steps,
                              const __grid_constant__ TensorMap grads, bf16* dqkv, const float* delta, const float* lse, const u32* tiles, int n,
                              int n_kv, float scale) {
   extern __shared__ unsigned char memory[];
@@ -354,7 +348,7 @@ REGISTERS flash_backward_key(const __grid_constant__ TensorMap rows, const __gri
 }
 
 // Gradient of 128 query rows of one head, over the keys up to them. `own_grads` is of dout in boxes of 128 rows.
-REGISTERS flash_backward_query(const __grid_constant__ TensorMap rows, const __grid_constant__ TensorMap steps,
+FLASH flash_backward_query(const __grid_constant__ TensorMap rows, const __grid_constant__ TensorMap steps,
                                const __grid_constant__ TensorMap own_grads, bf16* dqkv, const float* delta, const float* lse,
                                const u32* tiles, int n, int n_kv, float scale) {
   extern __shared__ unsigned char memory[];

@@ -26,10 +26,12 @@ pub(super) const CHUNK: usize = 512;
 /// Rows in one product.
 const ROWS: usize = 1024;
 
-/// Memory for one piece of logits, reused from call to call.
+/// Memory for logits, reused from call to call: of some rows over a piece of the vocabulary, on a GPU over all of it.
 #[derive(Debug)]
 pub struct HeadScratch {
     pub(super) logits: Buffer,
+    /// The rows that the last forward left its logits of, until they are used up.
+    pub(super) kept: Option<Range<usize>>,
 }
 
 impl HeadScratch {
@@ -39,7 +41,7 @@ impl HeadScratch {
     /// [`ComputeError::OutOfMemory`].
     pub fn new(device: &Device, max_rows: usize, vocab: usize) -> Result<Self, ComputeError> {
         let (rows, cols) = Self::sizes(device.kind(), max_rows, vocab);
-        Ok(Self { logits: device.zeros_f32(rows, cols)? })
+        Ok(Self { logits: device.zeros_f32(rows, cols)?, kept: None })
     }
 
     /// Bytes that [`HeadScratch::new`] takes.
@@ -62,18 +64,23 @@ impl HeadScratch {
     /// Cuts consecutive groups of rows, which end at `ends`, into runs of whole groups for [`forward`] and [`backward`]: as many as have
     /// their logits kept between the two. A group that is too large is a run of its own, and where logits are never kept all are one.
     pub fn runs(&self, device: &Device, ends: &[usize]) -> Vec<(Range<usize>, Logits)> {
-        if matches!(device, Device::Cpu) {
-            return vec![(0..ends.len(), Logits::Again)];
+        match device {
+            Device::Cpu => vec![(0..ends.len(), Logits::Again)],
+            Device::Cuda(_) => runs(ends, self.max_rows()),
         }
-        let (mut runs, mut first) = (Vec::new(), 0);
-        while first < ends.len() {
-            let start = if first == 0 { 0 } else { ends[first - 1] };
-            let n = ends[first..].iter().take_while(|&&end| end - start <= self.max_rows()).count();
-            runs.push((first..first + n.max(1), if n == 0 { Logits::Again } else { Logits::Kept }));
-            first += n.max(1);
-        }
-        runs
     }
+}
+
+/// Runs of groups that end at `ends` and have at most `max_rows` rows together, or one group alone that has more.
+fn runs(ends: &[usize], max_rows: usize) -> Vec<(Range<usize>, Logits)> {
+    let (mut runs, mut first, mut start) = (Vec::new(), 0, 0);
+    while first < ends.len() {
+        let n = ends[first..].iter().take_while(|&&end| end - start <= max_rows).count();
+        let last = first + n.max(1);
+        runs.push((first..last, if n == 0 { Logits::Again } else { Logits::Kept }));
+        (first, start) = (last, ends[last - 1]);
+    }
+    runs
 }
 
 /// Running sums of one row: maximum, Σ e^{l − max}, Σ e^{l − max} l.
@@ -289,5 +296,23 @@ pub fn backward(
             }
         }
         Device::Cuda(cuda) => cuda::backward(cuda, scratch, dhidden, dw, hidden, w, gradients, rows, logits),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Logits::{Again, Kept};
+    use super::runs;
+
+    #[test]
+    fn runs_are_of_whole_groups_that_fit() {
+        assert_eq!(runs(&[], 5), []);
+        assert_eq!(runs(&[0], 5), [(0..1, Kept)]);
+        assert_eq!(runs(&[5], 5), [(0..1, Kept)], "an exact fit");
+        assert_eq!(runs(&[6], 5), [(0..1, Again)]);
+        assert_eq!(runs(&[3, 5, 5, 14, 18], 5), [(0..3, Kept), (3..4, Again), (4..5, Kept)]);
+        assert_eq!(runs(&[9, 10, 11], 5), [(0..1, Again), (1..3, Kept)], "a large group first");
+        assert_eq!(runs(&[2, 4, 13], 5), [(0..2, Kept), (2..3, Again)], "and last");
+        assert_eq!(runs(&[0, 0, 3, 3, 6], 5), [(0..4, Kept), (4..5, Kept)], "groups without rows");
     }
 }

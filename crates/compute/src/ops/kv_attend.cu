@@ -12,12 +12,6 @@
 #define POSITIONS (GROUP <= 4 ? 4 : 2)
 #define TURN (POSITIONS * WARPS * AT_ONCE)
 
-__device__ __forceinline__ float fast_exp2(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
-}
-
 // partial [rows, n, n_splits, SIZE + 2]: unnormalised sums, largest score (in powers of two), sum of exponentials.
 KERNEL attend(real* out, float* partial, const real* qkv, const real* keys, const real* values, const u32* pages, const u32* lengths,
               int n_kv, int max_pages, float scale) {

@@ -48,7 +48,7 @@ __device__ __forceinline__ u32 halves(u32 a, u32 b, bool upper) { return __byte_
 // partial [rows, n, n_splits, SIZE + 2]: unnormalised sums, largest score (in powers of two), sum of exponentials.
 // With `table` [positions, SIZE], cosines and sines, queries and the key of the last position are not rotated yet, and it is not in
 // the cache: the warp that has its page stores it. The other pages are from earlier steps, and the first of them are on their way
-// before the projections are done.
+// before the projections are done: between two steps must lie a launch that is not early, a copy from the host or the border of a graph.
 KERNEL_FOR(128, SIZE == 64 ? 4 : 2) attend(bf16* out, float* partial, const bf16* qkv, bf16* keys, bf16* values, const float* table, const u32* pages,
               const u32* lengths, int n_kv, int max_pages, float scale) {
   __shared__ float parts[MAX_WARPS][GROUP][WIDTH];

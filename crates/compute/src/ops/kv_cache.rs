@@ -239,8 +239,11 @@ pub fn append_and_attend(
     newest: Newest<'_>,
 ) {
     let Newest { rope, positions, slots, table } = newest;
+    let heads = cache.heads;
+    assert_eq!((qkv.cols(), rope.cols()), (heads.qkv_cols(), heads.size), "kv_cache::append_and_attend");
+    assert_eq!((out.rows(), out.cols()), (qkv.rows(), heads.out_cols()), "kv_cache::append_and_attend");
     match device {
-        Device::Cuda(cuda) if cuda::appends(cuda, cache.heads) => {
+        Device::Cuda(cuda) if cuda::appends(cuda, heads) => {
             cuda::attend(cuda, out.span(), qkv.as_view(), cache, layer, table, Some(rope.span()));
         }
         _ => {

@@ -37,10 +37,18 @@ fn random_dout(rows: usize, heads: Heads) -> Vec<f32> {
     Random::new(77).floats(rows * heads.out_cols(), 1.0)
 }
 
+/// On a GPU also: more tiles than processors, and sequences that are longer than what is loaded ahead.
+fn cases(device: &Device) -> Vec<(Heads, Vec<usize>)> {
+    let large = [Heads { n: 14, n_kv: 2, size: 64 }, Heads { n: 12, n_kv: 2, size: 128 }].map(|heads| (heads, vec![900, 700, 300, 129]));
+    let is_gpu = !matches!(device, Device::Cpu);
+    let all = HEADS.into_iter().flat_map(|heads| packed_lengths().into_iter().map(move |lengths| (heads, lengths)));
+    all.chain(large.into_iter().filter(|_| is_gpu)).collect()
+}
+
 #[test]
 fn forward_matches_the_reference() {
     for Target { device, tolerance, .. } in devices() {
-        for (heads, lengths) in HEADS.into_iter().flat_map(|heads| packed_lengths().into_iter().map(move |l| (heads, l))) {
+        for (heads, lengths) in cases(&device) {
             let what = format!("{heads:?}, lengths {lengths:?}");
             let rows = lengths.iter().sum();
             let qkv = random_qkv(rows, rows, heads);
@@ -55,7 +63,7 @@ fn forward_matches_the_reference() {
 #[test]
 fn backward_matches_the_reference() {
     for Target { device, tolerance, .. } in devices() {
-        for (heads, lengths) in HEADS.into_iter().flat_map(|heads| packed_lengths().into_iter().map(move |l| (heads, l))) {
+        for (heads, lengths) in cases(&device) {
             let rows = lengths.iter().sum();
             let (qkv, dout) = (random_qkv(rows, rows, heads), random_dout(rows, heads));
             let dqkv = backward(&device, &dout, &qkv, &lengths, heads);

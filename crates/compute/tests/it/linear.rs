@@ -23,9 +23,20 @@ const SHAPES: [(usize, usize, usize); 12] = [
     (3, 700, 1030),
 ];
 
-/// On a GPU also: tiles of every size that kernels of our own have, whole and cut off at all borders.
+/// On a GPU also: tiles of every size that kernels of our own have, whole and cut off at all borders, and rows that are longer than
+/// what they load ahead.
 fn shapes(device: &Device) -> Vec<(usize, usize, usize)> {
-    let tiles = [(130, 72, 200), (64, 576, 64), (200, 40, 4000), (130, 136, 9728), (256, 64, 17_920), (700, 72, 1000), (1030, 128, 2000)];
+    let tiles = [
+        (130, 72, 200),
+        (64, 576, 64),
+        (200, 40, 4000),
+        (130, 136, 9728),
+        (256, 64, 17_920),
+        (700, 72, 1000),
+        (1030, 128, 2000),
+        (64, 1544, 64),
+        (70, 520, 9000),
+    ];
     let is_gpu = !matches!(device, Device::Cpu);
     SHAPES.into_iter().chain(tiles.into_iter().filter(|_| is_gpu)).collect()
 }
@@ -150,20 +161,23 @@ fn rows_do_not_depend_on_the_batch() {
     }
 }
 
-/// Enough rows and columns for the largest tiles that any device has.
 #[test]
 fn many_rows_have_the_bits_of_few() {
     for Target { device, tolerance, .. } in invariant_devices() {
-        let (m, k, n) = (2053, 72, 2200);
-        let case = case(m, k, n);
-        let batch = forward(&device, &case, m, k, n, false, true);
-        for rows in [0..1, 127..133, 1000..1064, m - 5..m] {
-            let x = case.x[rows.start * k..rows.end * k].to_vec();
-            let expected = reference::linear(&wide(&x), &wide(&case.w), Some(&wide(&case.bias)), k, n);
-            let few = Case { x, w: case.w.clone(), bias: case.bias.clone(), dy: vec![] };
-            let alone = forward(&device, &few, rows.len(), k, n, false, true);
-            assert_close(&format!("{rows:?} of {m} x {k} x {n}"), &alone, &expected, n, tolerance);
-            assert_same_bits(&format!("{rows:?} of {m} x {k} x {n}"), &alone, &batch[rows.start * n..rows.end * n]);
+        // In one wave of tiles, in several, and in several of the largest.
+        for (m, k, n) in [(2053, 72, 2200), (2300, 328, 3504), (4100, 136, 3504)] {
+            let mut random = Random::new(m as u64);
+            let [x, w, bias] = [m * k, n * k, n].map(|len| random.floats(len, 0.5));
+            let case = Case { x, w, bias, dy: vec![] };
+            let batch = forward(&device, &case, m, k, n, false, true);
+            for rows in [0..1, 127..133, 1000..1064, m - 5..m] {
+                let x = case.x[rows.start * k..rows.end * k].to_vec();
+                let expected = reference::linear(&wide(&x), &wide(&case.w), Some(&wide(&case.bias)), k, n);
+                let few = Case { x, w: case.w.clone(), bias: case.bias.clone(), dy: vec![] };
+                let alone = forward(&device, &few, rows.len(), k, n, false, true);
+                assert_close(&format!("{rows:?} of {m} x {k} x {n}"), &alone, &expected, n, tolerance);
+                assert_same_bits(&format!("{rows:?} of {m} x {k} x {n}"), &alone, &batch[rows.start * n..rows.end * n]);
+            }
         }
     }
 }

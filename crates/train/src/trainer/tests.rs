@@ -42,13 +42,13 @@ fn accumulate(policy: &Policy, trainer: &mut Trainer, documents: &[Vec<u32>], ma
     let totals = BatchTotals::of_lengths(sequences.iter().map(|sequence| sequence.completion_ids.len()));
     let mut loss = 0.0;
     for packed in pack(&sequences, max_tokens).unwrap() {
-        let (_, result) = trainer
+        loss += trainer
             .accumulate(policy, &packed, 1.0, |part, scores| {
                 let outputs = sft_loss(&scores.logprobs, &part.completion_cu(), Normalisation::Token, totals);
                 MicrobatchLoss { loss: outputs.loss, dlogprobs: outputs.dlogprobs, metrics: () }
             })
-            .unwrap();
-        loss += result.iter().map(|part| part.loss).sum::<f64>();
+            .unwrap()
+            .loss;
     }
     loss
 }
@@ -213,7 +213,7 @@ fn masked_loss_agrees_with_pytorch() {
                 let SftOutputs { loss, dlogprobs, .. } = weighted_sft_loss(&scores.logprobs, &weights[part.rows()], total_weight);
                 MicrobatchLoss { loss, dlogprobs, metrics: () }
             };
-            batch_loss += trainer.accumulate(&policy, &packed, 1.0, loss).unwrap().1.iter().map(|part| part.loss).sum::<f64>();
+            batch_loss += trainer.accumulate(&policy, &packed, 1.0, loss).unwrap().loss;
         }
         assert!((batch_loss - golden.loss).abs() < 1e-5 * golden.loss, "{batch_loss} and {}", golden.loss);
         let grads = trainer.grads().to_vec().unwrap();

@@ -206,3 +206,25 @@ fn backward_wgmma(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_fit_the_shared_memory_of_a_processor() {
+        // 227 KiB, of which the kernels declare less than 4.
+        let most = [(1, 2 * TILE), (2, TILE)].map(|(own, rows)| [64, 128].map(|size| wgmma_shared(own, rows, size)));
+        assert!(most.as_flattened().iter().all(|&bytes| bytes <= 223 << 10), "{most:?}");
+    }
+
+    #[test]
+    fn tiles_cover_every_sequence_and_the_longest_work_comes_first() {
+        let tiles = Tiles::new(&Device::Cpu, &[0, 300, 300, 301, 429]).unwrap();
+        assert_eq!(tiles.borders, [0, 5, 10, 18, 26]);
+        let ints = tiles.ints.slice();
+        let list = |which: usize| ints[3 * tiles.borders[which]..3 * tiles.borders[which + 1]].as_chunks::<3>().0.to_vec();
+        assert_eq!(list(0), [[256, 0, 300], [128, 0, 300], [0, 0, 300], [300, 300, 301], [301, 301, 429]], "queries see what lies before");
+        assert_eq!(list(1), [[0, 0, 300], [128, 0, 300], [301, 301, 429], [256, 0, 300], [300, 300, 301]], "keys are seen from behind");
+    }
+}

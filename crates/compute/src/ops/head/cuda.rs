@@ -11,7 +11,7 @@ use crate::cuda::{Arg, CudaDevice, Kernel, Source};
 
 static SOURCE: Source = Source::of("head", concat!(include_str!("../softmax.cuh"), include_str!("../head.cu")));
 
-/// Most bytes of logits at a time: two sequences of 1,024 tokens over the largest vocabularies.
+/// Most bytes of logits at a time: two sequences of 1,024 tokens over vocabularies of up to 163,840.
 const LOGITS: usize = 5 << 28;
 
 /// Threads of a row, as in the kernels.
@@ -24,6 +24,7 @@ pub(super) fn rows_at_once(max_rows: usize, vocab: usize) -> usize {
 
 /// Logits `[rows, V]` = hidden · wᵀ, in the scratch memory, of forwards and of sampling.
 pub(in crate::ops) fn logits<'a>(cuda: &CudaDevice, scratch: &'a mut HeadScratch, hidden: View<'a>, w: View<'a>) -> Span<'a> {
+    scratch.kept = None;
     let product = logits_product(scratch, hidden, w);
     cuda.multiply_rows(product);
     product.d
@@ -66,6 +67,7 @@ pub(super) fn forward(
         let kernel = Kernel::new(&SOURCE, cuda.dtype(), "head_forward");
         cuda.launch(kernel, (rows.len() as u32, 1, 1), THREADS, 0, &args);
     }
+    scratch.kept = (rows.len() <= step).then_some(rows);
 }
 
 #[expect(clippy::too_many_arguments, reason = "the operation has this many operands")]
@@ -84,7 +86,8 @@ pub(super) fn backward(
     let HeadGradients { dlogprobs, lse, targets, temperature } = gradients;
     let targets = targets.ptr(hidden.rows());
     let dtype = hidden.span().dtype;
-    assert!(logits == Logits::Again || rows.len() <= step, "logits of {} rows cannot have been kept, of {step} at most", rows.len());
+    let kept = scratch.kept.take();
+    assert!(logits == Logits::Again || kept.as_ref() == Some(&rows), "expected logits of rows {rows:?}, found those of {kept:?}");
     for start in rows.clone().step_by(step) {
         let rows = start..(start + step).min(rows.end);
         let n = rows.len();

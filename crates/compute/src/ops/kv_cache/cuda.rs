@@ -125,7 +125,7 @@ pub(super) fn attend(
         args.extend([pages, lengths, heads.n_kv.into(), table.max_pages.into(), heads.scale().into()]);
         let source = if is_bf16 { &ATTEND_MMA } else { &ATTEND };
         let kernel = Kernel::new(source, qkv.dtype, "attend").with(consts).early();
-        // Many small blocks rather than two waves of large ones: a processor holds four of 128 threads.
+        // Many small blocks rather than two waves of large ones: a processor holds at most four of 128 threads.
         let is_many = is_bf16 && rows * heads.n_kv * n_splits > 3 * cuda.n_processors();
         let threads = if is_many { 64 } else { 128 };
         cuda.launch(kernel, (rows as u32, heads.n_kv as u32, n_splits as u32), threads, 0, &args);
