@@ -1,9 +1,9 @@
 //! Sums over rows in a fixed order: gradients of biases and of norms.
 
 use super::memory::{Dtype, Span};
-use super::{Arg, CudaDevice, Kernel, blocks, launch::Source, source};
+use super::{Arg, CudaDevice, Kernel, blocks, kernels};
 
-static SOURCE: Source = source!("columns");
+kernels!(SOURCE = "columns", ["columns.cu"]);
 
 /// Rows that one block adds up.
 pub(crate) const ROWS: usize = 64;

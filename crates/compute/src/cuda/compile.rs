@@ -116,3 +116,19 @@ unsafe fn fetch(program: sys::nvrtcProgram, is_ptx: bool) -> Result<Vec<u8>, Com
         Ok(image)
     }
 }
+
+/// Compiles kernels for all combinations; needs NVRTC where the loader finds it, and no GPU.
+#[cfg(test)]
+pub(crate) fn assert_compiles(source: &'static Source, dtypes: &[Dtype], consts: &[[usize; 2]], capabilities: &[u32]) {
+    if let Err(error) = super::library::load(super::library::NVRTC, &[]) {
+        println!("skipped, kernels of {} are not compiled: {error}", source.name);
+        return;
+    }
+    for (&dtype, &consts, &capability) in dtypes
+        .iter()
+        .flat_map(|dtype| consts.iter().flat_map(move |consts| capabilities.iter().map(move |capability| (dtype, consts, capability))))
+    {
+        let image = image(Kernel::new(source, dtype, "").with(consts), capability, None);
+        assert!(!image.unwrap().is_empty(), "{}, {dtype:?}, {consts:?}, {capability}", source.name);
+    }
+}

@@ -19,19 +19,36 @@ pub(crate) struct Source {
     pub generated: Option<fn([usize; 2]) -> String>,
 }
 
-impl Source {
-    pub(crate) const fn of(name: &'static str, text: &'static str) -> Self {
-        Self { name, text, generated: None }
-    }
-}
+/// A static [`Source`]: its name, its files beside the module, the function that writes what comes before them; and the formats,
+/// constants and architectures that it is used for, with a test that it compiles for them. If nothing else is said, that is both
+/// formats, no constants, all architectures.
+macro_rules! kernels {
+    ($source:ident = $name:literal, $files:tt) => {
+        kernels!($source = $name, $files, for [F32, Bf16], with [[0, 0]]);
+    };
+    ($source:ident = $name:literal, $files:tt, for $dtypes:tt, with $consts:expr) => {
+        // The oldest, the first that launches early, and the newest.
+        kernels!(@ $source, $name, $files, None, $dtypes, $consts, [80, 90, 120]);
+    };
+    ($source:ident = $name:literal, $files:tt after $generated:ident, for $dtypes:tt, with $consts:expr, on $capabilities:expr) => {
+        kernels!(@ $source, $name, $files, Some($generated), $dtypes, $consts, $capabilities);
+    };
+    (@ $source:ident, $name:literal, [$($file:literal),+], $generated:expr, [$($dtype:ident),+], $consts:expr, $capabilities:expr) => {
+        static $source: $crate::cuda::Source =
+            $crate::cuda::Source { name: $name, text: concat!($(include_str!($file)),+), generated: $generated };
 
-/// The kernels of a `.cu` file beside the module.
-macro_rules! source {
-    ($file:literal) => {
-        $crate::cuda::Source::of($file, include_str!(concat!($file, ".cu")))
+        #[cfg(test)]
+        #[expect(non_snake_case, reason = "the test of a static")]
+        mod $source {
+            #[test]
+            fn compiles() {
+                use $crate::cuda::memory::Dtype;
+                $crate::cuda::assert_compiles(&super::$source, &[$(Dtype::$dtype),+], &$consts, &$capabilities);
+            }
+        }
     };
 }
-pub(crate) use source;
+pub(crate) use kernels;
 
 /// A kernel: its file, what `real` stands for in it, and its name.
 #[derive(Clone, Copy, Debug)]

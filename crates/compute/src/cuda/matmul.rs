@@ -11,13 +11,13 @@ use cudarc::cublaslt::result::{self, CublasError};
 use cudarc::cublaslt::sys;
 
 use super::memory::{Dtype, Span};
-use super::{Arg, CudaDevice, Kernel, Source, blocks, lock, permanent, source};
+use super::{Arg, CudaDevice, Kernel, blocks, kernels, lock, permanent};
 use crate::device::ComputeError;
 
 /// Bytes that cuBLASLt may use besides the operands: what its makers advise for Hopper.
 pub(crate) const WORKSPACE: usize = 32 << 20;
 
-static SOURCE: Source = source!("matmul");
+kernels!(SOURCE = "matmul", ["matmul.cu"]);
 
 /// One operand, row-major, and whether it enters transposed.
 #[derive(Clone, Copy, Debug)]

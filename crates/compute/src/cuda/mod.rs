@@ -28,7 +28,9 @@ use self::memory::Dtype;
 use crate::device::ComputeError;
 
 pub(crate) use self::columns::ROWS;
-pub(crate) use self::launch::{Arg, Kernel, Source, blocks, source};
+#[cfg(test)]
+pub(crate) use self::compile::assert_compiles;
+pub(crate) use self::launch::{Arg, Kernel, Source, blocks, kernels};
 
 /// Format that a CUDA device computes in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,12 +6,14 @@
 use super::matmul::Product;
 use super::memory::{Dtype, Span};
 use super::wgmma::{Lies, TILE_COLS, instruction};
-use super::{Arg, CudaDevice, Kernel, Source};
+use super::{Arg, CudaDevice, Kernel, kernels};
 use crate::device::ComputeError;
 
-static ORDERED: Source = Source::of("ordered", concat!(include_str!("mma.cuh"), include_str!("ordered.cu")));
-static PRODUCT: Source =
-    Source { generated: Some(instructions), ..Source::of("product", concat!(include_str!("wgmma.cuh"), include_str!("product.cu"))) };
+kernels!(ORDERED = "ordered", ["mma.cuh", "ordered.cu"], for [Bf16], with [[64, 0], [64, 1]]);
+kernels!(
+    PRODUCT = "product",
+    ["wgmma.cuh", "product.cu"] after instructions, for [Bf16], with [[64, 64], [72, 128], [256, 128], [192, 256]], on [90]
+);
 
 /// The instructions of `product.cu`, for its constants.
 fn instructions([cols, _]: [usize; 2]) -> String {

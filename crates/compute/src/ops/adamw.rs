@@ -5,10 +5,10 @@ use rayon::prelude::*;
 
 use crate::buffer::{View, ViewMut};
 use crate::cpu::vector::vectorize;
-use crate::cuda::{Arg, Kernel, Source, blocks, source};
+use crate::cuda::{Arg, Kernel, blocks, kernels};
 use crate::device::Device;
 
-static SOURCE: Source = source!("adamw");
+kernels!(SOURCE = "adamw", ["adamw.cu"]);
 
 /// Hyper-parameters of one step.
 #[derive(Clone, Copy, Debug)]

@@ -6,10 +6,10 @@ use super::min_rows;
 use crate::buffer::{Ints, View, ViewMut};
 use crate::cpu::vector::{sum_squares as sum_squares_of, vectorize};
 use crate::cuda::memory::{Dtype, Span};
-use crate::cuda::{Arg, CudaDevice, Kernel, Source, blocks, source, width};
+use crate::cuda::{Arg, CudaDevice, Kernel, blocks, kernels, width};
 use crate::device::Device;
 
-static SOURCE: Source = source!("elementwise");
+kernels!(SOURCE = "elementwise", ["elementwise.cu"]);
 
 /// Numbers per partial sum in [`sum_squares`]; fixed, so that the sum does not depend on the number of threads.
 const SUM_BLOCK: usize = 1 << 16;

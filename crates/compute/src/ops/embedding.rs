@@ -5,10 +5,10 @@ use rayon::prelude::*;
 use super::{elementwise, min_rows};
 use crate::buffer::{Ints, View, ViewMut};
 use crate::cuda::memory::Dtype;
-use crate::cuda::{Arg, Kernel, Source, source};
+use crate::cuda::{Arg, Kernel, kernels};
 use crate::device::Device;
 
-static SOURCE: Source = source!("embedding");
+kernels!(SOURCE = "embedding", ["embedding.cu"]);
 
 /// out `[T, D]`, table `[V, D]`, the first T of `tokens`.
 pub fn forward(device: &Device, out: ViewMut<'_>, table: View<'_>, tokens: &Ints) {

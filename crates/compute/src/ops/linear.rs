@@ -7,10 +7,10 @@ use crate::buffer::{View, ViewMut};
 use crate::cpu::gemm::{Lhs, Panels, Rhs, Start, gemm};
 use crate::cpu::vector::vectorize;
 use crate::cuda::matmul::{Operand, Product};
-use crate::cuda::{Kernel, ROWS, Source, source, width};
+use crate::cuda::{Kernel, ROWS, kernels, width};
 use crate::device::Device;
 
-static SOURCE: Source = source!("linear");
+kernels!(SOURCE = "linear", ["linear.cu"]);
 
 /// Whether a result replaces or adds to what is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

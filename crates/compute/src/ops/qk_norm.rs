@@ -7,10 +7,10 @@ use super::linear::Write;
 use super::min_rows;
 use super::rms_norm::{row_backward, row_forward};
 use crate::buffer::{View, ViewMut};
-use crate::cuda::{Kernel, ROWS, Source, blocks, source};
+use crate::cuda::{Kernel, ROWS, blocks, kernels};
 use crate::device::Device;
 
-static SOURCE: Source = source!("qk_norm");
+kernels!(SOURCE = "qk_norm", ["qk_norm.cu"]);
 
 /// out, qkv `[T, (H + 2K) S]`; values are copied. Weights `[1, S]`; `inv_rms` `[T, H + K]` is kept for the backward.
 #[expect(clippy::too_many_arguments, reason = "the operation has this many operands")]

@@ -8,10 +8,10 @@ use super::linear::Write;
 use super::min_rows;
 use crate::buffer::{View, ViewMut};
 use crate::cpu::vector::{sum_by, sum_squares, vectorize};
-use crate::cuda::{Arg, Kernel, ROWS, Source, blocks, source, width};
+use crate::cuda::{Arg, Kernel, ROWS, blocks, kernels, width};
 use crate::device::Device;
 
-static SOURCE: Source = source!("rms_norm");
+kernels!(SOURCE = "rms_norm", ["rms_norm.cu"]);
 
 /// Threads of a block that holds a row in registers, 8 numbers each, where that is possible.
 fn row_threads(cols: usize, width: usize) -> Option<u32> {

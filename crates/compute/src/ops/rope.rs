@@ -7,10 +7,10 @@ use super::attention::Heads;
 use super::min_rows;
 use crate::buffer::{Ints, View, ViewMut};
 use crate::cpu::vector::vectorize;
-use crate::cuda::{Arg, Kernel, Source, blocks, source, width};
+use crate::cuda::{Arg, Kernel, blocks, kernels, width};
 use crate::device::Device;
 
-static SOURCE: Source = source!("rope");
+kernels!(SOURCE = "rope", ["rope.cu"]);
 
 /// Which way to rotate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

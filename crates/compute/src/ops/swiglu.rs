@@ -6,10 +6,10 @@ use super::linear::{self, Weight, Write};
 use super::min_rows;
 use crate::buffer::{View, ViewMut};
 use crate::cpu::vector::{sigmoid, vectorize};
-use crate::cuda::{Kernel, Source, blocks, source, width};
+use crate::cuda::{Kernel, blocks, kernels, width};
 use crate::device::Device;
 
-static SOURCE: Source = source!("swiglu");
+kernels!(SOURCE = "swiglu", ["swiglu.cu"]);
 
 /// y `[T, F]`; `gate_up` `[T, 2F]` holds g then u in each row.
 pub fn forward(device: &Device, mut y: ViewMut<'_>, gate_up: View<'_>) {

@@ -4,21 +4,22 @@ use super::{Heads, Sequences};
 use crate::buffer::Ints;
 use crate::cuda::memory::{Dtype, Span};
 use crate::cuda::wgmma::{Lies, instruction};
-use crate::cuda::{Arg, CudaDevice, Kernel, Source, blocks};
+use crate::cuda::{Arg, CudaDevice, Kernel, blocks, kernels};
 use crate::device::{ComputeError, Device};
 
-static ANY: Source = Source::of("attention", concat!(include_str!("../attention.cuh"), include_str!("../attention.cu")));
-static FLASH: Source = Source::of(
-    "attention_flash",
-    concat!(include_str!("../../cuda/mma.cuh"), include_str!("../softening.cuh"), include_str!("../attention_flash.cu")),
+kernels!(ANY = "attention", ["../attention.cuh", "../attention.cu"]);
+kernels!(
+    FLASH = "attention_flash",
+    ["../../cuda/mma.cuh", "../softening.cuh", "../attention_flash.cu"], for [Bf16], with [[64, 0], [128, 0]]
 );
-static FLASH_BACKWARD: Source =
-    Source::of("attention_flash_backward", concat!(include_str!("../../cuda/mma.cuh"), include_str!("../attention_flash_backward.cu")));
-
-static WGMMA: Source = Source {
-    generated: Some(instructions),
-    ..Source::of("attention_wgmma", concat!(include_str!("../../cuda/wgmma.cuh"), include_str!("../attention_wgmma.cu")))
-};
+kernels!(
+    FLASH_BACKWARD = "attention_flash_backward",
+    ["../../cuda/mma.cuh", "../attention_flash_backward.cu"], for [Bf16], with [[64, 0], [128, 0]]
+);
+kernels!(
+    WGMMA = "attention_wgmma",
+    ["../../cuda/wgmma.cuh", "../attention_wgmma.cu"] after instructions, for [Bf16], with [[64, 0], [128, 0]], on [90]
+);
 
 /// The instructions of `attention_wgmma.cu`, for its constants.
 fn instructions([size, _]: [usize; 2]) -> String {

@@ -7,9 +7,9 @@ use super::{HeadGradients, HeadOutputs, HeadScratch, Logits};
 use crate::buffer::{Ints, View, ViewMut};
 use crate::cuda::matmul::{Operand, Product};
 use crate::cuda::memory::{Dtype, Span};
-use crate::cuda::{Arg, CudaDevice, Kernel, Source};
+use crate::cuda::{Arg, CudaDevice, Kernel, kernels};
 
-static SOURCE: Source = Source::of("head", concat!(include_str!("../softmax.cuh"), include_str!("../head.cu")));
+kernels!(SOURCE = "head", ["../softmax.cuh", "../head.cu"]);
 
 /// Most bytes of logits at a time: two sequences of 1,024 tokens over vocabularies of up to 163,840.
 const LOGITS: usize = 5 << 28;

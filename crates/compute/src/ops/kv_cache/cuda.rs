@@ -3,16 +3,19 @@
 use super::{Cursors, KvCache, PAGE, PageTable, partial_bytes};
 use crate::buffer::{Ints, View, ViewMut};
 use crate::cuda::memory::{Dtype, Span};
-use crate::cuda::{Arg, CudaDevice, Kernel, Source, blocks, width};
+use crate::cuda::{Arg, CudaDevice, Kernel, blocks, kernels, width};
 use crate::ops::attention::Heads;
 
-static ANY: Source = Source::of("kv_cache", concat!(include_str!("../attention.cuh"), include_str!("../kv_cache.cu")));
-static ATTEND: Source = Source::of("kv_attend", include_str!("../kv_attend.cu"));
-static ATTEND_MMA: Source = Source::of("kv_attend_mma", concat!(include_str!("../../cuda/mma.cuh"), include_str!("../kv_attend_mma.cu")));
+/// `[head size, query heads of a key head]` that kernels are compiled for.
+#[cfg(test)]
+const SIZES: [[usize; 2]; 2] = [[64, 7], [128, 1]];
 
-static ATTEND_ORDERED: Source = Source::of(
-    "kv_attend_ordered",
-    concat!(include_str!("../../cuda/mma.cuh"), include_str!("../softening.cuh"), include_str!("../kv_attend_ordered.cu")),
+kernels!(ANY = "kv_cache", ["../attention.cuh", "../kv_cache.cu"]);
+kernels!(ATTEND = "kv_attend", ["../kv_attend.cu"], for [F32, Bf16], with super::SIZES);
+kernels!(ATTEND_MMA = "kv_attend_mma", ["../../cuda/mma.cuh", "../kv_attend_mma.cu"], for [Bf16], with super::SIZES);
+kernels!(
+    ATTEND_ORDERED = "kv_attend_ordered",
+    ["../../cuda/mma.cuh", "../softening.cuh", "../kv_attend_ordered.cu"], for [Bf16], with super::SIZES
 );
 
 /// Positions that one block attends to, as in the kernels.

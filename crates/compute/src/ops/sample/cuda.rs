@@ -3,11 +3,11 @@
 
 use super::SampleParams;
 use crate::buffer::{Ints, View};
-use crate::cuda::{Arg, CudaDevice, Kernel, Source};
+use crate::cuda::{Arg, CudaDevice, Kernel, kernels};
 use crate::ops::head::HeadScratch;
 use crate::ops::head::cuda::{THREADS, logits};
 
-static SOURCE: Source = Source::of("sample", concat!(include_str!("../softmax.cuh"), include_str!("../sample.cu")));
+kernels!(SOURCE = "sample", ["../softmax.cuh", "../sample.cu"]);
 
 /// [`SampleParams`] as the kernel reads them.
 #[derive(Clone, Copy, Debug, bytemuck::Pod, bytemuck::Zeroable)]
