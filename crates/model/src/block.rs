@@ -89,18 +89,23 @@ pub(crate) fn project_qkv(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut Bl
     }
 }
 
+/// The norm before the feed-forward: `passing.normed`.
+fn normalize_mid(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, passing: &mut Passing, x: View<'_>) {
+    let (normed, inv_rms) = (passing.normed.head_mut(x.rows()), b.inv_rms_mid.head_mut(x.rows()));
+    rms_norm::forward(ctx.device, normed, inv_rms, x, layer.post_norm, ctx.config.rms_norm_eps);
+}
+
 /// Norm, gate and up: `b.gate_up` from the residual stream x `[T, D]`.
 pub(crate) fn project_gate_up(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, passing: &mut Passing, x: View<'_>) {
-    let (device, n, eps) = (ctx.device, x.rows(), ctx.config.rms_norm_eps);
-    rms_norm::forward(device, passing.normed.head_mut(n), b.inv_rms_mid.head_mut(n), x, layer.post_norm, eps);
+    normalize_mid(ctx, layer, b, passing, x);
+    let (device, n) = (ctx.device, x.rows());
     linear::forward(device, b.gate_up.head_mut(n), passing.normed.head(n), &layer.gate_up, None, Write::Replace);
 }
 
 /// As [`project_gate_up`], with the activation, for those who have no use for gate and up: `passing.activated` from the residual stream
 /// x `[T, D]`.
 pub(crate) fn activate(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, passing: &mut Passing, x: View<'_>) {
-    let (device, n, eps) = (ctx.device, x.rows(), ctx.config.rms_norm_eps);
-    let Passing { normed, activated } = passing;
-    rms_norm::forward(device, normed.head_mut(n), b.inv_rms_mid.head_mut(n), x, layer.post_norm, eps);
+    normalize_mid(ctx, layer, b, passing, x);
+    let (device, n, Passing { normed, activated }) = (ctx.device, x.rows(), passing);
     swiglu::project(device, activated.head_mut(n), b.gate_up.head_mut(n), normed.head(n), &layer.gate_up);
 }

@@ -239,14 +239,27 @@ fn layer_input(acts: &mut Activations, layer: usize, n: usize) -> ViewMut<'_> {
 pub fn forward(policy: &Policy, acts: &mut Activations, batch: &Batch, temperature: f32) -> Result<TokenScores, ModelError> {
     acts.reserve(policy, batch.n_tokens)?;
     let weights = policy.weights();
-    let r = batch.n_rows;
-    policy.device().run(|| {
-        forward_blocks(policy, &weights, acts, batch);
+    policy.device().run(|| forward_blocks(policy, &weights, acts, batch));
+    score_rows(policy, &weights, acts, batch, temperature, 0..batch.n_rows)
+}
+
+/// Scores of some of the trained rows, whose final hidden states are there.
+fn score_rows(
+    policy: &Policy,
+    weights: &Weights<'_>,
+    acts: &mut Activations,
+    batch: &Batch,
+    temperature: f32,
+    rows: Range<usize>,
+) -> Result<TokenScores, ModelError> {
+    let (device, r) = (policy.device(), batch.n_rows);
+    device.run(|| {
         let outputs = HeadOutputs { logprobs: acts.logprobs.head_mut(r), entropies: acts.entropies.head_mut(r), lse: acts.lse.head_mut(r) };
         let (hidden, targets) = (acts.normed_rows.head(r), &batch.targets);
-        head::forward(policy.device(), &mut acts.head, outputs, hidden, &weights.head, targets, temperature, 0..r);
+        head::forward(device, &mut acts.head, outputs, hidden, &weights.head, targets, temperature, rows.clone());
     });
-    Ok(TokenScores { logprobs: acts.logprobs.head(r).to_vec()?, entropies: acts.entropies.head(r).to_vec()? })
+    let of_rows = |buffer: &Buffer| buffer.head(r).rows_range(rows.clone()).to_vec();
+    Ok(TokenScores { logprobs: of_rows(&acts.logprobs)?, entropies: of_rows(&acts.entropies)? })
 }
 
 /// Raw logits of the batch's rows over the whole vocabulary, `[R, V]`: for tests and inspection of small batches only.
@@ -289,14 +302,7 @@ pub fn forward_backward<E: From<ModelError>>(
     let mut scores = TokenScores::default();
     for (groups, logits) in acts.head.runs(device, ends) {
         let rows = scores.logprobs.len()..groups.end.checked_sub(1).map_or(0, |last| ends[last]);
-        device.run(|| {
-            let outputs =
-                HeadOutputs { logprobs: acts.logprobs.head_mut(r), entropies: acts.entropies.head_mut(r), lse: acts.lse.head_mut(r) };
-            let (hidden, targets) = (acts.normed_rows.head(r), &batch.targets);
-            head::forward(device, &mut acts.head, outputs, hidden, &weights.head, targets, temperature, rows.clone());
-        });
-        let of_run = |buffer: &Buffer| buffer.head(r).rows_range(rows.clone()).to_vec().map_err(ModelError::from);
-        let run = TokenScores { logprobs: of_run(&acts.logprobs)?, entropies: of_run(&acts.entropies)? };
+        let run = score_rows(policy, &weights, acts, batch, temperature, rows.clone())?;
         let dlogprobs = loss(groups, &run)?;
         scores.logprobs.extend(run.logprobs);
         scores.entropies.extend(run.entropies);

@@ -193,7 +193,7 @@ impl PackedBatch {
 
     /// The rows of sequence `s` of this batch.
     pub fn rows(&self, s: usize) -> Range<usize> {
-        self.completion_cu[s]..self.completion_cu[s + 1]
+        self.part(s..s + 1).rows()
     }
 
     /// Some consecutive sequences of this batch.

@@ -106,6 +106,12 @@ impl From<Span<'_>> for Arg<'_> {
         Self::Ptr(span.ptr)
     }
 }
+/// No address where there is nothing.
+impl From<Option<Span<'_>>> for Arg<'_> {
+    fn from(span: Option<Span<'_>>) -> Self {
+        Self::Ptr(span.map_or(0, |span| span.ptr))
+    }
+}
 impl From<usize> for Arg<'_> {
     fn from(n: usize) -> Self {
         Self::Int(i32::try_from(n).expect("sizes of kernels fit 31 bits"))

@@ -11,7 +11,7 @@ use cudarc::cublaslt::result::{self, CublasError};
 use cudarc::cublaslt::sys;
 
 use super::memory::{Dtype, Span};
-use super::{Arg, CudaDevice, Kernel, blocks, kernels, lock, permanent};
+use super::{CudaDevice, Kernel, blocks, kernels, lock, permanent};
 use crate::device::ComputeError;
 
 /// Bytes that cuBLASLt may use besides the operands: what its makers advise for Hopper.
@@ -239,8 +239,8 @@ impl CudaDevice {
         let name = if p.d.dtype == dtype { "multiply" } else { "multiply_to_f32" };
         let args = [
             p.d.into(),
-            Arg::Ptr(p.addend.map_or(0, |c| c.ptr)),
-            Arg::Ptr(p.bias.map_or(0, |c| c.ptr)),
+            p.addend.into(),
+            p.bias.into(),
             p.a.span.into(),
             p.b.span.into(),
             p.m.into(),

@@ -68,4 +68,3 @@ __device__ __forceinline__ void as_a(u32* a, const float* left, const float* rig
   a[0] = pack_bf16(left[0], left[1]), a[1] = pack_bf16(left[2], left[3]);
   a[2] = pack_bf16(right[0], right[1]), a[3] = pack_bf16(right[2], right[3]);
 }
-

@@ -75,12 +75,16 @@ struct Plain {
   }
 };
 
-struct ToF32 {
+// Results that nothing is added to.
+struct Alone {
+  __device__ __forceinline__ void before(int) {}
+  __device__ __forceinline__ void begin(int, int) {}
+};
+
+struct ToF32 : Alone {
   float* d;
   int m, n;
 
-  __device__ __forceinline__ void before(int) {}
-  __device__ __forceinline__ void begin(int, int) {}
   __device__ __forceinline__ void end(const float* acc, int row, int col0) {
 #pragma unroll
     for (int h = 0; h < 2; h++) {
@@ -96,12 +100,10 @@ struct ToF32 {
 
 // Gates lie in the first half of the tile's columns, what they let through in the second; both are rounded as if they had been
 // stored. `n` is the number of gates.
-struct Activated {
+struct Activated : Alone {
   bf16* d;
   int m, n;
 
-  __device__ __forceinline__ void before(int) {}
-  __device__ __forceinline__ void begin(int, int) {}
   __device__ __forceinline__ void end(const float* acc, int row, int col0) {
 #pragma unroll
     for (int h = 0; h < 2; h++) {
@@ -124,7 +126,7 @@ __device__ __forceinline__ void product(const TensorMap* a, const TensorMap* w, 
   extern __shared__ unsigned char memory[];
   __shared__ __align__(8) u64 full[MAX_STAGES], empty[MAX_STAGES];
   const int n_cols = BN / PARTS;
-  u32 tiles = (shared_address(memory) + 1023) & ~1023u, fulls = shared_address(full), empties = shared_address(empty);
+  u32 tiles = first_tile(memory), fulls = shared_address(full), empties = shared_address(empty);
   int row0, col0;
   place_tile(row0, col0, m, n, BM, n_cols);
   int n_steps = (k + STEP - 1) / STEP, warp = threadIdx.x / 32;
@@ -156,26 +158,26 @@ __device__ __forceinline__ void product(const TensorMap* a, const TensorMap* w, 
       for (int s = 0; s < first; s++) load_w(s, s);
       wait_for_inputs();
       for (int s = 0; s < first; s++) load_a(s, s);
-      int s = 0, parity = 0;
-      for (int step = first; step < n_steps; step++) {
-        barrier_wait(empties + 8 * s, parity);
-        load_w(step, s);
-        load_a(step, s);
-        if (++s == n_stages) s = 0, parity ^= 1;
+      Ring ring;
+      for (int step = first; step < n_steps; step++, ring.next(n_stages)) {
+        barrier_wait(empties + 8 * ring.stage, ring.parity);
+        load_w(step, ring.stage);
+        load_a(step, ring.stage);
       }
     }
     return;
   }
   if constexpr (IS_LARGE) more_registers<232>();
   float acc[TILES][BN / 2];
-  int group = warp / 4, s = 0, parity = 0, row = row0 + 64 * group * TILES + 16 * (warp % 4) + threadIdx.x % 32 / 4;
+  int group = warp / 4, row = row0 + 64 * group * TILES + 16 * (warp % 4) + threadIdx.x % 32 / 4;
   finish.before(col0);
   wait_for_inputs();
   finish.begin(row, col0);
+  Ring ring;
 #pragma unroll 1
-  for (int step = 0; step < n_steps; step++) {
-    barrier_wait(fulls + 8 * s, parity);
-    u32 stage = tiles + s * STAGE_BYTES;
+  for (int step = 0; step < n_steps; step++, ring.next(n_stages)) {
+    barrier_wait(fulls + 8 * ring.stage, ring.parity);
+    u32 stage = tiles + ring.stage * STAGE_BYTES;
     u64 at_a = tile_descriptor(stage + group * TILES * TILE_BYTES), at_w = tile_descriptor(stage + A_BYTES);
     wgmma_begin();
 #pragma unroll
@@ -188,8 +190,7 @@ __device__ __forceinline__ void product(const TensorMap* a, const TensorMap* w, 
     wgmma_commit();
     // The products of the step before are done, and its tiles free.
     wgmma_wait<1>();
-    if (step > 0 && threadIdx.x % 32 == 0) barrier_arrive(empties + 8 * (s == 0 ? n_stages - 1 : s - 1));
-    if (++s == n_stages) s = 0, parity ^= 1;
+    if (step > 0 && threadIdx.x % 32 == 0) barrier_arrive(empties + 8 * (ring.stage == 0 ? n_stages - 1 : ring.stage - 1));
   }
   wgmma_wait<0>();
 #pragma unroll
@@ -204,12 +205,12 @@ PRODUCT product(const __grid_constant__ TensorMap a, const __grid_constant__ Ten
 }
 
 PRODUCT product_to_f32(const __grid_constant__ TensorMap a, const __grid_constant__ TensorMap w, float* d, int m, int n, int k, int n_stages) {
-  product<1>(&a, &w, m, n, k, n_stages, ToF32{d, m, n});
+  product<1>(&a, &w, m, n, k, n_stages, ToF32{{}, d, m, n});
 }
 
 #if BN % 16 == 0
 // w [2 n, k]: gates, then what they let through. d [m, n].
 PRODUCT product_activated(const __grid_constant__ TensorMap a, const __grid_constant__ TensorMap w, bf16* d, int m, int n, int k, int n_stages) {
-  product<2>(&a, &w, m, n, k, n_stages, Activated{d, m, n});
+  product<2>(&a, &w, m, n, k, n_stages, Activated{{}, d, m, n});
 }
 #endif

@@ -6,7 +6,7 @@
 use super::matmul::Product;
 use super::memory::{Dtype, Span};
 use super::wgmma::{Lies, TILE_COLS, instruction};
-use super::{Arg, CudaDevice, Kernel, kernels};
+use super::{Arg, CudaDevice, Kernel, kernels, width};
 use crate::device::ComputeError;
 
 kernels!(ORDERED = "ordered", ["mma.cuh", "ordered.cu"], for [Bf16], with [[64, 0], [64, 1]]);
@@ -93,13 +93,12 @@ impl CudaDevice {
             return;
         }
         // All of this is the same for any number of rows: rows of buffers that start aligned are aligned if the first is.
-        let aligned = p.k.is_multiple_of(8) && p.a.span.ptr.is_multiple_of(16) && p.b.span.ptr.is_multiple_of(16);
         let in_bf16 = [p.a.span.dtype, p.b.span.dtype] == [Dtype::Bf16; 2];
-        let has_tensor_cores = aligned && in_bf16 && p.k > 0 && [p.a.stride, p.b.stride] == [p.k; 2];
+        let has_tensor_cores = width(p.k, &[p.a.span, p.b.span]) == 8 && in_bf16 && p.k > 0 && [p.a.stride, p.b.stride] == [p.k; 2];
         let to_f32 = p.d.dtype == Dtype::F32;
-        let results_aligned = p.d.ptr.is_multiple_of(16) && p.addend.is_none_or(|addend| addend.ptr.is_multiple_of(16));
+        let results_aligned = width(p.n, &[p.d, p.addend.unwrap_or(p.d)]) == 8;
         let can_finish = if to_f32 { p.addend.is_none() && p.bias.is_none() } else { p.bias.is_none_or(|bias| bias.ptr.is_multiple_of(4)) };
-        let can_wgmma = self.has_wgmma() && has_tensor_cores && p.n.is_multiple_of(8) && results_aligned && can_finish;
+        let can_wgmma = self.has_wgmma() && has_tensor_cores && results_aligned && can_finish;
         let one_wave = Tile::in_one_wave(p.m, p.n, 8, self.n_processors()).is_some();
         if can_wgmma && (self.is_deterministic() || (p.m <= FEW_ROWS && one_wave && !to_f32)) {
             let finish = if to_f32 { Finish::F32 } else { Finish::Plain { addend: p.addend, bias: p.bias } };
@@ -116,7 +115,7 @@ impl CudaDevice {
     /// `d [m, n] = silu(g) ⊙ u`, `[g, u] = a [m, k] · w [2n, k]ᵀ` in one kernel, where there is one that is worth it: whether it did.
     /// The bits are those of the product and the activation one after the other.
     pub(crate) fn multiply_activated(&self, a: Span<'_>, w: Span<'_>, d: Span<'_>, [m, n, k]: [usize; 3]) -> bool {
-        let aligned = k.is_multiple_of(8) && n.is_multiple_of(8) && [a, w, d].iter().all(|span| span.ptr.is_multiple_of(16));
+        let aligned = width(k, &[a, w]) == 8 && width(n, &[d]) == 8;
         let fits = m > 0 && k > 0 && m <= FEW_ROWS && a.dtype == Dtype::Bf16 && aligned && self.has_wgmma();
         if !fits || Tile::in_one_wave(m, 2 * n, 16, self.n_processors()).is_none() {
             return false;
@@ -137,7 +136,7 @@ impl CudaDevice {
         let maps = [self.tensor_map(a, [m, k], tile.rows)?, self.tensor_map(w, [parts * n, k], tile.cols / parts)?];
         let mut args = vec![Arg::Map(&maps[0]), Arg::Map(&maps[1]), d.into()];
         if let Finish::Plain { addend, bias } = finish {
-            args.extend([addend, bias].map(|span| Arg::Ptr(span.map_or(0, |span| span.ptr))));
+            args.extend([addend, bias].map(Arg::from));
         }
         args.extend([m, n, k, n_stages].map(Arg::from));
         let n_tiles = m.div_ceil(tile.rows) * (parts * n).div_ceil(tile.cols);
@@ -154,8 +153,7 @@ impl CudaDevice {
         let (size, stages, which) = if tiles(128) >= 2 * self.n_processors() { (128, 3, 0) } else { (64, 4, 1) };
         let name = if p.d.dtype == Dtype::Bf16 { "product" } else { "product_to_f32" };
         let kernel = Kernel::new(&ORDERED, Dtype::Bf16, name).with([STEP, which]).early();
-        let optional = |span: Option<Span<'_>>| Arg::Ptr(span.map_or(0, |span| span.ptr));
-        let pointers = [p.d.into(), optional(p.addend), optional(p.bias), p.a.span.into(), p.b.span.into()];
+        let pointers = [p.d.into(), p.addend.into(), p.bias.into(), p.a.span.into(), p.b.span.into()];
         let args = [&pointers[..], &[p.m, p.n, p.k].map(Into::into)].concat();
         let shared = stages * 2 * size * STEP * Dtype::Bf16.bytes();
         self.launch(kernel, (tiles(size) as u32, 1, 1), 128, shared as u32, &args);

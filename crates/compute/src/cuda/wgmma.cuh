@@ -26,6 +26,17 @@ __device__ __forceinline__ void barrier_wait(u32 barrier, u32 parity) {
       : "memory");
 }
 
+// The stages of a ring, one after the other, whose tiles are full or empty in turns.
+struct Ring {
+  int stage = 0, parity = 0;
+  __device__ __forceinline__ void next(int n_stages) {
+    if (++stage == n_stages) stage = 0, parity ^= 1;
+  }
+};
+
+// Where tiles begin in a block's dynamic memory.
+__device__ __forceinline__ u32 first_tile(const unsigned char* memory) { return (shared_address(memory) + 1023) & ~1023u; }
+
 // A box of the matrix to shared memory: the map says its size; what lies beyond the matrix is zero.
 __device__ __forceinline__ void bulk_load(u32 to, const TensorMap* map, u32 barrier, int column, int row) {
   asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], [%2];" ::"r"(to),

@@ -64,7 +64,7 @@ pub fn step(
             let dtype = working.map_or(cuda.dtype(), |working| working.dtype);
             let Factors { config: AdamW { beta1, beta2, eps, grad_scale, .. }, step_size, inv_root, keep } = factors;
             let floats = [beta1, beta2, eps, grad_scale, step_size, inv_root, keep].map(Arg::Float);
-            let working = Arg::Ptr(working.map_or(0, |working| working.ptr));
+            let working = Arg::from(working);
             let buffers = [weights.span().into(), working, m.span().into(), v.span().into(), grads.span().into(), Arg::Long(n as i64)];
             let grid = blocks(n, 1024).min(16 * cuda.n_processors() as u32);
             let kernel = Kernel::new(&SOURCE, dtype, "adamw");

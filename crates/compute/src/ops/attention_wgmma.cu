@@ -51,15 +51,6 @@ __device__ __forceinline__ void store_rows(bf16* to, i64 stride, const float* x,
   }
 }
 
-// The stages of a ring, one after the other, whose tiles are full or empty in turns.
-template <int N>
-struct Ring {
-  int stage = 0, parity = 0;
-  __device__ __forceinline__ void next() {
-    if (++stage == N) stage = 0, parity ^= 1;
-  }
-};
-
 // Item `item` of work: a head of `n`, and a tile of rows of a sequence.
 struct Item {
   int head, first, start, end;
@@ -81,10 +72,10 @@ struct Item {
 // `map` is of qkv in boxes of 128 rows. lse [T, n]. A block takes every gridDim.x-th item, and fetches for the next one while this one
 // ends; items of the backward are longer, and balance better with a block for each.
 FLASH flash_forward(const __grid_constant__ TensorMap map, bf16* out, float* lse, const u32* tiles, int n_items, int n, int n_kv,
-                        float scale) {
+                    float scale) {
   extern __shared__ unsigned char memory[];
   __shared__ __align__(8) u64 barriers[2 + 2 * FORWARD_STAGES];
-  u32 q_tile = (shared_address(memory) + 1023) & ~1023u, stages = q_tile + ROWS * SIZE * 2;
+  u32 q_tile = first_tile(memory), stages = q_tile + ROWS * SIZE * 2;
   u32 has_q = shared_address(barriers), took_q = has_q + 8, full = took_q + 8, empty = full + 8 * FORWARD_STAGES;
   PLACE_IN_BLOCK;
   auto n_steps_of = [](Item item) { return (min(item.first + ROWS, item.end) - item.start + KEYS - 1) / KEYS; };
@@ -97,7 +88,7 @@ FLASH flash_forward(const __grid_constant__ TensorMap map, bf16* out, float* lse
   if (is_loader) {
     fewer_registers<24>();
     if (threadIdx.x != 256) return;
-    Ring<FORWARD_STAGES> ring;
+    Ring ring;
     int n_loaded = 0, q_parity = 1;
     for (int i = blockIdx.x; i < n_items; i += gridDim.x, q_parity ^= 1) {
       Item item(tiles, i, n);
@@ -105,7 +96,7 @@ FLASH flash_forward(const __grid_constant__ TensorMap map, bf16* out, float* lse
       if (i != blockIdx.x) barrier_wait(took_q, q_parity);
       barrier_expect(has_q, ROWS * SIZE * 2);
       load_head<ROWS>(q_tile, &map, has_q, item.head * SIZE, item.first);
-      for (int step = 0; step < n_steps; step++, ring.next()) {
+      for (int step = 0; step < n_steps; step++, ring.next(FORWARD_STAGES)) {
         u32 to = stages + ring.stage * FORWARD_STAGE, is_full = full + 8 * ring.stage;
         if (n_loaded++ >= FORWARD_STAGES) barrier_wait(empty + 8 * ring.stage, ring.parity ^ 1);
         barrier_expect(is_full, FORWARD_STAGE);
@@ -118,7 +109,7 @@ FLASH flash_forward(const __grid_constant__ TensorMap map, bf16* out, float* lse
   more_registers<240>();
   float c = scale * LOG2E, m[2], sum[2], keep[2], s[KEYS / 2], o[SIZE / 2];
   u32 q[PARTS][4], p[KEYS / 16][4];
-  auto scores = [&](Ring<FORWARD_STAGES> ring) {
+  auto scores = [&](Ring ring) {
     barrier_wait(full + 8 * ring.stage, ring.parity);
     u32 keys = stages + ring.stage * FORWARD_STAGE;
     wgmma_begin();
@@ -155,14 +146,14 @@ FLASH flash_forward(const __grid_constant__ TensorMap map, bf16* out, float* lse
       sum[h] = total;
     }
   };
-  auto sums = [&](Ring<FORWARD_STAGES> ring, bool adds) {
+  auto sums = [&](Ring ring, bool adds) {
     u32 values = stages + ring.stage * FORWARD_STAGE + FORWARD_STAGE / 2;
     wgmma_begin();
 #pragma unroll
     for (int k = 0; k < KEYS / 16; k++) wgmma_sums(o, p[k], down<KEYS>(values, k), adds || k > 0);
     wgmma_commit();
   };
-  Ring<FORWARD_STAGES> now;
+  Ring now;
   int q_parity = 0;
   for (int i = blockIdx.x; i < n_items; i += gridDim.x, q_parity ^= 1) {
     Item item(tiles, i, n);
@@ -173,7 +164,7 @@ FLASH flash_forward(const __grid_constant__ TensorMap map, bf16* out, float* lse
     for (int k = 0; k < PARTS; k++) load_a<ROWS>(q[k], q_tile, own, k);
     __syncwarp();
     if (lane == 0) barrier_arrive(took_q);
-    Ring<FORWARD_STAGES> next = now;
+    Ring next = now;
     scores(next);
     wgmma_wait<0>();
     soften(item.start, row);
@@ -181,7 +172,7 @@ FLASH flash_forward(const __grid_constant__ TensorMap map, bf16* out, float* lse
     for (int k = 0; k < KEYS / 16; k++) as_a(p[k], s + 8 * k);
 #pragma unroll 1
     for (int step = 1; step < n_steps; step++) {
-      next.next();
+      next.next(FORWARD_STAGES);
       scores(next);
       sums(now, step > 1);
       wgmma_wait<1>();
@@ -197,7 +188,7 @@ FLASH flash_forward(const __grid_constant__ TensorMap map, bf16* out, float* lse
     sums(now, n_steps > 1);
     wgmma_wait<0>();
     if (lane == 0) barrier_arrive(empty + 8 * now.stage);
-    now.next();
+    now.next(FORWARD_STAGES);
     float inverse[2];
 #pragma unroll
     for (int h = 0; h < 2; h++) {
@@ -221,12 +212,12 @@ FLASH flash_forward(const __grid_constant__ TensorMap map, bf16* out, float* lse
 // are transposed: rows are keys, columns queries. `rows` and `steps` are of qkv in boxes of 128 and of 64 rows, `grads` of dout in
 // boxes of 64.
 FLASH flash_backward_key(const __grid_constant__ TensorMap rows, const __grid_constant__ TensorMap steps,
-                             const __grid_constant__ TensorMap grads, bf16* dqkv, const float* delta, const float* lse, const u32* tiles, int n,
-                             int n_kv, float scale) {
+                         const __grid_constant__ TensorMap grads, bf16* dqkv, const float* delta, const float* lse, const u32* tiles, int n,
+                         int n_kv, float scale) {
   extern __shared__ unsigned char memory[];
   __shared__ __align__(8) u64 barriers[1 + 2 * BACKWARD_STAGES];
   __shared__ float lse_of[BACKWARD_STAGES][STEP], delta_of[BACKWARD_STAGES][STEP];
-  u32 k_tile = (shared_address(memory) + 1023) & ~1023u, v_tile = k_tile + OWN_BYTES, stages = v_tile + OWN_BYTES;
+  u32 k_tile = first_tile(memory), v_tile = k_tile + OWN_BYTES, stages = v_tile + OWN_BYTES;
   u32 has_own = shared_address(barriers), full = has_own + 8, empty = full + 8 * BACKWARD_STAGES;
   Item item(tiles, blockIdx.x, n_kv);
   PLACE_IN_BLOCK;
@@ -246,8 +237,8 @@ FLASH flash_backward_key(const __grid_constant__ TensorMap rows, const __grid_co
       load_head<ROWS>(k_tile, &rows, has_own, (n + kv) * SIZE, first);
       load_head<ROWS>(v_tile, &rows, has_own, (n + n_kv + kv) * SIZE, first);
     }
-    Ring<BACKWARD_STAGES> ring;
-    for (int step = 0; step < n_steps; step++, ring.next()) {
+    Ring ring;
+    for (int step = 0; step < n_steps; step++, ring.next(BACKWARD_STAGES)) {
       int head = kv * n_heads + step / per_head, row = first + step % per_head * STEP;
       u32 to = stages + ring.stage * 2 * TILE_BYTES, is_full = full + 8 * ring.stage;
       float l[2], d[2];
@@ -276,39 +267,34 @@ FLASH flash_backward_key(const __grid_constant__ TensorMap rows, const __grid_co
 #pragma unroll
   for (int i = 0; i < SIZE / 2; i++) dk[i] = dv[i] = 0.0f;
   u32 p[STEP / 16][4], ds[STEP / 16][4];
-#if SIZE == 64
   u32 k_own[PARTS][4], v_own[PARTS][4];
-#endif
   barrier_wait(has_own, 0);
-#if SIZE == 64
+  if constexpr (SIZE == 64) {
 #pragma unroll
-  for (int k = 0; k < PARTS; k++) load_a<ROWS>(k_own[k], k_tile, own, k), load_a<ROWS>(v_own[k], v_tile, own, k);
-#endif
-  Ring<BACKWARD_STAGES> ring;
-  for (int step = 0; step < n_steps; step++, ring.next()) {
+    for (int k = 0; k < PARTS; k++) load_a<ROWS>(k_own[k], k_tile, own, k), load_a<ROWS>(v_own[k], v_tile, own, k);
+  }
+  // [64 keys, STEP] = keys or values · a tileᵀ of the other side: from registers where there are enough of them.
+  auto multiply_own = [&](float* to, const u32 (*in_registers)[4], u32 tile, u32 other) {
+#pragma unroll
+    for (int k = 0; k < PARTS; k++) {
+      if constexpr (SIZE == 64) {
+        wgmma_rows(to, in_registers[k], across<STEP>(other, k), k);
+      } else {
+        wgmma_tile(to, across<ROWS>(tile + 64 * group * 128, k), across<STEP>(other, k), k);
+      }
+    }
+  };
+  Ring ring;
+  for (int step = 0; step < n_steps; step++, ring.next(BACKWARD_STAGES)) {
     int row = first + step % per_head * STEP;
     u32 q = stages + ring.stage * 2 * TILE_BYTES, g = q + TILE_BYTES;
     barrier_wait(full + 8 * ring.stage, ring.parity);
     // Queries before all keys of the group see none of them.
     if (row + STEP > first + 64 * group) {
       wgmma_begin();
-#pragma unroll
-      for (int k = 0; k < PARTS; k++) {
-#if SIZE == 64
-        wgmma_rows(s, k_own[k], across<STEP>(q, k), k);
-#else
-        wgmma_tile(s, across<ROWS>(k_tile + 64 * group * 128, k), across<STEP>(q, k), k);
-#endif
-      }
+      multiply_own(s, k_own, k_tile, q);
       wgmma_commit();
-#pragma unroll
-      for (int k = 0; k < PARTS; k++) {
-#if SIZE == 64
-        wgmma_rows(dp, v_own[k], across<STEP>(g, k), k);
-#else
-        wgmma_tile(dp, across<ROWS>(v_tile + 64 * group * 128, k), across<STEP>(g, k), k);
-#endif
-      }
+      multiply_own(dp, v_own, v_tile, g);
       wgmma_commit();
       wgmma_wait<1>();
       bool is_diagonal = row < first + ROWS;
@@ -349,11 +335,11 @@ FLASH flash_backward_key(const __grid_constant__ TensorMap rows, const __grid_co
 
 // Gradient of 128 query rows of one head, over the keys up to them. `own_grads` is of dout in boxes of 128 rows.
 FLASH flash_backward_query(const __grid_constant__ TensorMap rows, const __grid_constant__ TensorMap steps,
-                               const __grid_constant__ TensorMap own_grads, bf16* dqkv, const float* delta, const float* lse,
-                               const u32* tiles, int n, int n_kv, float scale) {
+                           const __grid_constant__ TensorMap own_grads, bf16* dqkv, const float* delta, const float* lse,
+                           const u32* tiles, int n, int n_kv, float scale) {
   extern __shared__ unsigned char memory[];
   __shared__ __align__(8) u64 barriers[1 + 2 * BACKWARD_STAGES];
-  u32 q_tile = (shared_address(memory) + 1023) & ~1023u, g_tile = q_tile + OWN_BYTES, stages = g_tile + OWN_BYTES;
+  u32 q_tile = first_tile(memory), g_tile = q_tile + OWN_BYTES, stages = g_tile + OWN_BYTES;
   u32 has_own = shared_address(barriers), full = has_own + 8, empty = full + 8 * BACKWARD_STAGES;
   Item item(tiles, blockIdx.x, n);
   PLACE_IN_BLOCK;
@@ -371,8 +357,8 @@ FLASH flash_backward_query(const __grid_constant__ TensorMap rows, const __grid_
       barrier_expect(has_own, 2 * OWN_BYTES);
       load_head<ROWS>(q_tile, &rows, has_own, head * SIZE, first);
       load_head<ROWS>(g_tile, &own_grads, has_own, head * SIZE, first);
-      Ring<BACKWARD_STAGES> ring;
-      for (int step = 0; step < n_steps; step++, ring.next()) {
+      Ring ring;
+      for (int step = 0; step < n_steps; step++, ring.next(BACKWARD_STAGES)) {
         u32 to = stages + ring.stage * 2 * TILE_BYTES, is_full = full + 8 * ring.stage;
         if (step >= BACKWARD_STAGES) barrier_wait(empty + 8 * ring.stage, ring.parity ^ 1);
         barrier_expect(is_full, 2 * TILE_BYTES);
@@ -398,8 +384,8 @@ FLASH flash_backward_query(const __grid_constant__ TensorMap rows, const __grid_
   for (int k = 0; k < PARTS; k++) load_a<ROWS>(q[k], q_tile, own, k), load_a<ROWS>(g[k], g_tile, own, k);
 #pragma unroll
   for (int i = 0; i < SIZE / 2; i++) dq[i] = 0.0f;
-  Ring<BACKWARD_STAGES> ring;
-  for (int step = 0; step < n_steps; step++, ring.next()) {
+  Ring ring;
+  for (int step = 0; step < n_steps; step++, ring.next(BACKWARD_STAGES)) {
     int key = start + step * STEP;
     u32 keys = stages + ring.stage * 2 * TILE_BYTES, values = keys + TILE_BYTES;
     barrier_wait(full + 8 * ring.stage, ring.parity);

@@ -123,7 +123,7 @@ pub(super) fn attend(
         let is_bf16 = qkv.dtype == Dtype::Bf16;
         let mut args = vec![out.into(), partial, qkv.into(), keys.into(), values.into()];
         if is_bf16 {
-            args.push(Arg::Ptr(rope.map_or(0, |span| span.ptr)));
+            args.push(rope.into());
         }
         args.extend([pages, lengths, heads.n_kv.into(), table.max_pages.into(), heads.scale().into()]);
         let source = if is_bf16 { &ATTEND_MMA } else { &ATTEND };
