@@ -2,8 +2,8 @@
 //! share, attention above all, give a token the same bits on every path.
 
 use ruminate_compute::ops::linear::Write;
-use ruminate_compute::ops::{linear, qk_norm, rms_norm, swiglu};
-use ruminate_compute::{Buffer, ComputeError, Device, View};
+use ruminate_compute::ops::{linear, qk_norm, residual, rms_norm, swiglu};
+use ruminate_compute::{Buffer, ComputeError, Device, View, ViewMut};
 
 use crate::ModelConfig;
 use crate::parameters::LayerWeights;
@@ -77,10 +77,15 @@ impl BlockBuffers {
     }
 }
 
-/// Norm and projections: `b.qkv` from the residual stream x `[T, D]`, not yet rotated.
-pub(crate) fn project_qkv(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, passing: &mut Passing, x: View<'_>) {
-    let (device, n, eps, heads) = (ctx.device, x.rows(), ctx.config.rms_norm_eps, ctx.config.heads());
-    rms_norm::forward(device, passing.normed.head_mut(n), b.inv_rms.head_mut(n), x, layer.input_norm, eps);
+/// The norm before attention: `passing.normed` from the residual stream x `[T, D]`.
+pub(crate) fn normalize(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, passing: &mut Passing, x: View<'_>) {
+    let (normed, inv_rms) = (passing.normed.head_mut(x.rows()), b.inv_rms.head_mut(x.rows()));
+    rms_norm::forward(ctx.device, normed, inv_rms, x, layer.input_norm, ctx.config.rms_norm_eps);
+}
+
+/// Projections: `b.qkv` of n tokens from `passing.normed`, not yet rotated.
+pub(crate) fn project_qkv(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, passing: &mut Passing, n: usize) {
+    let (device, eps, heads) = (ctx.device, ctx.config.rms_norm_eps, ctx.config.heads());
     if let Some((q_norm, k_norm)) = layer.qk_norm {
         linear::forward(device, b.qkv_raw.head_mut(n), passing.normed.head(n), &layer.qkv, layer.qkv_bias, Write::Replace);
         qk_norm::forward(device, b.qkv.head_mut(n), b.qk_inv_rms.head_mut(n), b.qkv_raw.head(n), q_norm, k_norm, heads, eps);
@@ -89,23 +94,27 @@ pub(crate) fn project_qkv(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut Bl
     }
 }
 
-/// The norm before the feed-forward: `passing.normed`.
-fn normalize_mid(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, passing: &mut Passing, x: View<'_>) {
-    let (normed, inv_rms) = (passing.normed.head_mut(x.rows()), b.inv_rms_mid.head_mut(x.rows()));
-    rms_norm::forward(ctx.device, normed, inv_rms, x, layer.post_norm, ctx.config.rms_norm_eps);
-}
-
 /// Norm, gate and up: `b.gate_up` from the residual stream x `[T, D]`.
 pub(crate) fn project_gate_up(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, passing: &mut Passing, x: View<'_>) {
-    normalize_mid(ctx, layer, b, passing, x);
-    let (device, n) = (ctx.device, x.rows());
-    linear::forward(device, b.gate_up.head_mut(n), passing.normed.head(n), &layer.gate_up, None, Write::Replace);
+    let (device, n, normed) = (ctx.device, x.rows(), &mut passing.normed);
+    rms_norm::forward(device, normed.head_mut(n), b.inv_rms_mid.head_mut(n), x, layer.post_norm, ctx.config.rms_norm_eps);
+    linear::forward(device, b.gate_up.head_mut(n), normed.head(n), &layer.gate_up, None, Write::Replace);
 }
 
-/// As [`project_gate_up`], with the activation, for those who have no use for gate and up: `passing.activated` from the residual stream
-/// x `[T, D]`.
-pub(crate) fn activate(ctx: Context<'_>, layer: &LayerWeights<'_>, b: &mut BlockBuffers, passing: &mut Passing, x: View<'_>) {
-    normalize_mid(ctx, layer, b, passing, x);
-    let (device, n, Passing { normed, activated }) = (ctx.device, x.rows(), passing);
+/// What comes after attention, for those who keep nothing for a backward: the residual stream x `[T, D]` after the block, and
+/// `passing.normed`, by the norm that comes next.
+pub(crate) fn finish(
+    ctx: Context<'_>,
+    layer: &LayerWeights<'_>,
+    b: &mut BlockBuffers,
+    passing: &mut Passing,
+    mut x: ViewMut<'_>,
+    next_norm: View<'_>,
+) {
+    let (device, n, eps, Passing { normed, activated }) = (ctx.device, x.rows(), ctx.config.rms_norm_eps, passing);
+    let (attended, inv_rms) = (b.attended.head(n), &mut b.inv_rms_mid);
+    residual::join(device, x.reborrow(), normed.head_mut(n), inv_rms.head_mut(n), attended, &layer.o, layer.post_norm, eps);
     swiglu::project(device, activated.head_mut(n), b.gate_up.head_mut(n), normed.head(n), &layer.gate_up);
+    let inv_rms = &mut b.inv_rms;
+    residual::join(device, x, normed.head_mut(n), inv_rms.head_mut(n), activated.head(n), &layer.down, next_norm, eps);
 }

@@ -3,9 +3,8 @@
 use ruminate_compute::ops::attention::Sequences;
 use ruminate_compute::ops::head::HeadScratch;
 use ruminate_compute::ops::kv_cache::{self, Cursors, KvCache, Newest, PageTable};
-use ruminate_compute::ops::linear::Write;
 use ruminate_compute::ops::sample::{Ahead, SampleParams, SampleScratch, sample_ahead};
-use ruminate_compute::ops::{attention, embedding, linear, rms_norm};
+use ruminate_compute::ops::{attention, embedding};
 use ruminate_compute::{Buffer, ComputeError, Device, Ints, Recordings};
 use ruminate_core::TokenId;
 
@@ -64,8 +63,6 @@ pub struct Decoder {
     passing: Passing,
     x: Buffer,        // [T, D]
     x_rows: Buffer,   // [B, D]
-    hidden: Buffer,   // [B, D], after the final norm
-    inv_rms: Buffer,  // [B, 1]
     logprobs: Buffer, // [B, 1]
     token_ids: Ints,
     positions: Ints,
@@ -106,8 +103,6 @@ impl Decoder {
             passing: Passing::new(device, config, rows)?,
             x: device.zeros(rows, d)?,
             x_rows: device.zeros(batch, d)?,
-            hidden: device.zeros(batch, d)?,
-            inv_rms: device.zeros_f32(batch, 1)?,
             logprobs: device.zeros_f32(batch, 1)?,
             token_ids: device.ints(rows)?,
             positions: device.ints(rows)?,
@@ -138,18 +133,15 @@ impl Decoder {
         let sequences = Sequences::new(device, prompts.cu_seqlens)?;
         self.upload(prompts.token_ids, prompts.positions, prompts.slots);
         embedding::forward(device, self.x.head_mut(n), weights.embed, &self.token_ids);
+        let (b, passing) = (&mut self.buffers, &mut self.passing);
+        block::normalize(ctx, &weights.layers[0], b, passing, self.x.head(n));
         for (i, layer) in weights.layers.iter().enumerate() {
-            let (b, passing) = (&mut self.buffers, &mut self.passing);
-            block::project_qkv(ctx, layer, b, passing, self.x.head(n));
+            block::project_qkv(ctx, layer, b, passing, n);
             kv_cache::rotate_and_append(device, &mut self.cache, i, b.qkv.head_mut(n), ctx.rope, &self.positions, &self.slots);
-            if i + 1 == weights.layers.len() {
-                // Nobody reads what the last block makes of a prompt.
-                break;
-            }
+            // Nobody reads what the last block makes of a prompt.
+            let Some(next) = weights.layers.get(i + 1) else { break };
             attention::forward(device, b.attended.head_mut(n), b.lse.head_mut(n), b.qkv.head(n), &sequences, ctx.config.heads());
-            linear::forward(device, self.x.head_mut(n), b.attended.head(n), &layer.o, None, Write::Add);
-            block::activate(ctx, layer, b, passing, self.x.head(n));
-            linear::forward(device, self.x.head_mut(n), passing.activated.head(n), &layer.down, None, Write::Add);
+            block::finish(ctx, layer, b, passing, self.x.head_mut(n), next.input_norm);
         }
         Ok(())
     }
@@ -202,17 +194,15 @@ impl Decoder {
         let table = PageTable { pages: &self.pages, max_pages: self.limits.max_pages, lengths: &self.lengths };
         let newest = Newest { rope: ctx.rope, positions: &self.positions, slots: &self.slots, table };
         embedding::forward(device, self.x_rows.head_mut(n), weights.embed, &self.token_ids);
+        let (b, passing) = (&mut self.buffers, &mut self.passing);
+        block::normalize(ctx, &weights.layers[0], b, passing, self.x_rows.head(n));
         for (i, layer) in weights.layers.iter().enumerate() {
-            let (b, passing) = (&mut self.buffers, &mut self.passing);
-            block::project_qkv(ctx, layer, b, passing, self.x_rows.head(n));
+            block::project_qkv(ctx, layer, b, passing, n);
             kv_cache::append_and_attend(device, b.attended.head_mut(n), &mut self.cache, i, b.qkv.head_mut(n), newest);
-            linear::forward(device, self.x_rows.head_mut(n), b.attended.head(n), &layer.o, None, Write::Add);
-            block::activate(ctx, layer, b, passing, self.x_rows.head(n));
-            linear::forward(device, self.x_rows.head_mut(n), passing.activated.head(n), &layer.down, None, Write::Add);
+            let next_norm = weights.layers.get(i + 1).map_or(weights.norm, |next| next.input_norm);
+            block::finish(ctx, layer, b, passing, self.x_rows.head_mut(n), next_norm);
         }
-        let (hidden, inv_rms) = (self.hidden.head_mut(n), self.inv_rms.head_mut(n));
-        rms_norm::forward(device, hidden, inv_rms, self.x_rows.head(n), weights.norm, ctx.config.rms_norm_eps);
-        let (hidden, out) = (self.hidden.head(n), self.logprobs.head_mut(n));
+        let (hidden, out) = (passing.normed.head(n), self.logprobs.head_mut(n));
         sample_ahead(device, &mut self.head, &mut self.scratch, &mut self.ahead, &mut self.token_ids, out, hidden, &weights.head);
         let cursors =
             Cursors { positions: &mut self.positions, slots: &mut self.slots, lengths: &mut self.lengths, step: self.ahead.step_mut() };

@@ -3,8 +3,8 @@
 
 use ruminate_compute::DeviceKind;
 use ruminate_compute::ops::head::HeadScratch;
-use ruminate_compute::ops::kv_cache;
 use ruminate_compute::ops::sample::Ahead;
+use ruminate_compute::ops::{kv_cache, residual};
 
 use crate::ModelConfig;
 use crate::block::{BlockBuffers, Passing};
@@ -79,9 +79,10 @@ impl Memory {
         let (block_floats, block_f32) = BlockBuffers::numbers_per_token(config);
         let per_row = (block_floats + Passing::numbers_per_token(config) + config.hidden) * float + block_f32 * 4;
         let integers = 4 * (3 * rows + batch * (1 + limits.max_pages));
-        let scratch = kind.scratch_bytes(kv_cache::partial_bytes(batch, limits.max_pages, config.heads()));
+        let parts = residual::partial_bytes(batch, config.hidden);
+        let scratch = kind.scratch_bytes(parts.max(kv_cache::partial_bytes(batch, limits.max_pages, config.heads())));
         Self {
-            activations: rows * per_row + batch * (2 * config.hidden * float + 2 * 4),
+            activations: rows * per_row + batch * (config.hidden * float + 4),
             logits: HeadScratch::bytes(kind, batch, config.vocab),
             cache: 2 * config.n_layers * (limits.n_pages + 1) * PAGE * config.n_kv_heads * config.head_dim * float,
             other: integers + Ahead::bytes(kind, batch) + scratch,

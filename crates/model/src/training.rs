@@ -221,7 +221,8 @@ fn forward_blocks(policy: &Policy, weights: &Weights<'_>, acts: &mut Activations
 fn forward_to_gate_up(ctx: Context<'_>, layer: &LayerWeights<'_>, kept: &mut Kept, passing: &mut Passing, x: View<'_>, batch: &Batch) {
     let (device, n, heads) = (ctx.device, batch.n_tokens, ctx.config.heads());
     let Kept { x_mid, buffers: b } = kept;
-    block::project_qkv(ctx, layer, b, passing, x);
+    block::normalize(ctx, layer, b, passing, x);
+    block::project_qkv(ctx, layer, b, passing, n);
     rope::apply(device, b.qkv.head_mut(n), ctx.rope, &batch.positions, heads, Direction::Forward);
     attention::forward(device, b.attended.head_mut(n), b.lse.head_mut(n), b.qkv.head(n), &batch.sequences, heads);
     linear::forward_onto(device, x_mid.head_mut(n), b.attended.head(n), &layer.o, x);
@@ -277,8 +278,8 @@ pub fn logits(policy: &Policy, acts: &mut Activations, batch: &Batch) -> Result<
 
 /// Forward and backward of a batch: adds the gradient of the weights to `grads` `[1, n]` and gives back what [`forward`] would.
 ///
-/// The loss is computed in runs of whole groups of rows, such as sequences, which end at `ends`: `loss` is given a run of groups and the
-/// scores of its rows, and returns ∂loss/∂logprob of each. Only so the logits over the whole vocabulary, which are too many to keep,
+/// The loss is computed in runs of whole groups of rows, such as sequences or single rows, which end at `ends`: `loss` is given the rows of
+/// a run and their scores, and returns ∂loss/∂logprob of each. Only so the logits over the whole vocabulary, which are too many to keep,
 /// need not be computed once more for the backward.
 ///
 /// # Errors
@@ -303,7 +304,7 @@ pub fn forward_backward<E: From<ModelError>>(
     for (groups, logits) in acts.head.runs(device, ends) {
         let rows = scores.logprobs.len()..groups.end.checked_sub(1).map_or(0, |last| ends[last]);
         let run = score_rows(policy, &weights, acts, batch, temperature, rows.clone())?;
-        let dlogprobs = loss(groups, &run)?;
+        let dlogprobs = loss(rows.clone(), &run)?;
         scores.logprobs.extend(run.logprobs);
         scores.entropies.extend(run.entropies);
         acts.logprobs.head_mut(r).into_rows(rows.clone()).copy_from_host(&dlogprobs);

@@ -44,24 +44,29 @@ pub struct PackedBatch {
     pub sequence_idx: Vec<usize>, // [S]
 }
 
-/// Consecutive sequences of a microbatch, whose loss is computed at the same time.
+/// Consecutive rows of a microbatch, whose loss is computed at the same time.
 #[derive(Clone, Debug)]
 pub struct Part<'a> {
     batch: &'a PackedBatch,
-    /// Which of the microbatch's sequences they are.
+    /// Which of the microbatch's rows they are.
+    pub rows: Range<usize>,
+    /// The sequences that they are of.
     pub sequences: Range<usize>,
 }
 
 impl Part<'_> {
-    /// The rows of the microbatch that belong to them.
-    pub fn rows(&self) -> Range<usize> {
-        self.batch.completion_cu[self.sequences.start]..self.batch.completion_cu[self.sequences.end]
+    /// As [`PackedBatch::completion_cu`], of these rows alone: the first and the last sequence may be cut.
+    pub fn completion_cu(&self) -> Vec<usize> {
+        let Range { start, end } = self.rows;
+        self.batch.completion_cu[self.sequences.start..=self.sequences.end]
+            .iter()
+            .map(|border| border.clamp(&start, &end) - start)
+            .collect()
     }
 
-    /// As [`PackedBatch::completion_cu`], of these sequences and rows alone.
-    pub fn completion_cu(&self) -> Vec<usize> {
-        let first = self.rows().start;
-        self.batch.completion_cu[self.sequences.start..=self.sequences.end].iter().map(|border| border - first).collect()
+    /// Trained tokens of each of these sequences, those outside of the part included.
+    pub fn lengths(&self) -> Vec<usize> {
+        self.batch.completion_cu[self.sequences.start..=self.sequences.end].windows(2).map(|w| w[1] - w[0]).collect()
     }
 
     /// As [`PackedBatch::sequence_idx`], of these sequences.
@@ -193,12 +198,14 @@ impl PackedBatch {
 
     /// The rows of sequence `s` of this batch.
     pub fn rows(&self, s: usize) -> Range<usize> {
-        self.part(s..s + 1).rows()
+        self.completion_cu[s]..self.completion_cu[s + 1]
     }
 
-    /// Some consecutive sequences of this batch.
-    pub fn part(&self, sequences: Range<usize>) -> Part<'_> {
-        Part { batch: self, sequences }
+    /// Some consecutive rows of this batch.
+    pub fn part(&self, rows: Range<usize>) -> Part<'_> {
+        let first = self.completion_cu[1..].partition_point(|&end| end <= rows.start);
+        let end = self.completion_cu.partition_point(|&start| start < rows.end);
+        Part { batch: self, rows, sequences: first.min(end)..end.min(self.n_sequences()) }
     }
 
     /// Values that each original sequence has one of, such as advantages, in the order of this batch; S values.
@@ -369,20 +376,23 @@ mod tests {
         }
 
         #[test]
-        fn parts_are_a_batch_cut_between_sequences(
-            lens in prop::collection::vec((1_usize..6, 0_usize..6), 1..20), cuts in prop::collection::vec(0_usize..20, 0..4),
+        fn parts_are_a_batch_cut_anywhere(
+            lens in prop::collection::vec((1_usize..6, 0_usize..6), 1..20), cuts in prop::collection::vec(0_usize..100, 0..4),
         ) {
             let pairs: Vec<(Vec<u32>, Vec<u32>)> = lens.iter().map(|&(p, c)| (vec![1; p], vec![2; c])).collect();
             let batch = &pack(&borrow(&pairs), 1000).unwrap()[0];
-            let mut borders: Vec<usize> = cuts.iter().map(|&cut| cut.min(lens.len())).chain([0, lens.len()]).collect();
+            let sequence_of_row: Vec<usize> = lens.iter().enumerate().flat_map(|(s, &(_, c))| vec![s; c]).collect();
+            let n_rows = sequence_of_row.len();
+            let mut borders: Vec<usize> = cuts.iter().map(|&cut| cut.min(n_rows)).chain([0, n_rows]).collect();
             borders.sort_unstable();
-            let parts: Vec<Part<'_>> = borders.windows(2).map(|w| batch.part(w[0]..w[1])).collect();
-            prop_assert_eq!(parts.iter().flat_map(Part::rows).collect::<Vec<_>>(), (0..batch.n_rows()).collect::<Vec<_>>());
-            prop_assert_eq!(parts.iter().flat_map(|part| part.sequence_idx().to_vec()).collect::<Vec<_>>(), batch.sequence_idx.clone());
-            for part in parts {
-                let lengths: Vec<usize> = part.completion_cu().windows(2).map(|w| w[1] - w[0]).collect();
-                prop_assert_eq!(part.completion_cu()[0], 0);
-                prop_assert_eq!(lengths, lens[part.sequences].iter().map(|&(_, c)| c).collect::<Vec<_>>());
+            for w in borders.windows(2) {
+                let part = batch.part(w[0]..w[1]);
+                let cu = part.completion_cu();
+                prop_assert_eq!((cu[0], cu.last().copied()), (0, Some(w[1] - w[0])));
+                let found: Vec<usize> = part.sequences.clone().zip(cu.windows(2)).flat_map(|(s, w)| vec![s; w[1] - w[0]]).collect();
+                prop_assert_eq!(found, sequence_of_row[w[0]..w[1]].to_vec());
+                prop_assert_eq!(part.lengths(), lens[part.sequences.clone()].iter().map(|&(_, c)| c).collect::<Vec<_>>());
+                prop_assert_eq!(part.sequence_idx().to_vec(), part.sequences.collect::<Vec<_>>());
             }
         }
 

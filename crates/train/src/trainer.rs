@@ -51,6 +51,16 @@ impl From<ComputeError> for TrainError {
     }
 }
 
+/// What a loss is a sum over: where it may be computed in parts. Small parts let the logits over the whole vocabulary, which are too
+/// many to keep, stay from forward to backward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SumOver {
+    /// Every part has whole sequences.
+    Sequences,
+    /// A part may end within a sequence.
+    Tokens,
+}
+
 /// What the loss says of a microbatch or a part of one: see [`crate::losses`].
 #[derive(Clone, Debug)]
 pub struct MicrobatchLoss<M> {
@@ -130,7 +140,7 @@ impl Trainer {
         Ok(training::forward(policy, &mut self.activations, &batch, temperature)?)
     }
 
-    /// Adds the gradient of one microbatch; `loss` is given some of its sequences at a time, with the scores of their trained tokens.
+    /// Adds the gradient of one microbatch; `loss`, a sum over `terms`, is given some of its rows at a time, with their scores.
     ///
     /// # Errors
     /// [`TrainError::NonFiniteLoss`]; a batch that does not fit the model, out of memory. The gradient then holds a part of the
@@ -140,14 +150,18 @@ impl Trainer {
         policy: &Policy,
         packed: &PackedBatch,
         temperature: f32,
+        terms: SumOver,
         mut loss: impl FnMut(&Part<'_>, &TokenScores) -> MicrobatchLoss<M>,
     ) -> Result<Accumulated<M>, TrainError> {
         let batch = upload(policy, packed)?;
         let (mut total, mut metrics) = (0.0, Vec::new());
-        let ends = &packed.completion_cu[1..];
+        let ends = match terms {
+            SumOver::Sequences => packed.completion_cu[1..].to_vec(),
+            SumOver::Tokens => (1..=packed.n_rows()).collect(),
+        };
         let (activations, grads) = (&mut self.activations, &mut self.grads);
-        let scores = training::forward_backward(policy, activations, &batch, temperature, ends, grads, |sequences, scores| {
-            let part = packed.part(sequences);
+        let scores = training::forward_backward(policy, activations, &batch, temperature, &ends, grads, |rows, scores| {
+            let part = packed.part(rows);
             let result = loss(&part, scores);
             check_finite(&result, part.sequence_idx())?;
             total += result.loss;

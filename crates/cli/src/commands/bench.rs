@@ -11,7 +11,7 @@ use ruminate_rollout::{Engine, EngineLimits, Event, Request, SamplingParams};
 use ruminate_tasks::synthetic::pieces;
 use ruminate_train::losses::{BatchTotals, Normalisation, sft_loss};
 use ruminate_train::packing::PackedBatch;
-use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, Trainer};
+use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, SumOver, Trainer};
 use serde::Serialize;
 
 use super::plan::sampling_memory;
@@ -188,7 +188,7 @@ impl BenchArgs {
         let totals = BatchTotals::of_lengths(std::iter::repeat_n(self.sequence_tokens, self.sequences));
         let mut step = || -> Result<()> {
             for batch in &batches {
-                trainer.accumulate(policy, batch, 1.0, |part, scores| {
+                trainer.accumulate(policy, batch, 1.0, SumOver::Tokens, |part, scores| {
                     let outputs = sft_loss(&scores.logprobs, &part.completion_cu(), Normalisation::Token, totals);
                     MicrobatchLoss { loss: outputs.loss, dlogprobs: outputs.dlogprobs, metrics: () }
                 })?;

@@ -15,12 +15,12 @@ use ruminate_model::{Policy, SaveDtype, flops};
 use ruminate_rewards::{Component, RewardMix, language_share, reflection_words};
 use ruminate_tasks::difficulty::{DifficultyMemory, Standing};
 use ruminate_train::advantages::{advantages, is_informative};
-use ruminate_train::losses::{BatchTotals, GrpoLossConfig, KlEstimator, LossInputs, LossMetrics, grpo_loss};
+use ruminate_train::losses::{BatchTotals, GrpoLossConfig, KlEstimator, LossInputs, LossMetrics, RatioLevel, grpo_loss};
 use ruminate_train::overlong::is_complete;
 use ruminate_train::packing::{PackedBatch, Part, Sequence, pack};
 use ruminate_train::presets::GrpoPreset;
 use ruminate_train::schedule::learning_rate;
-use ruminate_train::trainer::{Accumulated, MicrobatchLoss, TrainError, Trainer};
+use ruminate_train::trainer::{Accumulated, MicrobatchLoss, SumOver, TrainError, Trainer};
 
 use self::goal::Goal;
 use super::evaluate::{evaluate_policy, interval_figures, is_general, tally};
@@ -331,6 +331,10 @@ impl Minibatch<'_> {
     ) -> Result<()> {
         let loss_config = config.settings.loss_config();
         let temperature = config.settings.temperature;
+        let terms = match loss_config.ratio {
+            RatioLevel::Token => SumOver::Tokens,
+            RatioLevel::Sequence => SumOver::Sequences,
+        };
         let sequence = |&(group, rollout): &(usize, usize)| Sequence {
             prompt_ids: &self.groups[group].prompt_ids,
             completion_ids: &self.rollout((group, rollout)).completion.token_ids,
@@ -347,7 +351,7 @@ impl Minibatch<'_> {
             };
             let inputs = MicrobatchInputs::gather(self, &packed, ref_logprobs);
             let Accumulated { scores, loss, metrics } = trainer
-                .accumulate(policy, &packed, temperature, |part, scores| inputs.loss(&loss_config, part, &scores.logprobs, totals))
+                .accumulate(policy, &packed, temperature, terms, |part, scores| inputs.loss(&loss_config, part, &scores.logprobs, totals))
                 .map_err(|error| self.name_rollouts(error))?;
             learned.loss += loss;
             metrics.iter().for_each(|metrics| learned.metrics.merge(metrics));
@@ -403,7 +407,7 @@ impl MicrobatchInputs {
     }
 
     fn loss(&self, config: &GrpoLossConfig, part: &Part<'_>, policy_logprobs: &[f32], totals: BatchTotals) -> MicrobatchLoss<LossMetrics> {
-        let rows = part.rows();
+        let rows = part.rows.clone();
         let inputs = LossInputs {
             policy_logprobs,
             rollout_logprobs: &self.rollout_logprobs[rows.clone()],
@@ -412,6 +416,7 @@ impl MicrobatchInputs {
             ref_logprobs: self.ref_logprobs.as_ref().map(|all| &all[rows.clone()]),
             advantages: &self.advantages[part.sequences.clone()],
             cu_seqlens: &part.completion_cu(),
+            lengths: &part.lengths(),
             denominators: totals,
         };
         let outputs = grpo_loss(config, &inputs);

@@ -10,7 +10,7 @@ use ruminate_tasks::synthetic::pieces;
 use ruminate_train::losses::{BatchTotals, Normalisation, SftOutputs, sft_loss};
 use ruminate_train::packing::{Sequence, pack};
 use ruminate_train::schedule::learning_rate;
-use ruminate_train::trainer::{MicrobatchLoss, Trainer};
+use ruminate_train::trainer::{MicrobatchLoss, SumOver, Trainer};
 
 use super::state::{self, Counters};
 use super::{COMPUTE_KEY, StageContext, StageResult, own_checkpoint};
@@ -54,7 +54,7 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
 
         let mut loss = 0.0;
         for packed in pack(&sequences, config.microbatch_tokens)? {
-            let result = trainer.accumulate(&policy, &packed, 1.0, |part, scores| {
+            let result = trainer.accumulate(&policy, &packed, 1.0, SumOver::Tokens, |part, scores| {
                 let SftOutputs { loss, dlogprobs, .. } = sft_loss(&scores.logprobs, &part.completion_cu(), Normalisation::Token, totals);
                 MicrobatchLoss { loss, dlogprobs, metrics: () }
             });

@@ -14,7 +14,7 @@ use ruminate_tasks::statistics::Interval;
 use ruminate_train::losses::{SftOutputs, weighted_sft_loss};
 use ruminate_train::packing::{MaskedSequence, PackedBatch, pack_masked};
 use ruminate_train::schedule::learning_rate;
-use ruminate_train::trainer::{MicrobatchLoss, TrainError, Trainer};
+use ruminate_train::trainer::{MicrobatchLoss, SumOver, TrainError, Trainer};
 use serde::{Deserialize, Serialize};
 
 use self::data::{Item, Source, learn_order, sources};
@@ -240,8 +240,8 @@ fn accumulate(policy: &Policy, trainer: &mut Trainer, batch: &[&Item], max_token
     for packed in pack_items(batch, max_tokens)? {
         let weight_of = |s: usize| std::iter::repeat_n(batch[packed.sequence_idx[s]].weight, packed.rows(s).len());
         let weights: Vec<f32> = (0..packed.n_sequences()).flat_map(weight_of).collect();
-        let result = trainer.accumulate(policy, &packed, 1.0, |part, scores| {
-            let SftOutputs { loss, dlogprobs, .. } = weighted_sft_loss(&scores.logprobs, &weights[part.rows()], total_weight);
+        let result = trainer.accumulate(policy, &packed, 1.0, SumOver::Tokens, |part, scores| {
+            let SftOutputs { loss, dlogprobs, .. } = weighted_sft_loss(&scores.logprobs, &weights[part.rows.clone()], total_weight);
             MicrobatchLoss { loss, dlogprobs, metrics: () }
         });
         batch_loss += result.map_err(|error| name_examples(error, batch))?.loss;

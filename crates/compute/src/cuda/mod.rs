@@ -11,7 +11,7 @@ mod launch;
 mod library;
 pub(crate) mod matmul;
 pub(crate) mod memory;
-mod product;
+pub(crate) mod product;
 pub(crate) mod wgmma;
 
 use std::cell::Cell;

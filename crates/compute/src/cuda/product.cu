@@ -120,16 +120,18 @@ struct Activated : Alone {
   }
 };
 
-// `n_cols` of the result belong to a tile, whose weights are PARTS boxes of BN / PARTS rows, `apart` rows from each other.
-template <int PARTS, typename F>
+// `n_cols` of the result belong to a tile, whose weights are HALVES boxes of BN / HALVES rows, n rows from each other. Where the grid
+// has several rows, each multiplies its part of k.
+template <int HALVES, typename F>
 __device__ __forceinline__ void product(const TensorMap* a, const TensorMap* w, int m, int n, int k, int n_stages, F finish) {
   extern __shared__ unsigned char memory[];
   __shared__ __align__(8) u64 full[MAX_STAGES], empty[MAX_STAGES];
-  const int n_cols = BN / PARTS;
+  const int n_cols = BN / HALVES;
   u32 tiles = first_tile(memory), fulls = shared_address(full), empties = shared_address(empty);
   int row0, col0;
   place_tile(row0, col0, m, n, BM, n_cols);
-  int n_steps = (k + STEP - 1) / STEP, warp = threadIdx.x / 32;
+  int all_steps = (k + STEP - 1) / STEP, step0 = all_steps * blockIdx.y / gridDim.y;
+  int n_steps = all_steps * (blockIdx.y + 1) / gridDim.y - step0, warp = threadIdx.x / 32;
   if (threadIdx.x == 0) {
     for (int s = 0; s < n_stages; s++) barrier_init(fulls + 8 * s, 1), barrier_init(empties + 8 * s, 4 * GROUPS);
     barriers_visible();
@@ -147,12 +149,13 @@ __device__ __forceinline__ void product(const TensorMap* a, const TensorMap* w, 
 #pragma unroll
         for (int i = 0; i < BOXES; i++)
 #pragma unroll
-          for (int p = 0; p < PARTS; p++)
-            bulk_load(to + (i * BN + p * n_cols) * 128, w, fulls + 8 * s, step * STEP + 64 * i, col0 + p * n);
+          for (int p = 0; p < HALVES; p++)
+            bulk_load(to + (i * BN + p * n_cols) * 128, w, fulls + 8 * s, (step0 + step) * STEP + 64 * i, col0 + p * n);
       };
       auto load_a = [&](int step, int s) {
 #pragma unroll
-        for (int i = 0; i < BOXES; i++) bulk_load(tiles + s * STAGE_BYTES + i * BM * 128, a, fulls + 8 * s, step * STEP + 64 * i, row0);
+        for (int i = 0; i < BOXES; i++)
+          bulk_load(tiles + s * STAGE_BYTES + i * BM * 128, a, fulls + 8 * s, (step0 + step) * STEP + 64 * i, row0);
       };
       int first = min(n_stages, n_steps);
       for (int s = 0; s < first; s++) load_w(s, s);
@@ -204,8 +207,9 @@ PRODUCT product(const __grid_constant__ TensorMap a, const __grid_constant__ Ten
   product<1>(&a, &w, m, n, k, n_stages, Plain{d, addend, bias, m, n});
 }
 
+// Of each part of k a result of its own, one after the other.
 PRODUCT product_to_f32(const __grid_constant__ TensorMap a, const __grid_constant__ TensorMap w, float* d, int m, int n, int k, int n_stages) {
-  product<1>(&a, &w, m, n, k, n_stages, ToF32{{}, d, m, n});
+  product<1>(&a, &w, m, n, k, n_stages, ToF32{{}, d + (i64)blockIdx.y * m * n, m, n});
 }
 
 #if BN % 16 == 0

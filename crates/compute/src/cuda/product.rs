@@ -23,14 +23,22 @@ fn instructions([cols, _]: [usize; 2]) -> String {
 /// Columns of k in a step of the kernels for `mma.sync`.
 const STEP: usize = 64;
 
-/// Shared memory of a block that has a processor to itself, and of one that shares it.
+/// Shared memory of a block that has a processor to itself, and of one that shares it with its like.
 const SHARED: [usize; 2] = [200 << 10, 100 << 10];
 
-/// Most stages of the pipeline, as in the kernels.
+/// Shared memory that is there, but for what a small kernel before or after needs.
+const MOST_SHARED: usize = 216 << 10;
+
+/// Stages of the pipeline: three are too few for what is on its way to a processor, and the kernels have room for so many.
+const ENOUGH_STAGES: usize = 4;
 const MAX_STAGES: usize = 16;
 
 /// Rows up to which products of one wave of blocks beat cuBLASLt's, with what they save in kernels before and after.
 const FEW_ROWS: usize = 1024;
+
+/// Most parts that k is cut into, and most rows for which that is worth it.
+pub(crate) const MAX_PARTS: usize = 4;
+pub(crate) const PARTS_ROWS: usize = 512;
 
 /// Rows and columns of the result that a block computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +68,28 @@ impl Tile {
         })
     }
 
+    /// Of which every processor has at most one, if k may be cut into parts: the tile and the number of parts that take least time.
+    fn in_parts([m, n, k]: [usize; 3], n_processors: usize) -> Option<(Self, usize)> {
+        let in_one = |parts| [(64, 64), (128, 256)].map(|(rows, most)| (rows, most, parts));
+        let candidates = (1..=MAX_PARTS).flat_map(in_one).filter_map(|(rows, most, parts)| {
+            let across = n_processors / (m.div_ceil(rows) * parts);
+            let cols = n.div_ceil(across.max(1)).next_multiple_of(8).max(32);
+            let tile = Self { rows, cols };
+            let steps = k.div_ceil(tile.stage().1);
+            (across > 0 && cols <= most && parts <= steps).then(|| (tile.nanoseconds([m, n, k], parts), tile, parts))
+        });
+        candidates.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, tile, parts)| (tile, parts))
+    }
+
+    /// About how long a product takes besides its launch, as measured on an H200: a processor receives 63 numbers in a nanosecond and
+    /// multiplies 3,400 pairs of them, but starts no instruction sooner than every 1.7 for each column of k; parts are written and read.
+    fn nanoseconds(self, [m, n, k]: [usize; 3], parts: usize) -> f64 {
+        let (rows, cols, numbers) = (self.rows as f64, self.cols as f64, (m * n * parts) as f64);
+        let column = ((rows + cols) / 63.0).max(rows * cols / 3400.0).max(1.7);
+        let joined = if parts > 1 { 300.0 + numbers * 1e-3 } else { 0.0 };
+        k.div_ceil(parts) as f64 * column + joined
+    }
+
     /// Bytes of a stage and its columns of k, as in the kernels.
     fn stage(self) -> (usize, usize) {
         let boxes = if self.rows + self.cols <= 192 { 2 } else { 1 };
@@ -81,6 +111,17 @@ enum Finish<'a> {
     F32,
     /// The weights are gates, then what they let through.
     Activated,
+}
+
+impl Finish<'_> {
+    /// Its kernel, and the number of matrices that the weights are.
+    fn kernel(self) -> (&'static str, usize) {
+        match self {
+            Self::Plain { .. } => ("product", 1),
+            Self::F32 => ("product_to_f32", 1),
+            Self::Activated => ("product_activated", 2),
+        }
+    }
 }
 
 impl CudaDevice {
@@ -124,25 +165,62 @@ impl CudaDevice {
         true
     }
 
-    fn multiply_with(&self, a: Span<'_>, w: Span<'_>, d: Span<'_>, [m, n, k]: [usize; 3], finish: Finish<'_>) -> Result<(), ComputeError> {
-        let (name, parts) = match finish {
-            Finish::Plain { .. } => ("product", 1),
-            Finish::F32 => ("product_to_f32", 1),
-            Finish::Activated => ("product_activated", 2),
+    /// The product a `[m, k]` · w `[n, k]`ᵀ as several that only have to be added up, `[parts, m, n]` in f32, where that is worth it:
+    /// whether it was. `join` gets them and their number; they lie in scratch memory of `bytes`, which are those of [`MAX_PARTS`].
+    pub(crate) fn multiply_in_parts(
+        &self,
+        a: Span<'_>,
+        w: Span<'_>,
+        [m, n, k]: [usize; 3],
+        bytes: usize,
+        join: impl FnOnce(Span<'_>, usize),
+    ) -> bool {
+        let aligned = width(k, &[a, w]) == 8 && n.is_multiple_of(8);
+        let fits = m > 0 && k > 0 && m <= PARTS_ROWS && a.dtype == Dtype::Bf16 && aligned && self.has_wgmma() && !self.is_deterministic();
+        let cut = if fits { Tile::in_parts([m, n, k], self.n_processors()) } else { None };
+        let Some((tile, parts)) = cut.filter(|&(_, parts)| parts > 1) else {
+            return false;
         };
-        let (tile, shared) = Tile::of(m, parts * n, 8 * parts, self.n_processors());
+        self.with_scratch(bytes, |ptr| {
+            let results = Span { ptr, dtype: Dtype::F32, len: parts * m * n, device: self };
+            self.keep(self.multiply_tiles(a, w, results, [m, n, k], Finish::F32, (tile, SHARED[0]), parts));
+            join(results, parts);
+        });
+        true
+    }
+
+    fn multiply_with(&self, a: Span<'_>, w: Span<'_>, d: Span<'_>, [m, n, k]: [usize; 3], finish: Finish<'_>) -> Result<(), ComputeError> {
+        let halves = finish.kernel().1;
+        self.multiply_tiles(a, w, d, [m, n, k], finish, Tile::of(m, halves * n, 8 * halves, self.n_processors()), 1)
+    }
+
+    /// In tiles of blocks with so much shared memory, and in parts of k.
+    #[expect(clippy::too_many_arguments, reason = "the operands, and how they are cut")]
+    fn multiply_tiles(
+        &self,
+        a: Span<'_>,
+        w: Span<'_>,
+        d: Span<'_>,
+        [m, n, k]: [usize; 3],
+        finish: Finish<'_>,
+        (tile, shared): (Tile, usize),
+        parts: usize,
+    ) -> Result<(), ComputeError> {
+        let (name, halves) = finish.kernel();
         let (stage, step) = tile.stage();
-        let n_stages = ((shared - 1024) / stage).min(MAX_STAGES).min(k.div_ceil(step)).max(2);
-        let maps = [self.tensor_map(a, [m, k], tile.rows)?, self.tensor_map(w, [parts * n, k], tile.cols / parts)?];
+        // Tiles are aligned to 1,024 bytes.
+        let stages_in = |bytes: usize| (bytes - 1024) / stage;
+        let enough = if shared == SHARED[0] { stages_in(MOST_SHARED).min(ENOUGH_STAGES) } else { 2 };
+        let n_stages = stages_in(shared).max(enough).min(MAX_STAGES).min(k.div_ceil(step).div_ceil(parts)).max(2);
+        let maps = [self.tensor_map(a, [m, k], tile.rows)?, self.tensor_map(w, [halves * n, k], tile.cols / halves)?];
         let mut args = vec![Arg::Map(&maps[0]), Arg::Map(&maps[1]), d.into()];
         if let Finish::Plain { addend, bias } = finish {
             args.extend([addend, bias].map(Arg::from));
         }
         args.extend([m, n, k, n_stages].map(Arg::from));
-        let n_tiles = m.div_ceil(tile.rows) * (parts * n).div_ceil(tile.cols);
+        let n_tiles = m.div_ceil(tile.rows) * (halves * n).div_ceil(tile.cols);
         let kernel = Kernel::new(&PRODUCT, Dtype::Bf16, name).with([tile.cols, tile.rows]).early();
-        // Tiles are aligned to 1,024 bytes.
-        self.launch(kernel, (n_tiles as u32, 1, 1), tile.threads(), (n_stages * stage + 1024) as u32, &args);
+        self.launch(kernel, (n_tiles as u32, parts as u32, 1), tile.threads(), (n_stages * stage + 1024) as u32, &args);
         Ok(())
     }
 
@@ -180,6 +258,21 @@ mod tests {
             if let Some(tile) = tile {
                 assert!(m.div_ceil(tile.rows) * n.div_ceil(tile.cols) <= 132 && tile.cols.is_multiple_of(unit));
             }
+        }
+    }
+
+    #[test]
+    fn products_are_cut_into_parts_where_processors_would_be_idle() {
+        for (shape, expected) in [
+            ([256, 576, 1536], Some((64, 56, 3))),
+            ([256, 896, 4864], Some((128, 56, 4))),
+            ([256, 1536, 8960], Some((128, 96, 4))),
+            ([256, 1536, 1536], Some((64, 48, 1))),
+            ([8, 576, 64], Some((64, 32, 1))),
+            ([4096, 1536, 8960], None),
+        ] {
+            let cut = Tile::in_parts(shape, 132);
+            assert_eq!(cut, expected.map(|(rows, cols, parts)| (Tile { rows, cols }, parts)), "{shape:?}");
         }
     }
 

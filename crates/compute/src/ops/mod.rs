@@ -11,6 +11,7 @@ pub mod head;
 pub mod kv_cache;
 pub mod linear;
 pub mod qk_norm;
+pub mod residual;
 pub mod rms_norm;
 pub mod rope;
 pub mod sample;

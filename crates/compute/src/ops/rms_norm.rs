@@ -14,7 +14,7 @@ use crate::device::Device;
 kernels!(SOURCE = "rms_norm", ["rms_norm.cu"]);
 
 /// Threads of a block that holds a row in registers, 8 numbers each, where that is possible.
-fn row_threads(cols: usize, width: usize) -> Option<u32> {
+pub(super) fn row_threads(cols: usize, width: usize) -> Option<u32> {
     (width == 8 && cols <= 8192).then(|| (cols / 8).next_multiple_of(32) as u32)
 }
 

@@ -15,6 +15,7 @@ mod kv_cache;
 mod linear;
 mod qk_norm;
 mod reference;
+mod residual;
 mod rms_norm;
 mod rope;
 mod sample;

@@ -141,7 +141,7 @@ impl GrpoLossConfig {
     }
 }
 
-/// One microbatch. R completion tokens of S sequences; prompts do not appear. Log-probabilities are natural.
+/// One microbatch or a part of it. R completion tokens of S sequences; prompts do not appear. Log-probabilities are natural.
 #[derive(Clone, Copy, Debug)]
 pub struct LossInputs<'a> {
     /// Under the policy in training.
@@ -156,6 +156,8 @@ pub struct LossInputs<'a> {
     pub advantages: &'a [f32], // [S]
     /// Sequence i is `cu_seqlens[i]..cu_seqlens[i + 1]` of the tokens.
     pub cu_seqlens: &'a [usize], // [S + 1]
+    /// Tokens of each whole sequence: with a ratio for each token, a part of them may be elsewhere.
+    pub lengths: &'a [usize], // [S]
     /// Totals of the whole optimizer batch.
     pub denominators: BatchTotals,
 }
@@ -176,8 +178,6 @@ pub struct LossOutputs {
 pub struct LossMetrics {
     /// Tokens.
     pub n_tokens: usize,
-    /// Sequences.
-    pub n_sequences: usize,
     /// Input numbers that were NaN or infinite; if any, loss and gradients are NaN and the other metrics of that microbatch are left out.
     pub n_non_finite: usize,
     /// Tokens without policy gradient because A < 0 and the ratio is below 1 − ε_low.
@@ -206,7 +206,6 @@ impl LossMetrics {
     /// Adds another microbatch.
     pub fn merge(&mut self, other: &Self) {
         self.n_tokens += other.n_tokens;
-        self.n_sequences += other.n_sequences;
         self.n_non_finite += other.n_non_finite;
         self.n_clip_low += other.n_clip_low;
         self.n_clip_high += other.n_clip_high;
@@ -275,26 +274,26 @@ pub fn grpo_loss(config: &GrpoLossConfig, inputs: &LossInputs<'_>) -> LossOutput
     let mut outputs = LossOutputs {
         loss: 0.0,
         dlogprobs: vec![0.0; n_tokens],
-        metrics: LossMetrics { n_tokens, n_sequences: inputs.advantages.len(), n_non_finite, ..LossMetrics::default() },
+        metrics: LossMetrics { n_tokens, n_non_finite, ..LossMetrics::default() },
     };
     if n_non_finite > 0 {
         outputs.loss = f64::NAN;
         outputs.dlogprobs.fill(f32::NAN);
         return outputs;
     }
-    for (bounds, &advantage) in inputs.cu_seqlens.windows(2).zip(inputs.advantages) {
-        sequence_loss(config, inputs, bounds[0]..bounds[1], f64::from(advantage), &mut outputs);
+    for (i, bounds) in inputs.cu_seqlens.windows(2).enumerate() {
+        sequence_loss(config, inputs, i, bounds[0]..bounds[1], &mut outputs);
     }
     outputs
 }
 
-/// Adds one sequence to the loss, the gradient and the metrics.
-fn sequence_loss(config: &GrpoLossConfig, inputs: &LossInputs<'_>, tokens: Range<usize>, advantage: f64, outputs: &mut LossOutputs) {
-    let n_tokens = tokens.len();
+/// Adds the tokens of sequence i that are here to the loss, the gradient and the metrics.
+fn sequence_loss(config: &GrpoLossConfig, inputs: &LossInputs<'_>, i: usize, tokens: Range<usize>, outputs: &mut LossOutputs) {
+    let (n_tokens, advantage) = (tokens.len(), f64::from(inputs.advantages[i]));
     if n_tokens == 0 {
         return;
     }
-    let weight = config.normalisation.token_weight(n_tokens, inputs.denominators);
+    let weight = config.normalisation.token_weight(inputs.lengths[i], inputs.denominators);
     let old_logprobs = inputs.old_logprobs.unwrap_or(inputs.rollout_logprobs);
     let log_ratio = |t: usize| f64::from(inputs.policy_logprobs[t]) - f64::from(old_logprobs[t]);
     let sequence_ratio = match config.ratio {
@@ -417,6 +416,9 @@ fn check_inputs(config: &GrpoLossConfig, inputs: &LossInputs<'_>) {
     assert!(inputs.old_logprobs.is_none_or(|l| l.len() == n_tokens), "one old log-probability for each token");
     assert!(inputs.ref_logprobs.is_none_or(|l| l.len() == n_tokens), "one reference log-probability for each token");
     assert_eq!(inputs.advantages.len(), inputs.cu_seqlens.len() - 1, "one advantage for each sequence");
+    let mut lengths = inputs.cu_seqlens.windows(2).map(|w| w[1] - w[0]).zip(inputs.lengths);
+    let fits = |(here, &whole): (usize, &usize)| if config.ratio == RatioLevel::Token { here <= whole } else { here == whole };
+    assert!(inputs.lengths.len() == inputs.advantages.len() && lengths.all(fits), "one length for each sequence, which has its tokens");
     assert!(config.kl == KlEstimator::None || inputs.ref_logprobs.is_some(), "a KL term needs reference log-probabilities");
 }
 

@@ -20,6 +20,7 @@ pub struct SftOutputs {
 ///
 /// `policy_logprobs` holds the natural log-probability of each trained token; sequence i is `cu_seqlens[i]..cu_seqlens[i + 1]`.
 /// A log-probability that is not finite makes the loss not finite.
+/// With [`Normalisation::PerSequence`] every sequence must be whole.
 ///
 /// # Panics
 /// If the bounds do not fit the tokens or the totals are smaller than the microbatch.

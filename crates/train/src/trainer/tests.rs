@@ -43,7 +43,7 @@ fn accumulate(policy: &Policy, trainer: &mut Trainer, documents: &[Vec<u32>], ma
     let mut loss = 0.0;
     for packed in pack(&sequences, max_tokens).unwrap() {
         loss += trainer
-            .accumulate(policy, &packed, 1.0, |part, scores| {
+            .accumulate(policy, &packed, 1.0, SumOver::Tokens, |part, scores| {
                 let outputs = sft_loss(&scores.logprobs, &part.completion_cu(), Normalisation::Token, totals);
                 MicrobatchLoss { loss: outputs.loss, dlogprobs: outputs.dlogprobs, metrics: () }
             })
@@ -129,7 +129,7 @@ fn a_loss_or_gradient_that_is_not_finite_touches_no_weight() {
     let ids = [1, 2, 3, 4];
     let packed = &pack(&[Sequence { prompt_ids: &ids[..1], completion_ids: &ids[1..] }], 10).unwrap()[0];
     let mut attempt = |loss: f64, gradient: f32| {
-        trainer.accumulate(&policy, packed, 1.0, |_, scores| MicrobatchLoss {
+        trainer.accumulate(&policy, packed, 1.0, SumOver::Sequences, |_, scores| MicrobatchLoss {
             loss,
             dlogprobs: vec![gradient; scores.logprobs.len()],
             metrics: (),
@@ -210,10 +210,10 @@ fn masked_loss_agrees_with_pytorch() {
             let weight = |s: usize| std::iter::repeat_n(golden.conversations[packed.sequence_idx[s]].weight, packed.rows(s).len());
             let weights: Vec<f32> = (0..packed.n_sequences()).flat_map(weight).collect();
             let loss = |part: &Part<'_>, scores: &TokenScores| {
-                let SftOutputs { loss, dlogprobs, .. } = weighted_sft_loss(&scores.logprobs, &weights[part.rows()], total_weight);
+                let SftOutputs { loss, dlogprobs, .. } = weighted_sft_loss(&scores.logprobs, &weights[part.rows.clone()], total_weight);
                 MicrobatchLoss { loss, dlogprobs, metrics: () }
             };
-            batch_loss += trainer.accumulate(&policy, &packed, 1.0, loss).unwrap().loss;
+            batch_loss += trainer.accumulate(&policy, &packed, 1.0, SumOver::Tokens, loss).unwrap().loss;
         }
         assert!((batch_loss - golden.loss).abs() < 1e-5 * golden.loss, "{batch_loss} and {}", golden.loss);
         let grads = trainer.grads().to_vec().unwrap();

@@ -44,6 +44,7 @@ struct Batch {
     reference: Vec<f32>,
     advantages: Vec<f32>,
     cu_seqlens: Vec<usize>,
+    lengths: Vec<usize>,
 }
 
 impl Batch {
@@ -69,7 +70,7 @@ impl Batch {
                 Some(*end)
             }))
             .collect();
-        Self { policy, rollout, old: Some(old), reference, advantages, cu_seqlens }
+        Self { policy, rollout, old: Some(old), reference, advantages, cu_seqlens, lengths: lengths.to_vec() }
     }
 
     fn totals(&self) -> BatchTotals {
@@ -84,6 +85,7 @@ impl Batch {
             ref_logprobs: Some(&self.reference),
             advantages: &self.advantages,
             cu_seqlens: &self.cu_seqlens,
+            lengths: &self.lengths,
             denominators,
         };
         grpo_loss(config, &inputs)
@@ -91,14 +93,22 @@ impl Batch {
 
     /// Sequences `range` as a microbatch.
     fn part(&self, range: Range<usize>) -> Self {
-        let tokens = self.cu_seqlens[range.start]..self.cu_seqlens[range.end];
+        self.tokens(self.cu_seqlens[range.start]..self.cu_seqlens[range.end], range)
+    }
+
+    /// Some tokens as a part of a microbatch, all of them within the sequences `range`.
+    fn tokens(&self, tokens: Range<usize>, range: Range<usize>) -> Self {
         Self {
             policy: self.policy[tokens.clone()].to_vec(),
             rollout: self.rollout[tokens.clone()].to_vec(),
             old: self.old.as_ref().map(|old| old[tokens.clone()].to_vec()),
             reference: self.reference[tokens.clone()].to_vec(),
             advantages: self.advantages[range.clone()].to_vec(),
-            cu_seqlens: self.cu_seqlens[range.start..=range.end].iter().map(|c| c - tokens.start).collect(),
+            cu_seqlens: self.cu_seqlens[range.start..=range.end]
+                .iter()
+                .map(|c| c.clamp(&tokens.start, &tokens.end) - tokens.start)
+                .collect(),
+            lengths: self.lengths[range].to_vec(),
         }
     }
 }
@@ -163,6 +173,7 @@ mod golden {
                 reference: golden.ref_logprobs.clone(),
                 advantages: advantages(advantage, &groups).concat(),
                 cu_seqlens: Batch::random(0, &golden.lengths).cu_seqlens,
+                lengths: golden.lengths.clone(),
             };
             for (found, expected) in batch.advantages.iter().zip(&case.advantages) {
                 assert_close(f64::from(*found), *expected, 1e-6, &format!("{} advantage", case.name));
@@ -321,6 +332,26 @@ fn one_batch_of_eight_is_eight_batches_of_one() {
 }
 
 #[test]
+fn with_a_ratio_for_each_token_a_batch_may_be_cut_anywhere() {
+    let batch = Batch::random(4, &[4, 1, 0, 6]);
+    for config in all_configs().into_iter().filter(|config| config.ratio == RatioLevel::Token) {
+        let whole = batch.loss(&config, batch.totals());
+        for cuts in [[0, 1, 3, 11], [0, 2, 9, 11], [0, 5, 6, 11]] {
+            let parts: Vec<LossOutputs> = cuts.windows(2).map(|w| batch.tokens(w[0]..w[1], 0..4).loss(&config, batch.totals())).collect();
+            assert_close(parts.iter().map(|p| p.loss).sum(), whole.loss, 1e-12, "loss");
+            assert_eq!(parts.iter().flat_map(|p| p.dlogprobs.clone()).collect::<Vec<_>>(), whole.dlogprobs);
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "which has its tokens")]
+fn with_a_ratio_for_each_sequence_a_cut_one_is_a_bug() {
+    let batch = Batch::random(4, &[4, 2]);
+    batch.tokens(0..3, 0..1).loss(&GrpoLossConfig { ratio: RatioLevel::Sequence, ..PLAIN }, batch.totals());
+}
+
+#[test]
 fn on_policy_every_objective_is_reinforce() {
     let mut batch = Batch::random(5, &[3, 1, 4]);
     batch.policy = batch.rollout.clone();
@@ -413,6 +444,7 @@ fn metrics_by_hand() {
         reference: vec![-3.0 + half, -2.0, -3.0 + half, -3.0 - 2.0 * half],
         advantages: vec![1.0, -1.0],
         cu_seqlens: vec![0, 2, 4],
+        lengths: vec![2, 2],
     };
     let metrics = batch.loss(&GrpoLossConfig { importance_cap: Some(2.0), ..PLAIN }, batch.totals()).metrics;
     assert_eq!((metrics.clip_high_share(), metrics.clip_low_share(), metrics.dual_clip_share()), (0.25, 0.25, 0.0));
