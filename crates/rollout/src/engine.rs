@@ -307,16 +307,24 @@ impl Engine {
             sample.pages.extend_from_slice(&group.pages[..n_full]);
             sample.pages.iter().for_each(|&page| self.pages.share(page));
             sample.n_promised = n_own;
+            group.next_sample += 1;
+            let is_last = group.next_sample == request.n_samples;
             if !n_shared.is_multiple_of(PAGE) {
-                let own = self.pages.take();
                 sample.n_promised -= 1;
-                self.decoder.copy_page(policy, group.pages[n_full], own);
+                let own = if is_last {
+                    // Nobody else needs the prompt's.
+                    self.pages.release_promise(1);
+                    group.pages.pop().expect("a prompt that does not fill its last page has one")
+                } else {
+                    let own = self.pages.take();
+                    self.decoder.copy_page(policy, group.pages[n_full], own);
+                    own
+                };
                 sample.pages.push(own);
             }
             self.running.push(sample);
-            group.next_sample += 1;
-            if group.next_sample == request.n_samples {
-                // Full pages live on with the samples; the partial page has been copied by all of them.
+            if is_last {
+                // Full pages live on with the samples; the partial one has been copied by all but the last of them, whose it is.
                 group.pages.iter().for_each(|&page| self.pages.release(page));
                 self.groups.remove(group_idx);
             }
