@@ -35,7 +35,7 @@ pub(crate) struct BlockBuffers {
 /// pass over memory, and lets gradients take its place.
 #[derive(Debug)]
 pub(crate) struct Passing {
-    /// Before attention, then before the feed-forward; in the backward also its gradient.
+    /// Before attention, then before the feed-forward; in decoding at last what the head reads; in the backward also its gradient.
     pub normed: Buffer, // [T, D]
     /// In the backward its gradient first.
     pub activated: Buffer, // [T, F]

@@ -303,6 +303,9 @@ pub fn forward_backward<E: From<ModelError>>(
     let mut scores = TokenScores::default();
     for (groups, logits) in acts.head.runs(device, ends) {
         let rows = scores.logprobs.len()..groups.end.checked_sub(1).map_or(0, |last| ends[last]);
+        if rows.is_empty() {
+            continue;
+        }
         let run = score_rows(policy, &weights, acts, batch, temperature, rows.clone())?;
         let dlogprobs = loss(rows.clone(), &run)?;
         scores.logprobs.extend(run.logprobs);

@@ -192,6 +192,7 @@ impl Engine {
             self.start_samples(policy, requests);
             if self.running.is_empty() {
                 assert!(waiting.peek().is_none() && self.groups.is_empty(), "an empty engine can start any checked request");
+                assert_eq!(self.pages.n_available(), self.decoder.limits().n_pages, "an empty engine has given back all pages");
                 return Ok(stats);
             }
             stats.n_steps += self.decode(policy, &weights, requests)?;
@@ -286,7 +287,10 @@ impl Engine {
             let n_shared = request.prompt_ids.len() - 1;
             let n_full = n_shared / PAGE;
             let max_new_tokens = budget(request, policy.context());
-            let n_own = pages_for(n_shared + max_new_tokens) - n_full;
+            let is_last = group.next_sample + 1 == request.n_samples;
+            let has_partial_page = !n_shared.is_multiple_of(PAGE);
+            // The last sample takes the prompt's partial page, which nobody else needs any more; the others copy it.
+            let n_own = pages_for(n_shared + max_new_tokens) - n_full - usize::from(is_last && has_partial_page);
             if !self.pages.promise(n_own) {
                 // A later prompt may need less: the one admitted last always fits, so that an empty engine never stalls.
                 group_idx += 1;
@@ -307,24 +311,18 @@ impl Engine {
             sample.pages.extend_from_slice(&group.pages[..n_full]);
             sample.pages.iter().for_each(|&page| self.pages.share(page));
             sample.n_promised = n_own;
-            group.next_sample += 1;
-            let is_last = group.next_sample == request.n_samples;
-            if !n_shared.is_multiple_of(PAGE) {
+            if has_partial_page && is_last {
+                sample.pages.extend(group.pages.pop());
+            } else if has_partial_page {
+                let own = self.pages.take();
                 sample.n_promised -= 1;
-                let own = if is_last {
-                    // Nobody else needs the prompt's.
-                    self.pages.release_promise(1);
-                    group.pages.pop().expect("a prompt that does not fill its last page has one")
-                } else {
-                    let own = self.pages.take();
-                    self.decoder.copy_page(policy, group.pages[n_full], own);
-                    own
-                };
+                self.decoder.copy_page(policy, group.pages[n_full], own);
                 sample.pages.push(own);
             }
             self.running.push(sample);
+            group.next_sample += 1;
             if is_last {
-                // Full pages live on with the samples; the partial one has been copied by all but the last of them, whose it is.
+                // Full pages live on with the samples.
                 group.pages.iter().for_each(|&page| self.pages.release(page));
                 self.groups.remove(group_idx);
             }

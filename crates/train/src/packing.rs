@@ -203,9 +203,10 @@ impl PackedBatch {
 
     /// Some consecutive rows of this batch.
     pub fn part(&self, rows: Range<usize>) -> Part<'_> {
+        assert!(rows.end <= self.n_rows(), "rows {rows:?} of {}", self.n_rows());
         let first = self.completion_cu[1..].partition_point(|&end| end <= rows.start);
         let end = self.completion_cu.partition_point(|&start| start < rows.end);
-        Part { batch: self, rows, sequences: first.min(end)..end.min(self.n_sequences()) }
+        Part { batch: self, rows, sequences: first.min(end)..end }
     }
 
     /// Values that each original sequence has one of, such as advantages, in the order of this batch; S values.

@@ -9,7 +9,7 @@ use ruminate_core::{PolicyVersion, Seed, TokenId};
 use ruminate_model::{Memory, ModelConfig, Policy, flops, tiny_tokenizer};
 use ruminate_rollout::{Engine, EngineLimits, Event, Request, SamplingParams};
 use ruminate_tasks::synthetic::pieces;
-use ruminate_train::losses::{BatchTotals, Normalisation, sft_loss};
+use ruminate_train::losses::{SftOutputs, sft_loss};
 use ruminate_train::packing::PackedBatch;
 use ruminate_train::trainer::{MicrobatchLoss, OptimizerConfig, SumOver, Trainer};
 use serde::Serialize;
@@ -185,12 +185,12 @@ impl BenchArgs {
             starts.map(|first| packed(policy.config(), first..(first + per_batch).min(self.sequences), self.sequence_tokens)).collect();
         let optimizer = OptimizerConfig { beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay: 0.1, max_grad_norm: 1.0 };
         let mut trainer = Trainer::recomputing(policy, optimizer, self.recompute_layers)?;
-        let totals = BatchTotals::of_lengths(std::iter::repeat_n(self.sequence_tokens, self.sequences));
+        let n_trained = batches.iter().map(PackedBatch::n_rows).sum();
         let mut step = || -> Result<()> {
             for batch in &batches {
-                trainer.accumulate(policy, batch, 1.0, SumOver::Tokens, |part, scores| {
-                    let outputs = sft_loss(&scores.logprobs, &part.completion_cu(), Normalisation::Token, totals);
-                    MicrobatchLoss { loss: outputs.loss, dlogprobs: outputs.dlogprobs, metrics: () }
+                trainer.accumulate(policy, batch, 1.0, SumOver::Tokens, |_, scores| {
+                    let SftOutputs { loss, dlogprobs } = sft_loss(&scores.logprobs, n_trained);
+                    MicrobatchLoss { loss, dlogprobs, metrics: () }
                 })?;
             }
             trainer.step(policy, 1e-4)?;

@@ -7,7 +7,7 @@ use ruminate_core::TokenId;
 use ruminate_model::{ModelConfig, Policy, SaveDtype, Tokenizer, flops, tiny_tokenizer};
 use ruminate_tasks::synthetic::corpus::document;
 use ruminate_tasks::synthetic::pieces;
-use ruminate_train::losses::{BatchTotals, Normalisation, SftOutputs, sft_loss};
+use ruminate_train::losses::{SftOutputs, sft_loss};
 use ruminate_train::packing::{Sequence, pack};
 use ruminate_train::schedule::learning_rate;
 use ruminate_train::trainer::{MicrobatchLoss, SumOver, Trainer};
@@ -50,12 +50,12 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
         }
         let sequences: Vec<Sequence<'_>> =
             documents.iter().map(|ids| Sequence { prompt_ids: &ids[..1], completion_ids: &ids[1..] }).collect();
-        let totals = BatchTotals::of_lengths(sequences.iter().map(|sequence| sequence.completion_ids.len()));
+        let n_trained = sequences.iter().map(|sequence| sequence.completion_ids.len()).sum();
 
         let mut loss = 0.0;
         for packed in pack(&sequences, config.microbatch_tokens)? {
-            let result = trainer.accumulate(&policy, &packed, 1.0, SumOver::Tokens, |part, scores| {
-                let SftOutputs { loss, dlogprobs, .. } = sft_loss(&scores.logprobs, &part.completion_cu(), Normalisation::Token, totals);
+            let result = trainer.accumulate(&policy, &packed, 1.0, SumOver::Tokens, |_, scores| {
+                let SftOutputs { loss, dlogprobs } = sft_loss(&scores.logprobs, n_trained);
                 MicrobatchLoss { loss, dlogprobs, metrics: () }
             });
             loss += result.with_context(|| place(counters, documents.len()))?.loss;

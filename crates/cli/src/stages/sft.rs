@@ -241,7 +241,7 @@ fn accumulate(policy: &Policy, trainer: &mut Trainer, batch: &[&Item], max_token
         let weight_of = |s: usize| std::iter::repeat_n(batch[packed.sequence_idx[s]].weight, packed.rows(s).len());
         let weights: Vec<f32> = (0..packed.n_sequences()).flat_map(weight_of).collect();
         let result = trainer.accumulate(policy, &packed, 1.0, SumOver::Tokens, |part, scores| {
-            let SftOutputs { loss, dlogprobs, .. } = weighted_sft_loss(&scores.logprobs, &weights[part.rows.clone()], total_weight);
+            let SftOutputs { loss, dlogprobs } = weighted_sft_loss(&scores.logprobs, &weights[part.rows.clone()], total_weight);
             MicrobatchLoss { loss, dlogprobs, metrics: () }
         });
         batch_loss += result.map_err(|error| name_examples(error, batch))?.loss;

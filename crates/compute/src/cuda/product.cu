@@ -1,5 +1,5 @@
-// d [m, n] = a [m, k] w [n, k]ᵀ (+ addend) (+ bias), k ascending, 16 at a time, by the same instruction whatever the tile: an
-// element's bits do not depend on how many rows there are. n and k are multiples of 8, matrices aligned to 16 bytes.
+// d [m, n] = a [m, k] w [n, k]ᵀ (+ addend) (+ bias), k ascending, 16 at a time, by the same instruction whatever the tile: unless k
+// is cut into parts, an element's bits do not depend on how many rows there are. n and k are multiples of 8, matrices aligned to 16 bytes.
 //
 // A block takes BM rows and BN columns: one or two warpgroups, each with TILES times 64 rows, and one warp that has the copy engine
 // load tiles ahead. Weights do not come from an earlier kernel, so the first of them are on their way before that has finished.

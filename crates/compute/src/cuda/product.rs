@@ -1,5 +1,5 @@
 //! Products `x · wᵀ` of our own, for rows of forwards: the order in which an element's terms are added depends on nothing but the
-//! number of columns, and what comes before and after a product is part of its kernel.
+//! number of columns (unless a product is cut into parts), and what comes before and after a product is part of its kernel.
 //!
 //! Compute capability 9.0 has `wgmma` and a copy engine for tiles (`product.cu`), the others `mma.sync` (`ordered.cu`).
 
@@ -12,7 +12,7 @@ use crate::device::ComputeError;
 kernels!(ORDERED = "ordered", ["mma.cuh", "ordered.cu"], for [Bf16], with [[64, 0], [64, 1]]);
 kernels!(
     PRODUCT = "product",
-    ["wgmma.cuh", "product.cu"] after instructions, for [Bf16], with [[64, 64], [72, 128], [256, 128], [192, 256]], on [90]
+    ["wgmma.cuh", "product.cu"] after instructions, for [Bf16], with [[32, 64], [56, 128], [72, 128], [256, 128], [192, 256]], on [90]
 );
 
 /// The instructions of `product.cu`, for its constants.
@@ -23,14 +23,15 @@ fn instructions([cols, _]: [usize; 2]) -> String {
 /// Columns of k in a step of the kernels for `mma.sync`.
 const STEP: usize = 64;
 
-/// Shared memory of a block that has a processor to itself, and of one that shares it with its like.
-const SHARED: [usize; 2] = [200 << 10, 100 << 10];
+/// Shared memory of a block: what it is content with, and what it takes where that holds too few stages. Of one that has a processor to
+/// itself, but for small kernels before and after; and of one that shares it with its like.
+const ALONE: [usize; 2] = [200 << 10, 216 << 10];
+const SHARING: [usize; 2] = [100 << 10, 100 << 10];
 
-/// Shared memory that is there, but for what a small kernel before or after needs.
-const MOST_SHARED: usize = 216 << 10;
-
-/// Stages of the pipeline: three are too few for what is on its way to a processor, and the kernels have room for so many.
+/// Stages of the pipeline that are enough for what is on its way to a processor.
 const ENOUGH_STAGES: usize = 4;
+
+/// Most stages, as in the kernels.
 const MAX_STAGES: usize = 16;
 
 /// Rows up to which products of one wave of blocks beat cuBLASLt's, with what they save in kernels before and after.
@@ -38,7 +39,7 @@ const FEW_ROWS: usize = 1024;
 
 /// Most parts that k is cut into, and most rows for which that is worth it.
 pub(crate) const MAX_PARTS: usize = 4;
-pub(crate) const PARTS_ROWS: usize = 512;
+pub(crate) const PARTS_ROWS: usize = 256;
 
 /// Rows and columns of the result that a block computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,13 +50,13 @@ struct Tile {
 
 impl Tile {
     /// For `n` columns, cut into multiples of `unit`. All tiles give the same bits.
-    fn of(m: usize, n: usize, unit: usize, n_processors: usize) -> (Self, usize) {
+    fn of(m: usize, n: usize, unit: usize, n_processors: usize) -> (Self, [usize; 2]) {
         Self::in_one_wave(m, n, unit, n_processors).map_or_else(
             || {
                 // Several waves: two blocks on a processor, one finishes while the other multiplies; or tiles that read least.
-                if m < 4096 { (Self { rows: 128, cols: 128 }, SHARED[1]) } else { (Self { rows: 128, cols: 256 }, SHARED[0]) }
+                if m < 4096 { (Self { rows: 128, cols: 128 }, SHARING) } else { (Self { rows: 128, cols: 256 }, ALONE) }
             },
-            |tile| (tile, SHARED[0]),
+            |tile| (tile, ALONE),
         )
     }
 
@@ -70,15 +71,17 @@ impl Tile {
 
     /// Of which every processor has at most one, if k may be cut into parts: the tile and the number of parts that take least time.
     fn in_parts([m, n, k]: [usize; 3], n_processors: usize) -> Option<(Self, usize)> {
-        let in_one = |parts| [(64, 64), (128, 256)].map(|(rows, most)| (rows, most, parts));
-        let candidates = (1..=MAX_PARTS).flat_map(in_one).filter_map(|(rows, most, parts)| {
+        let sizes = |parts| [(64, 64), (128, 256)].map(|(rows, most)| (rows, most, parts));
+        let cut = (2..=MAX_PARTS).flat_map(sizes).filter_map(|(rows, most, parts)| {
             let across = n_processors / (m.div_ceil(rows) * parts);
             let cols = n.div_ceil(across.max(1)).next_multiple_of(8).max(32);
             let tile = Self { rows, cols };
-            let steps = k.div_ceil(tile.stage().1);
-            (across > 0 && cols <= most && parts <= steps).then(|| (tile.nanoseconds([m, n, k], parts), tile, parts))
+            (across > 0 && cols <= most && parts <= k.div_ceil(tile.stage().1)).then_some((tile, parts))
         });
-        candidates.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, tile, parts)| (tile, parts))
+        let whole = Self::in_one_wave(m, n, 8, n_processors).map(|tile| (tile, 1));
+        // Less than a quarter is within the error of the estimate, and the norm's work is not in it.
+        let nanoseconds = |&(tile, parts): &(Self, usize)| tile.nanoseconds([m, n, k], parts) * if parts == 1 { 0.75 } else { 1.0 };
+        whole.into_iter().chain(cut).min_by(|a, b| nanoseconds(a).total_cmp(&nanoseconds(b)))
     }
 
     /// About how long a product takes besides its launch, as measured on an H200: a processor receives 63 numbers in a nanosecond and
@@ -166,24 +169,17 @@ impl CudaDevice {
     }
 
     /// The product a `[m, k]` · w `[n, k]`ᵀ as several that only have to be added up, `[parts, m, n]` in f32, where that is worth it:
-    /// whether it was. `join` gets them and their number; they lie in scratch memory of `bytes`, which are those of [`MAX_PARTS`].
-    pub(crate) fn multiply_in_parts(
-        &self,
-        a: Span<'_>,
-        w: Span<'_>,
-        [m, n, k]: [usize; 3],
-        bytes: usize,
-        join: impl FnOnce(Span<'_>, usize),
-    ) -> bool {
+    /// whether it was. `join` gets them and their number; they lie in scratch memory, of which the same is taken for any m.
+    pub(crate) fn multiply_in_parts(&self, a: Span<'_>, w: Span<'_>, [m, n, k]: [usize; 3], join: impl FnOnce(Span<'_>, usize)) -> bool {
         let aligned = width(k, &[a, w]) == 8 && n.is_multiple_of(8);
         let fits = m > 0 && k > 0 && m <= PARTS_ROWS && a.dtype == Dtype::Bf16 && aligned && self.has_wgmma() && !self.is_deterministic();
         let cut = if fits { Tile::in_parts([m, n, k], self.n_processors()) } else { None };
         let Some((tile, parts)) = cut.filter(|&(_, parts)| parts > 1) else {
             return false;
         };
-        self.with_scratch(bytes, |ptr| {
+        self.with_scratch(MAX_PARTS * PARTS_ROWS * n * Dtype::F32.bytes(), |ptr| {
             let results = Span { ptr, dtype: Dtype::F32, len: parts * m * n, device: self };
-            self.keep(self.multiply_tiles(a, w, results, [m, n, k], Finish::F32, (tile, SHARED[0]), parts));
+            self.keep(self.multiply_tiles(a, w, results, [m, n, k], Finish::F32, (tile, ALONE), parts));
             join(results, parts);
         });
         true
@@ -203,15 +199,14 @@ impl CudaDevice {
         d: Span<'_>,
         [m, n, k]: [usize; 3],
         finish: Finish<'_>,
-        (tile, shared): (Tile, usize),
+        (tile, shared): (Tile, [usize; 2]),
         parts: usize,
     ) -> Result<(), ComputeError> {
         let (name, halves) = finish.kernel();
         let (stage, step) = tile.stage();
         // Tiles are aligned to 1,024 bytes.
-        let stages_in = |bytes: usize| (bytes - 1024) / stage;
-        let enough = if shared == SHARED[0] { stages_in(MOST_SHARED).min(ENOUGH_STAGES) } else { 2 };
-        let n_stages = stages_in(shared).max(enough).min(MAX_STAGES).min(k.div_ceil(step).div_ceil(parts)).max(2);
+        let [content, most] = shared.map(|bytes| (bytes - 1024) / stage);
+        let n_stages = content.max(most.min(ENOUGH_STAGES)).min(MAX_STAGES).min(k.div_ceil(step).div_ceil(parts)).max(2);
         let maps = [self.tensor_map(a, [m, k], tile.rows)?, self.tensor_map(w, [halves * n, k], tile.cols / halves)?];
         let mut args = vec![Arg::Map(&maps[0]), Arg::Map(&maps[1]), d.into()];
         if let Finish::Plain { addend, bias } = finish {
@@ -267,9 +262,9 @@ mod tests {
             ([256, 576, 1536], Some((64, 56, 3))),
             ([256, 896, 4864], Some((128, 56, 4))),
             ([256, 1536, 8960], Some((128, 96, 4))),
-            ([256, 1536, 1536], Some((64, 48, 1))),
-            ([8, 576, 64], Some((64, 32, 1))),
-            ([4096, 1536, 8960], None),
+            ([256, 1536, 1536], Some((64, 64, 1))),
+            ([8, 576, 64], Some((64, 64, 1))),
+            ([100_000, 1536, 8960], None),
         ] {
             let cut = Tile::in_parts(shape, 132);
             assert_eq!(cut, expected.map(|(rows, cols, parts)| (Tile { rows, cols }, parts)), "{shape:?}");
@@ -284,7 +279,10 @@ mod tests {
                     let (tile, shared) = Tile::of(m, n, unit, n_processors);
                     let (stage, step) = tile.stage();
                     assert!(tile.cols <= 256 && tile.cols.is_multiple_of(unit), "{m} x {n}: {tile:?}");
-                    assert!(2 * stage + 1024 <= shared && step.is_multiple_of(TILE_COLS), "{m} x {n}: {tile:?}");
+                    assert!(
+                        2 * stage + 1024 <= shared[0] && shared[0] <= shared[1] && step.is_multiple_of(TILE_COLS),
+                        "{m} x {n}: {tile:?}"
+                    );
                 }
             }
         }

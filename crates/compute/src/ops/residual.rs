@@ -4,17 +4,15 @@
 //! keeps them busy; its parts are added up by the norm, which reads the row anyway.
 
 use super::linear::{self, Weight, Write};
-use super::rms_norm::{self, row_threads};
+use super::rms_norm::{self, joined_kernel, row_threads};
 use crate::buffer::{View, ViewMut};
 use crate::cuda::product::{MAX_PARTS, PARTS_ROWS};
-use crate::cuda::{Kernel, kernels, width};
+use crate::cuda::width;
 use crate::device::Device;
 
-kernels!(SOURCE = "residual", ["residual.cu"], for [Bf16], with [[0, 0]]);
-
-/// Bytes that the parts of a product `[rows, cols]` take at most, on a GPU.
-pub fn partial_bytes(rows: usize, cols: usize) -> usize {
-    if rows <= PARTS_ROWS { MAX_PARTS * rows * cols * size_of::<f32>() } else { 0 }
+/// Bytes that the parts of products with `cols` columns take on a GPU in bf16.
+pub fn partial_bytes(cols: usize) -> usize {
+    MAX_PARTS * PARTS_ROWS * cols * size_of::<f32>()
 }
 
 /// x `[T, D]` += a `[T, K]` · wᵀ, w `[D, K]`; y `[T, D]` and `inv_rms` `[T, 1]` are those of [`rms_norm::forward`] of that x with
@@ -36,10 +34,9 @@ pub fn join(
     if let Device::Cuda(cuda) = device {
         let (x, y, inv_rms, gains) = (x.span(), y.span(), inv_rms.span(), gains.span());
         if let Some(threads) = row_threads(n, width(n, &[x, y, gains])) {
-            let joined = cuda.multiply_in_parts(a.span(), w.view().span(), [m, n, k], partial_bytes(m, n), |parts, n_parts| {
-                let kernel = Kernel::new(&SOURCE, x.dtype, "residual_join").early();
+            let joined = cuda.multiply_in_parts(a.span(), w.view().span(), [m, n, k], |parts, n_parts| {
                 let args = [x.into(), y.into(), inv_rms.into(), parts.into(), gains.into(), n_parts.into(), n.into(), eps.into()];
-                cuda.launch(kernel, (m as u32, 1, 1), threads, 0, &args);
+                cuda.launch(joined_kernel(), (m as u32, 1, 1), threads, 0, &args);
             });
             if joined {
                 return;

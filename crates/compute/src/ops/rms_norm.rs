@@ -8,10 +8,16 @@ use super::linear::Write;
 use super::min_rows;
 use crate::buffer::{View, ViewMut};
 use crate::cpu::vector::{sum_by, sum_squares, vectorize};
+use crate::cuda::memory::Dtype;
 use crate::cuda::{Arg, Kernel, ROWS, blocks, kernels, width};
 use crate::device::Device;
 
 kernels!(SOURCE = "rms_norm", ["rms_norm.cu"]);
+
+/// The kernel of [`forward`] that first adds the parts of a product to x.
+pub(super) fn joined_kernel() -> Kernel {
+    Kernel::new(&SOURCE, Dtype::Bf16, "rms_forward_joined").early()
+}
 
 /// Threads of a block that holds a row in registers, 8 numbers each, where that is possible.
 pub(super) fn row_threads(cols: usize, width: usize) -> Option<u32> {

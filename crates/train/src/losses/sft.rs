@@ -1,59 +1,43 @@
 //! Cross-entropy on completions only.
 //!
-//! loss = −Σ_t w_t log π(y_t), with w from [`Normalisation`]: `Token` is the mean over trained tokens of the batch, which weighs long
-//! answers more; `PerSequence` gives every answer the same weight. Prompt tokens never appear here: see [`crate::packing::PackedBatch`].
+//! loss = −Σ_t w_t log π(y_t) / W, with W the sum of the weights of the whole optimizer batch. Prompt tokens never appear here: see
+//! [`crate::packing::PackedBatch`].
 
-use super::{BatchTotals, Normalisation, check_bounds};
-
-/// What [`sft_loss`] returns. Losses and `nll_sum` of microbatches add up.
+/// What [`sft_loss`] returns. Losses of microbatches, and of parts of them, add up.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SftOutputs {
-    /// This microbatch's share of the batch loss, nats.
+    /// Their share of the batch loss, nats.
     pub loss: f64,
     /// Derivative of `loss` by each log-probability.
     pub dlogprobs: Vec<f32>,
-    /// Sum of −log π over the microbatch, whatever the normalisation; over the token count it is the cross-entropy to report.
-    pub nll_sum: f64,
 }
 
-/// Cross-entropy of a microbatch and its gradient.
+/// Mean cross-entropy of trained tokens and its gradient; the whole optimizer batch has `total_tokens` of them.
 ///
-/// `policy_logprobs` holds the natural log-probability of each trained token; sequence i is `cu_seqlens[i]..cu_seqlens[i + 1]`.
-/// A log-probability that is not finite makes the loss not finite.
-/// With [`Normalisation::PerSequence`] every sequence must be whole.
+/// `policy_logprobs` holds the natural log-probability of each. One that is not finite makes the loss not finite.
 ///
 /// # Panics
-/// If the bounds do not fit the tokens or the totals are smaller than the microbatch.
-pub fn sft_loss(policy_logprobs: &[f32], cu_seqlens: &[usize], normalisation: Normalisation, totals: BatchTotals) -> SftOutputs {
-    check_bounds(cu_seqlens, policy_logprobs.len(), totals);
-    let mut outputs = SftOutputs { loss: 0.0, dlogprobs: Vec::with_capacity(policy_logprobs.len()), nll_sum: 0.0 };
-    for bounds in cu_seqlens.windows(2) {
-        let tokens = &policy_logprobs[bounds[0]..bounds[1]];
-        let weight = normalisation.token_weight(tokens.len(), totals);
-        let nll: f64 = tokens.iter().map(|&l| -f64::from(l)).sum();
-        if !tokens.is_empty() {
-            outputs.loss += weight * nll;
-        }
-        outputs.nll_sum += nll;
-        outputs.dlogprobs.extend(tokens.iter().map(|_| -weight as f32));
-    }
-    outputs
+/// If there are more tokens than in the whole batch.
+pub fn sft_loss(policy_logprobs: &[f32], total_tokens: usize) -> SftOutputs {
+    let n = policy_logprobs.len();
+    assert!(n <= total_tokens, "a microbatch of {n} tokens is larger than its batch of {total_tokens}");
+    weighted(policy_logprobs, std::iter::repeat_n(1.0, n), total_tokens as f64)
 }
 
-/// Weighted cross-entropy of a microbatch and its gradient: −Σ_t w_t log π(y_t) / W, with W = `total_weight` the sum of the weights of
-/// the whole optimizer batch. With equal weights it is [`sft_loss`] under [`Normalisation::Token`].
-///
-/// `policy_logprobs` and `weights` hold one value for each trained token.
+/// As [`sft_loss`] with a weight for each token; `total_weight` is the sum of the weights of the whole optimizer batch.
 ///
 /// # Panics
 /// If the lengths differ.
 pub fn weighted_sft_loss(policy_logprobs: &[f32], weights: &[f32], total_weight: f64) -> SftOutputs {
     assert_eq!(policy_logprobs.len(), weights.len(), "one weight for each trained token");
-    let nll = || policy_logprobs.iter().map(|&logprob| -f64::from(logprob));
+    weighted(policy_logprobs, weights.iter().map(|&weight| f64::from(weight)), total_weight)
+}
+
+fn weighted(policy_logprobs: &[f32], weights: impl Iterator<Item = f64> + Clone, total_weight: f64) -> SftOutputs {
     SftOutputs {
-        loss: nll().zip(weights).map(|(nll, &weight)| f64::from(weight) * nll).sum::<f64>() / total_weight,
-        dlogprobs: weights.iter().map(|&weight| (-f64::from(weight) / total_weight) as f32).collect(),
-        nll_sum: nll().sum(),
+        loss: policy_logprobs.iter().zip(weights.clone()).map(|(&logprob, weight)| -f64::from(logprob) * weight).sum::<f64>()
+            / total_weight,
+        dlogprobs: weights.map(|weight| (-weight / total_weight) as f32).collect(),
     }
 }
 
@@ -61,68 +45,51 @@ pub fn weighted_sft_loss(policy_logprobs: &[f32], weights: &[f32], total_weight:
 mod tests {
     use super::*;
 
+    const LOGPROBS: [f32; 4] = [-1.0, -2.0, -3.0, -0.5];
+
+    #[test]
+    fn values_by_hand() {
+        let outputs = sft_loss(&LOGPROBS, 5);
+        assert!((outputs.loss - 6.5 / 5.0).abs() < 1e-12);
+        assert_eq!(outputs.dlogprobs, [-0.2; 4]);
+        assert_eq!(sft_loss(&[], 5), SftOutputs { loss: 0.0, dlogprobs: vec![] });
+    }
+
     #[test]
     fn weights_of_tokens_by_hand() {
         let outputs = weighted_sft_loss(&LOGPROBS, &[1.0, 1.0, 1.0, 3.0], 6.0);
         assert!((outputs.loss - (1.0 + 2.0 + 3.0 + 1.5) / 6.0).abs() < 1e-12);
         assert_eq!(outputs.dlogprobs, [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0, -0.5]);
-        assert!((outputs.nll_sum - 6.5).abs() < 1e-12);
-        let plain = sft_loss(&LOGPROBS, &CU, Normalisation::Token, BatchTotals::of_cu_seqlens(&CU));
+        let plain = sft_loss(&LOGPROBS, 4);
         for weight in [1.0, 2.5] {
             let equal = weighted_sft_loss(&LOGPROBS, &[weight; 4], 4.0 * f64::from(weight));
             assert!((equal.loss - plain.loss).abs() < 1e-12);
             assert_eq!(equal.dlogprobs, plain.dlogprobs);
         }
-        // Microbatches add up.
-        let parts = [weighted_sft_loss(&LOGPROBS[..1], &[1.0], 6.0), weighted_sft_loss(&LOGPROBS[1..], &[1.0, 1.0, 3.0], 6.0)];
-        assert!((parts[0].loss + parts[1].loss - outputs.loss).abs() < 1e-12);
-        assert!(!weighted_sft_loss(&[f32::NAN], &[1.0], 1.0).loss.is_finite());
-    }
-
-    const LOGPROBS: [f32; 4] = [-1.0, -2.0, -3.0, -0.5];
-    const CU: [usize; 4] = [0, 3, 3, 4];
-
-    #[test]
-    fn values_by_hand() {
-        let totals = BatchTotals::of_cu_seqlens(&CU);
-        assert_eq!(totals, BatchTotals { n_sequences: 3, n_tokens: 4 });
-
-        let token = sft_loss(&LOGPROBS, &CU, Normalisation::Token, totals);
-        assert!((token.loss - 6.5 / 4.0).abs() < 1e-12);
-        assert_eq!(token.dlogprobs, vec![-0.25; 4]);
-        assert!((token.nll_sum - 6.5).abs() < 1e-12);
-
-        let sequence = sft_loss(&LOGPROBS, &CU, Normalisation::PerSequence, totals);
-        assert!((sequence.loss - (2.0 + 0.0 + 0.5) / 3.0).abs() < 1e-12);
-        assert_eq!(sequence.dlogprobs, vec![-1.0 / 9.0, -1.0 / 9.0, -1.0 / 9.0, -1.0 / 3.0]);
-
-        let constant = sft_loss(&LOGPROBS, &CU, Normalisation::Constant { length: 10 }, totals);
-        assert!((constant.loss - 6.5 / 30.0).abs() < 1e-12);
     }
 
     #[test]
-    fn microbatches_add_up() {
-        let totals = BatchTotals::of_cu_seqlens(&CU);
-        for normalisation in [Normalisation::Token, Normalisation::PerSequence, Normalisation::Constant { length: 7 }] {
-            let whole = sft_loss(&LOGPROBS, &CU, normalisation, totals);
-            let parts: Vec<SftOutputs> =
-                CU.windows(2).map(|w| sft_loss(&LOGPROBS[w[0]..w[1]], &[0, w[1] - w[0]], normalisation, totals)).collect();
-            assert!((parts.iter().map(|p| p.loss).sum::<f64>() - whole.loss).abs() < 1e-12);
-            assert_eq!(parts.iter().flat_map(|p| p.dlogprobs.clone()).collect::<Vec<_>>(), whole.dlogprobs);
-        }
+    fn parts_add_up() {
+        let (whole, parts) = (sft_loss(&LOGPROBS, 4), [sft_loss(&LOGPROBS[..1], 4), sft_loss(&LOGPROBS[1..], 4)]);
+        assert!((parts[0].loss + parts[1].loss - whole.loss).abs() < 1e-12);
+        assert_eq!([&parts[0].dlogprobs[..], &parts[1].dlogprobs].concat(), whole.dlogprobs);
+        let weights = [1.0, 1.0, 1.0, 3.0];
+        let whole = weighted_sft_loss(&LOGPROBS, &weights, 6.0);
+        let parts = [0..1, 1..4].map(|rows| weighted_sft_loss(&LOGPROBS[rows.clone()], &weights[rows], 6.0));
+        assert!((parts[0].loss + parts[1].loss - whole.loss).abs() < 1e-12);
     }
 
     #[test]
     fn a_log_probability_that_is_not_finite_surfaces() {
-        let totals = BatchTotals { n_sequences: 1, n_tokens: 2 };
         for bad in [f32::NAN, f32::NEG_INFINITY] {
-            assert!(!sft_loss(&[-1.0, bad], &[0, 2], Normalisation::Token, totals).loss.is_finite());
+            assert!(!sft_loss(&[-1.0, bad], 2).loss.is_finite());
+            assert!(!weighted_sft_loss(&[bad], &[1.0], 1.0).loss.is_finite());
         }
     }
 
     #[test]
     #[should_panic(expected = "larger than its batch")]
-    fn totals_smaller_than_the_microbatch_are_a_bug() {
-        sft_loss(&LOGPROBS, &CU, Normalisation::Token, BatchTotals { n_sequences: 3, n_tokens: 3 });
+    fn a_total_smaller_than_the_microbatch_is_a_bug() {
+        sft_loss(&LOGPROBS, 3);
     }
 }

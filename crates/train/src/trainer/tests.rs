@@ -3,7 +3,7 @@ use ruminate_core::Seed;
 use ruminate_model::{Architecture, Checkpoint, ModelConfig, Policy, RopeScaling, SaveDtype, tiny_tokenizer};
 
 use super::*;
-use crate::losses::{BatchTotals, Normalisation, SftOutputs, sft_loss, weighted_sft_loss};
+use crate::losses::{SftOutputs, sft_loss, weighted_sft_loss};
 use crate::packing::{MaskedSequence, Sequence, pack, pack_masked};
 
 const CONFIG: OptimizerConfig = OptimizerConfig { beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, max_grad_norm: 1.0 };
@@ -39,13 +39,13 @@ fn documents() -> Vec<Vec<u32>> {
 /// Adds the gradient of the mean negative log-likelihood, in microbatches of at most `max_tokens`; returns the loss.
 fn accumulate(policy: &Policy, trainer: &mut Trainer, documents: &[Vec<u32>], max_tokens: usize) -> f64 {
     let sequences: Vec<Sequence<'_>> = documents.iter().map(|ids| Sequence { prompt_ids: &ids[..2], completion_ids: &ids[2..] }).collect();
-    let totals = BatchTotals::of_lengths(sequences.iter().map(|sequence| sequence.completion_ids.len()));
+    let n_trained = sequences.iter().map(|sequence| sequence.completion_ids.len()).sum();
     let mut loss = 0.0;
     for packed in pack(&sequences, max_tokens).unwrap() {
         loss += trainer
-            .accumulate(policy, &packed, 1.0, SumOver::Tokens, |part, scores| {
-                let outputs = sft_loss(&scores.logprobs, &part.completion_cu(), Normalisation::Token, totals);
-                MicrobatchLoss { loss: outputs.loss, dlogprobs: outputs.dlogprobs, metrics: () }
+            .accumulate(policy, &packed, 1.0, SumOver::Tokens, |_, scores| {
+                let SftOutputs { loss, dlogprobs } = sft_loss(&scores.logprobs, n_trained);
+                MicrobatchLoss { loss, dlogprobs, metrics: () }
             })
             .unwrap()
             .loss;
@@ -210,7 +210,7 @@ fn masked_loss_agrees_with_pytorch() {
             let weight = |s: usize| std::iter::repeat_n(golden.conversations[packed.sequence_idx[s]].weight, packed.rows(s).len());
             let weights: Vec<f32> = (0..packed.n_sequences()).flat_map(weight).collect();
             let loss = |part: &Part<'_>, scores: &TokenScores| {
-                let SftOutputs { loss, dlogprobs, .. } = weighted_sft_loss(&scores.logprobs, &weights[part.rows.clone()], total_weight);
+                let SftOutputs { loss, dlogprobs } = weighted_sft_loss(&scores.logprobs, &weights[part.rows.clone()], total_weight);
                 MicrobatchLoss { loss, dlogprobs, metrics: () }
             };
             batch_loss += trainer.accumulate(&policy, &packed, 1.0, SumOver::Tokens, loss).unwrap().loss;

@@ -11,15 +11,19 @@ use crate::cuda::{Arg, CudaDevice, Kernel, kernels};
 
 kernels!(SOURCE = "head", ["../softmax.cuh", "../head.cu"]);
 
-/// Most bytes of logits at a time: two sequences of 1,024 tokens over vocabularies of up to 163,840.
+/// Most bytes of logits at a time: 2,176 rows of a vocabulary of 151,936.
 const LOGITS: usize = 5 << 28;
+
+/// Rows of a tile of large products: many rows are whole tiles.
+const TILE_ROWS: usize = 128;
 
 /// Threads of a row, as in the kernels.
 pub(in crate::ops) const THREADS: u32 = 512;
 
 /// Rows of logits that exist at a time.
 pub(super) fn rows_at_once(max_rows: usize, vocab: usize) -> usize {
-    max_rows.clamp(1, (LOGITS / (4 * vocab.max(1))).max(16))
+    let fit = LOGITS / (4 * vocab.max(1));
+    max_rows.clamp(1, if fit >= TILE_ROWS { fit / TILE_ROWS * TILE_ROWS } else { fit.max(16) })
 }
 
 /// Logits `[rows, V]` = hidden · wᵀ, in the scratch memory, of forwards and of sampling.
