@@ -233,8 +233,11 @@ impl Engine {
     fn admit(&mut self, request_idx: usize, request: &Request) -> bool {
         let n_shared = request.prompt_ids.len() - 1;
         let needed = pages_for(n_shared);
-        let for_sample =
-            pages_for(request.prompt_ids.len() + request.max_new_tokens - 1).min(self.decoder.limits().max_pages) - n_shared / PAGE;
+        // A single sample takes the prompt's partial page, which is among those needed.
+        let n_own_already = usize::from(request.n_samples == 1 && !n_shared.is_multiple_of(PAGE));
+        let for_sample = pages_for(request.prompt_ids.len() + request.max_new_tokens - 1).min(self.decoder.limits().max_pages)
+            - n_shared / PAGE
+            - n_own_already;
         if needed + for_sample > self.pages.n_available() || !self.pages.promise(needed) {
             return false;
         }
