@@ -79,7 +79,7 @@ impl Memory {
         let (block_floats, block_f32) = BlockBuffers::numbers_per_token(config);
         let per_row = (block_floats + Passing::numbers_per_token(config) + config.hidden) * float + block_f32 * 4;
         let integers = 4 * (3 * rows + batch * (1 + limits.max_pages));
-        let parts = if float == 2 { residual::partial_bytes(config.hidden) } else { 0 };
+        let parts = residual::partial_bytes(kind, config.hidden);
         let scratch = kind.scratch_bytes(parts.max(kv_cache::partial_bytes(batch, limits.max_pages, config.heads())));
         Self {
             activations: rows * per_row + batch * (config.hidden * float + 4),

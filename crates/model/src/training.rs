@@ -301,11 +301,7 @@ pub fn forward_backward<E: From<ModelError>>(
     let (flat, _) = policy.split(grads.view_mut());
     let mut grads = Parameters::of_mut(policy.config(), flat);
     let mut scores = TokenScores::default();
-    for (groups, logits) in acts.head.runs(device, ends) {
-        let rows = scores.logprobs.len()..groups.end.checked_sub(1).map_or(0, |last| ends[last]);
-        if rows.is_empty() {
-            continue;
-        }
+    for (rows, logits) in acts.head.runs(device, ends).into_iter().filter(|(rows, _)| !rows.is_empty()) {
         let run = score_rows(policy, &weights, acts, batch, temperature, rows.clone())?;
         let dlogprobs = loss(rows.clone(), &run)?;
         scores.logprobs.extend(run.logprobs);

@@ -183,7 +183,7 @@ impl Engine {
             let first_new = self.groups.len();
             while self.has_room() && self.groups.len() < first_new + self.decoder.limits().max_batch {
                 let Some(&(request_idx, request)) = waiting.peek() else { break };
-                if !self.admit(request_idx, request) {
+                if !self.admit(request_idx, request, policy.context()) {
                     break;
                 }
                 waiting.next();
@@ -230,14 +230,9 @@ impl Engine {
     }
 
     /// Takes the pages of a prompt, if there are enough for it and one sample.
-    fn admit(&mut self, request_idx: usize, request: &Request) -> bool {
-        let n_shared = request.prompt_ids.len() - 1;
-        let needed = pages_for(n_shared);
-        // A single sample takes the prompt's partial page, which is among those needed.
-        let n_own_already = usize::from(request.n_samples == 1 && !n_shared.is_multiple_of(PAGE));
-        let for_sample = pages_for(request.prompt_ids.len() + request.max_new_tokens - 1).min(self.decoder.limits().max_pages)
-            - n_shared / PAGE
-            - n_own_already;
+    fn admit(&mut self, request_idx: usize, request: &Request, context: usize) -> bool {
+        let needed = pages_for(request.prompt_ids.len() - 1);
+        let for_sample = own_pages(request, context, request.n_samples == 1);
         if needed + for_sample > self.pages.n_available() || !self.pages.promise(needed) {
             return false;
         }
@@ -291,9 +286,7 @@ impl Engine {
             let n_full = n_shared / PAGE;
             let max_new_tokens = budget(request, policy.context());
             let is_last = group.next_sample + 1 == request.n_samples;
-            let has_partial_page = !n_shared.is_multiple_of(PAGE);
-            // The last sample takes the prompt's partial page, which nobody else needs any more; the others copy it.
-            let n_own = pages_for(n_shared + max_new_tokens) - n_full - usize::from(is_last && has_partial_page);
+            let n_own = own_pages(request, policy.context(), is_last);
             if !self.pages.promise(n_own) {
                 // A later prompt may need less: the one admitted last always fits, so that an empty engine never stalls.
                 group_idx += 1;
@@ -314,12 +307,13 @@ impl Engine {
             sample.pages.extend_from_slice(&group.pages[..n_full]);
             sample.pages.iter().for_each(|&page| self.pages.share(page));
             sample.n_promised = n_own;
-            if has_partial_page && is_last {
+            // The last sample takes the prompt's partial page, which nobody else needs any more; the others copy it.
+            if is_last && group.pages.len() > n_full {
                 sample.pages.extend(group.pages.pop());
-            } else if has_partial_page {
+            } else if let Some(&partial) = group.pages.get(n_full) {
                 let own = self.pages.take();
                 sample.n_promised -= 1;
-                self.decoder.copy_page(policy, group.pages[n_full], own);
+                self.decoder.copy_page(policy, partial, own);
                 sample.pages.push(own);
             }
             self.running.push(sample);
@@ -437,6 +431,13 @@ fn sample_params(request: &Request) -> SampleParams {
 /// Tokens a sample may have.
 fn budget(request: &Request, context: usize) -> usize {
     request.max_new_tokens.min(context - request.prompt_ids.len())
+}
+
+/// Pages that a sample needs besides those of its prompt: the full ones are shared, and the partial one becomes that of the last.
+fn own_pages(request: &Request, context: usize, is_last: bool) -> usize {
+    let n_shared = request.prompt_ids.len() - 1;
+    let of_prompt = if is_last { pages_for(n_shared) } else { n_shared / PAGE };
+    pages_for(n_shared + budget(request, context)) - of_prompt
 }
 
 fn pages_for(n_positions: usize) -> usize {

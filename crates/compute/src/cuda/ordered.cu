@@ -33,7 +33,7 @@ __device__ __forceinline__ void load_part(u32 to, const bf16* from, i64 stride, 
 __device__ __forceinline__ float2 load_pair(const float* p) { return *(const float2*)p; }
 __device__ __forceinline__ float2 load_pair(const bf16* p) {
   u32 x = *(const u32*)p;
-  return make_float2(__uint_as_float(x << 16), __uint_as_float(x & 0xffff0000u));
+  return make_float2(low_half(x), high_half(x));
 }
 __device__ __forceinline__ void store_pair(float* p, float x, float y) { *(float2*)p = make_float2(x, y); }
 __device__ __forceinline__ void store_pair(bf16* p, float x, float y) { *(u32*)p = pack_bf16(x, y); }

@@ -37,14 +37,17 @@ __device__ __forceinline__ u32 pack_bf16(float a, float b) {
   return y;
 }
 
+__device__ __forceinline__ float low_half(u32 x) { return __uint_as_float(x << 16); }
+__device__ __forceinline__ float high_half(u32 x) { return __uint_as_float(x & 0xffff0000u); }
+
 // 8 consecutive numbers, from and to memory aligned to 16 bytes.
 __device__ __forceinline__ void load8(const bf16* p, float* x) {
   uint4 v = *(const uint4*)p;
   u32 w[4] = {v.x, v.y, v.z, v.w};
 #pragma unroll
   for (int i = 0; i < 4; i++) {
-    x[2 * i] = __uint_as_float(w[i] << 16);
-    x[2 * i + 1] = __uint_as_float(w[i] & 0xffff0000u);
+    x[2 * i] = low_half(w[i]);
+    x[2 * i + 1] = high_half(w[i]);
   }
 }
 __device__ __forceinline__ void load8(const float* p, float* x) {
@@ -71,8 +74,8 @@ __device__ __forceinline__ void expand(const Raw& raw, float* x) {
 #pragma unroll
   for (int i = 0; i < 4; i++) {
     if (sizeof(T) == 2) {
-      x[2 * i] = __uint_as_float(w[i] << 16);
-      x[2 * i + 1] = __uint_as_float(w[i] & 0xffff0000u);
+      x[2 * i] = low_half(w[i]);
+      x[2 * i + 1] = high_half(w[i]);
     } else {
       x[2 * i] = __uint_as_float(w[2 * i]);
       x[2 * i + 1] = __uint_as_float(w[2 * i + 1]);

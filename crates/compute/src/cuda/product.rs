@@ -23,7 +23,7 @@ fn instructions([cols, _]: [usize; 2]) -> String {
 /// Columns of k in a step of the kernels for `mma.sync`.
 const STEP: usize = 64;
 
-/// Shared memory of a block: what it is content with, and what it takes where that holds too few stages. Of one that has a processor to
+/// Shared memory of a block: what it usually takes, and what it takes where that holds too few stages. Of one that has a processor to
 /// itself, but for small kernels before and after; and of one that shares it with its like.
 const ALONE: [usize; 2] = [200 << 10, 216 << 10];
 const SHARING: [usize; 2] = [100 << 10, 100 << 10];
@@ -38,8 +38,13 @@ const MAX_STAGES: usize = 16;
 const FEW_ROWS: usize = 1024;
 
 /// Most parts that k is cut into, and most rows for which that is worth it.
-pub(crate) const MAX_PARTS: usize = 4;
-pub(crate) const PARTS_ROWS: usize = 256;
+const MAX_PARTS: usize = 4;
+const PARTS_ROWS: usize = 256;
+
+/// Bytes that the parts of products with `n` columns take: the same for any number of rows and of parts.
+pub(crate) fn parts_bytes(n: usize) -> usize {
+    MAX_PARTS * PARTS_ROWS * n * Dtype::F32.bytes()
+}
 
 /// Rows and columns of the result that a block computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,7 +174,7 @@ impl CudaDevice {
     }
 
     /// The product a `[m, k]` · w `[n, k]`ᵀ as several that only have to be added up, `[parts, m, n]` in f32, where that is worth it:
-    /// whether it was. `join` gets them and their number; they lie in scratch memory, of which the same is taken for any m.
+    /// whether it was. `join` gets them and their number; they lie in scratch memory of [`parts_bytes`].
     pub(crate) fn multiply_in_parts(&self, a: Span<'_>, w: Span<'_>, [m, n, k]: [usize; 3], join: impl FnOnce(Span<'_>, usize)) -> bool {
         let aligned = width(k, &[a, w]) == 8 && n.is_multiple_of(8);
         let fits = m > 0 && k > 0 && m <= PARTS_ROWS && a.dtype == Dtype::Bf16 && aligned && self.has_wgmma() && !self.is_deterministic();
@@ -177,7 +182,7 @@ impl CudaDevice {
         let Some((tile, parts)) = cut.filter(|&(_, parts)| parts > 1) else {
             return false;
         };
-        self.with_scratch(MAX_PARTS * PARTS_ROWS * n * Dtype::F32.bytes(), |ptr| {
+        self.with_scratch(parts_bytes(n), |ptr| {
             let results = Span { ptr, dtype: Dtype::F32, len: parts * m * n, device: self };
             self.keep(self.multiply_tiles(a, w, results, [m, n, k], Finish::F32, (tile, ALONE), parts));
             join(results, parts);
@@ -205,8 +210,8 @@ impl CudaDevice {
         let (name, halves) = finish.kernel();
         let (stage, step) = tile.stage();
         // Tiles are aligned to 1,024 bytes.
-        let [content, most] = shared.map(|bytes| (bytes - 1024) / stage);
-        let n_stages = content.max(most.min(ENOUGH_STAGES)).min(MAX_STAGES).min(k.div_ceil(step).div_ceil(parts)).max(2);
+        let [usual, most] = shared.map(|bytes| (bytes - 1024) / stage);
+        let n_stages = usual.max(most.min(ENOUGH_STAGES)).min(MAX_STAGES).min(k.div_ceil(step).div_ceil(parts)).max(2);
         let maps = [self.tensor_map(a, [m, k], tile.rows)?, self.tensor_map(w, [halves * n, k], tile.cols / halves)?];
         let mut args = vec![Arg::Map(&maps[0]), Arg::Map(&maps[1]), d.into()];
         if let Finish::Plain { addend, bias } = finish {

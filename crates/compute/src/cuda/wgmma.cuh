@@ -78,9 +78,6 @@ __device__ __forceinline__ void transpose_quad(u32* w) {
   exchange(w[0], w[2], 2), exchange(w[1], w[3], 2);
 }
 
-__device__ __forceinline__ float low_half(u32 x) { return __uint_as_float(x << 16); }
-__device__ __forceinline__ float high_half(u32 x) { return __uint_as_float(x & 0xffff0000u); }
-
 // 2 columns of every 8 of a row as lanes hold results, COLS columns from `p` on, `n` of them there: 16 bytes a lane where four
 // lanes have enough of them.
 template <int COLS>

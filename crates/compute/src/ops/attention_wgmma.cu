@@ -2,7 +2,6 @@
 // block has two warpgroups that multiply, 64 rows each, and one whose first warp fetches tiles ahead. Tiles in shared memory are
 // [rows][64]; heads of 128 columns have two, one behind the other. Tiles do not stop where a sequence does: rows of the next one get no
 // weight, but have to be finite.
-#define SIZE CONST_0
 #define HALVES (SIZE / 64)
 #define PARTS (SIZE / 16)
 #define ROWS 128          // of a block: queries, or keys in the gradient of keys
@@ -19,9 +18,7 @@ __device__ __forceinline__ void load_head(u32 to, const TensorMap* map, u32 barr
 template <int N>
 __device__ __forceinline__ void load_a(u32* a, u32 tile, int row, int k) {
   int lane = threadIdx.x % 32, r = row + lane / 8 % 2 * 8 + lane % 8, chunk = 2 * (k % 4) + lane / 16;
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(a[0]), "=r"(a[1]), "=r"(a[2]), "=r"(a[3])
-               : "r"(tile + k / 4 * N * 128 + (r * 8 + (chunk ^ (r & 7))) * 16));
+  load4(a, tile + k / 4 * N * 128 + (r * 8 + (chunk ^ (r & 7))) * 16);
 }
 
 // Second operand whose columns of k are those of a tile of N rows: part k.

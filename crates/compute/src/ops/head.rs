@@ -61,24 +61,26 @@ impl HeadScratch {
         self.logits.rows()
     }
 
-    /// Cuts consecutive groups of rows, which end at `ends`, into runs of whole groups for [`forward`] and [`backward`]: as many as have
-    /// their logits kept between the two. A group that is too large is a run of its own, and where logits are never kept all are one.
+    /// Cuts consecutive groups of rows, which end at `ends`, into runs of whole groups for [`forward`] and [`backward`], given by their
+    /// rows: as many as have their logits kept between the two. A group that is too large is a run of its own, and where logits are never
+    /// kept all are one.
     pub fn runs(&self, device: &Device, ends: &[usize]) -> Vec<(Range<usize>, Logits)> {
         match device {
-            Device::Cpu => vec![(0..ends.len(), Logits::Again)],
+            Device::Cpu => vec![(0..ends.last().copied().unwrap_or(0), Logits::Again)],
             Device::Cuda(_) => runs(ends, self.max_rows()),
         }
     }
 }
 
-/// Runs of groups that end at `ends` and have at most `max_rows` rows together, or one group alone that has more.
+/// Rows of runs of groups that end at `ends` and have at most `max_rows` rows together, or one group alone that has more.
 fn runs(ends: &[usize], max_rows: usize) -> Vec<(Range<usize>, Logits)> {
     let (mut runs, mut first, mut start) = (Vec::new(), 0, 0);
     while first < ends.len() {
         let n = ends[first..].iter().take_while(|&&end| end - start <= max_rows).count();
-        let last = first + n.max(1);
-        runs.push((first..last, if n == 0 { Logits::Again } else { Logits::Kept }));
-        (first, start) = (last, ends[last - 1]);
+        first += n.max(1);
+        let end = ends[first - 1];
+        runs.push((start..end, if n == 0 { Logits::Again } else { Logits::Kept }));
+        start = end;
     }
     runs
 }
@@ -307,12 +309,12 @@ mod tests {
     #[test]
     fn runs_are_of_whole_groups_that_fit() {
         assert_eq!(runs(&[], 5), []);
-        assert_eq!(runs(&[0], 5), [(0..1, Kept)]);
-        assert_eq!(runs(&[5], 5), [(0..1, Kept)], "an exact fit");
-        assert_eq!(runs(&[6], 5), [(0..1, Again)]);
-        assert_eq!(runs(&[3, 5, 5, 14, 18], 5), [(0..3, Kept), (3..4, Again), (4..5, Kept)]);
-        assert_eq!(runs(&[9, 10, 11], 5), [(0..1, Again), (1..3, Kept)], "a large group first");
-        assert_eq!(runs(&[2, 4, 13], 5), [(0..2, Kept), (2..3, Again)], "and last");
-        assert_eq!(runs(&[0, 0, 3, 3, 6], 5), [(0..4, Kept), (4..5, Kept)], "groups without rows");
+        assert_eq!(runs(&[0], 5), [(0..0, Kept)]);
+        assert_eq!(runs(&[5], 5), [(0..5, Kept)], "an exact fit");
+        assert_eq!(runs(&[6], 5), [(0..6, Again)]);
+        assert_eq!(runs(&[3, 5, 5, 14, 18], 5), [(0..5, Kept), (5..14, Again), (14..18, Kept)]);
+        assert_eq!(runs(&[9, 10, 11], 5), [(0..9, Again), (9..11, Kept)], "a large group first");
+        assert_eq!(runs(&[2, 4, 13], 5), [(0..4, Kept), (4..13, Again)], "and last");
+        assert_eq!(runs(&[0, 0, 3, 3, 6], 5), [(0..3, Kept), (3..6, Kept)], "groups without rows");
     }
 }

@@ -28,7 +28,7 @@ KERNEL attend(real* out, float* partial, const real* qkv, const real* keys, cons
     load8(qkv + ((i64)row * (n + 2 * n_kv) + kv * GROUP + g) * SIZE + sub * 8, q[g]);
     m[g] = -1e30f, sum[g] = 0.0f;
 #pragma unroll
-    for (int d = 0; d < 8; d++) q[g][d] *= scale * 1.4426950408889634f, acc[g][d] = 0.0f;
+    for (int d = 0; d < 8; d++) q[g][d] *= scale * LOG2E, acc[g][d] = 0.0f;
   }
   // All lanes take the same number of turns: positions beyond the last are read from it and weigh nothing.
   for (int start = first; start < last; start += TURN) {

@@ -6,13 +6,16 @@
 use super::linear::{self, Weight, Write};
 use super::rms_norm::{self, joined_kernel, row_threads};
 use crate::buffer::{View, ViewMut};
-use crate::cuda::product::{MAX_PARTS, PARTS_ROWS};
-use crate::cuda::width;
-use crate::device::Device;
+use crate::cuda::product::parts_bytes;
+use crate::cuda::{Precision, width};
+use crate::device::{Device, DeviceKind};
 
-/// Bytes that the parts of products with `cols` columns take on a GPU in bf16.
-pub fn partial_bytes(cols: usize) -> usize {
-    MAX_PARTS * PARTS_ROWS * cols * size_of::<f32>()
+/// Bytes that the parts of products with `cols` columns take at most: only a GPU in bf16 cuts them.
+pub fn partial_bytes(kind: DeviceKind, cols: usize) -> usize {
+    match kind {
+        DeviceKind::Cuda { precision: Precision::Bf16, .. } => parts_bytes(cols),
+        DeviceKind::Cpu | DeviceKind::Cuda { precision: Precision::F32, .. } => 0,
+    }
 }
 
 /// x `[T, D]` += a `[T, K]` · wᵀ, w `[D, K]`; y `[T, D]` and `inv_rms` `[T, 1]` are those of [`rms_norm::forward`] of that x with

@@ -20,7 +20,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BatchTotals, Normalisation, check_bounds};
+use super::{BatchTotals, Normalisation};
 
 /// Log-ratios are clamped to ± this, nats.
 const LOG_RATIO_BOUND: f64 = 20.0;
@@ -407,6 +407,18 @@ fn kl_term(config: &GrpoLossConfig, ref_logprob: Option<f64>, policy_logprob: f6
 fn k3(log_r: f64) -> f64 {
     let log_r = log_r.clamp(-LOG_RATIO_BOUND, LOG_RATIO_BOUND);
     log_r.exp_m1() - log_r
+}
+
+/// Asserts what the loss indexes by, so that a mistake of the caller is named where it happens.
+fn check_bounds(cu_seqlens: &[usize], n_tokens: usize, totals: BatchTotals) {
+    assert_eq!(cu_seqlens.first(), Some(&0), "sequence bounds start at 0");
+    assert_eq!(cu_seqlens.last(), Some(&n_tokens), "sequence bounds end at the number of tokens");
+    assert!(cu_seqlens.is_sorted(), "sequence bounds ascend");
+    assert!(
+        cu_seqlens.len() - 1 <= totals.n_sequences && n_tokens <= totals.n_tokens,
+        "a microbatch of {} sequences and {n_tokens} tokens is larger than its batch, {totals:?}",
+        cu_seqlens.len() - 1,
+    );
 }
 
 fn check_inputs(config: &GrpoLossConfig, inputs: &LossInputs<'_>) {

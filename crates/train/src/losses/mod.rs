@@ -39,11 +39,6 @@ impl BatchTotals {
     pub fn of_lengths(lengths: impl IntoIterator<Item = usize>) -> Self {
         lengths.into_iter().fold(Self::default(), |t, n| Self { n_sequences: t.n_sequences + 1, n_tokens: t.n_tokens + n })
     }
-
-    /// The totals of a batch that consists of one microbatch with these bounds, see [`LossInputs::cu_seqlens`].
-    pub fn of_cu_seqlens(cu_seqlens: &[usize]) -> Self {
-        Self::of_lengths(cu_seqlens.windows(2).map(|w| w[1] - w[0]))
-    }
 }
 
 impl Normalisation {
@@ -56,16 +51,4 @@ impl Normalisation {
         };
         1.0 / denominator
     }
-}
-
-/// Asserts what the losses index by, so that a mistake of the caller is named where it happens.
-fn check_bounds(cu_seqlens: &[usize], n_tokens: usize, totals: BatchTotals) {
-    assert_eq!(cu_seqlens.first(), Some(&0), "sequence bounds start at 0");
-    assert_eq!(cu_seqlens.last(), Some(&n_tokens), "sequence bounds end at the number of tokens");
-    assert!(cu_seqlens.is_sorted(), "sequence bounds ascend");
-    assert!(
-        cu_seqlens.len() - 1 <= totals.n_sequences && n_tokens <= totals.n_tokens,
-        "a microbatch of {} sequences and {n_tokens} tokens is larger than its batch, {totals:?}",
-        cu_seqlens.len() - 1,
-    );
 }

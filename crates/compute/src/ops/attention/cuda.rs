@@ -18,7 +18,7 @@ kernels!(
 );
 kernels!(
     WGMMA = "attention_wgmma",
-    ["../../cuda/wgmma.cuh", "../attention_wgmma.cu"] after instructions, for [Bf16], with [[64, 0], [128, 0]], on [90]
+    ["../../cuda/mma.cuh", "../../cuda/wgmma.cuh", "../attention_wgmma.cu"] after instructions, for [Bf16], with [[64, 0], [128, 0]], on [90]
 );
 
 /// The instructions of `attention_wgmma.cu`, for its constants.

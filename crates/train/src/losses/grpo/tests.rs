@@ -74,7 +74,7 @@ impl Batch {
     }
 
     fn totals(&self) -> BatchTotals {
-        BatchTotals::of_cu_seqlens(&self.cu_seqlens)
+        BatchTotals::of_lengths(self.cu_seqlens.windows(2).map(|w| w[1] - w[0]))
     }
 
     fn loss(&self, config: &GrpoLossConfig, denominators: BatchTotals) -> LossOutputs {
