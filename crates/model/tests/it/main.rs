@@ -3,4 +3,5 @@
 
 mod golden;
 mod reward;
+mod runs;
 mod smollm2;
