@@ -1,7 +1,6 @@
 // Attention of one query row for each sequence over its pages. A block of 4 warps takes one sequence, one key head with all
-// CONST_1 query heads that share it, and SPLIT positions; CONST_0 / 8 lanes take one position.
+// CONST_1 query heads that share it, and `per_block` positions; CONST_0 / 8 lanes take one position.
 #define PAGE 16
-#define SPLIT 256
 #define SIZE CONST_0
 #define GROUP CONST_1
 #define LANES (SIZE / 8)
@@ -14,12 +13,12 @@
 
 // partial [rows, n, n_splits, SIZE + 2]: unnormalised sums, largest score (in powers of two), sum of exponentials.
 KERNEL attend(real* out, float* partial, const real* qkv, const real* keys, const real* values, const u32* pages, const u32* lengths,
-              int n_kv, int max_pages, float scale) {
+              int n_kv, int max_pages, int per_block, float scale) {
   __shared__ float parts[WARPS * AT_ONCE][GROUP][WIDTH];
   int row = blockIdx.x, kv = blockIdx.y, split = blockIdx.z, n = n_kv * GROUP;
   int warp = threadIdx.x / 32, lane = threadIdx.x % 32, sub = lane % LANES, part = warp * AT_ONCE + lane / LANES;
   wait_for_inputs();
-  int length = lengths[row], first = split * SPLIT, last = min(length, first + SPLIT);
+  int length = lengths[row], first = split * per_block, last = min(length, first + per_block);
   if (first >= length) return;
   const u32* own = pages + (i64)row * max_pages;
   float q[GROUP][8], acc[GROUP][8], m[GROUP], sum[GROUP];
@@ -105,11 +104,11 @@ KERNEL attend(real* out, float* partial, const real* qkv, const real* keys, cons
   }
 }
 
-KERNEL attend_merge(real* out, const float* partial, const u32* lengths, int n, int n_splits) {
+KERNEL attend_merge(real* out, const float* partial, const u32* lengths, int n, int n_splits, int per_block) {
   int row = blockIdx.x, head = blockIdx.y, d = threadIdx.x;
   wait_for_inputs();
   const float* from = partial + ((i64)row * n + head) * n_splits * WIDTH;
-  int used = (lengths[row] + SPLIT - 1) / SPLIT;
+  int used = (lengths[row] + per_block - 1) / per_block;
   float largest = -1e30f, total = 0.0f, value = 0.0f;
   for (int p = 0; p < used; p++) largest = fmaxf(largest, from[p * WIDTH + SIZE]);
   for (int p = 0; p < used; p++) {

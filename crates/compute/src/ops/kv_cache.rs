@@ -60,7 +60,7 @@ impl KvCache {
 
 /// Bytes of the partial results of [`attend`] on a GPU, where a sequence of `max_pages` pages is the work of several blocks.
 pub fn partial_bytes(rows: usize, max_pages: usize, heads: Heads) -> usize {
-    let n_splits = cuda::n_splits(max_pages);
+    let n_splits = cuda::max_splits(max_pages);
     if n_splits > 1 { 4 * rows * heads.n * n_splits * (heads.size + 2) } else { 0 }
 }
 

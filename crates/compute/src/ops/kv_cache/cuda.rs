@@ -18,8 +18,8 @@ kernels!(
     ["../../cuda/mma.cuh", "../softening.cuh", "../kv_attend_ordered.cu"], for [Bf16], with super::SIZES
 );
 
-/// Positions that one block attends to, as in the kernels.
-const SPLIT: usize = 256;
+/// Positions that one block attends to at least, where a sequence is the work of several.
+const MIN_SPLIT: usize = 256;
 
 impl KvCache {
     /// Keys and values of one layer.
@@ -71,9 +71,25 @@ pub(super) fn advance(cuda: &CudaDevice, cursors: Cursors<'_>, pages: &Ints, [ma
     cuda.launch(Kernel::new(&ANY, cuda.dtype(), "advance").early(), (blocks(rows, 256), 1, 1), 256, 0, &args);
 }
 
-/// Blocks that a sequence of so many pages is the work of.
-pub(super) fn n_splits(max_pages: usize) -> usize {
-    (max_pages * PAGE).div_ceil(SPLIT)
+/// Blocks that a sequence of so many pages is the work of at most.
+pub(super) fn max_splits(max_pages: usize) -> usize {
+    (max_pages * PAGE).div_ceil(MIN_SPLIT)
+}
+
+/// Blocks that each of so many sequences is the work of, and their positions: one block, where that keeps all processors busy, since it
+/// reads without a break and leaves nothing to add up.
+fn split(cuda: &CudaDevice, n_items: usize, max_pages: usize) -> (usize, usize) {
+    // Three blocks a processor.
+    let wanted = (3 * cuda.n_processors()).div_ceil(n_items).min(max_splits(max_pages));
+    let positions = max_pages.div_ceil(wanted) * PAGE;
+    ((max_pages * PAGE).div_ceil(positions), positions)
+}
+
+/// Warps of each block: as many as let all blocks run at once. A processor has registers for 18 warps of heads of 64, and 12 of 128.
+fn warps(cuda: &CudaDevice, n_blocks: usize, size: usize) -> u32 {
+    // Three warps of heads of 64 make the kernel faster and the step slower.
+    let (at_once, choices): (_, &[usize]) = if size == 64 { (18, &[4]) } else { (12, &[4, 3]) };
+    choices.iter().find(|&warps| n_blocks <= cuda.n_processors() * (at_once / warps)).map_or(2, |&warps| warps as u32)
 }
 
 /// Whether there are kernels of its own for these heads.
@@ -116,7 +132,7 @@ pub(super) fn attend(
         cuda.launch(Kernel::new(&ANY, qkv.dtype, "attend_any"), (blocks(rows * heads.n, 4), 1, 1), 128, 0, &args);
         return;
     }
-    let n_splits = n_splits(table.max_pages);
+    let (n_splits, positions) = split(cuda, rows * heads.n_kv, table.max_pages);
     let consts = [heads.size, heads.n / heads.n_kv];
     cuda.with_scratch(partial_bytes(rows, table.max_pages, heads), |partial| {
         let partial = Arg::Ptr(partial);
@@ -125,16 +141,13 @@ pub(super) fn attend(
         if is_bf16 {
             args.push(rope.into());
         }
-        args.extend([pages, lengths, heads.n_kv.into(), table.max_pages.into(), heads.scale().into()]);
-        let source = if is_bf16 { &ATTEND_MMA } else { &ATTEND };
+        args.extend([pages, lengths, heads.n_kv.into(), table.max_pages.into(), positions.into(), heads.scale().into()]);
+        let (source, n_warps) = if is_bf16 { (&ATTEND_MMA, warps(cuda, rows * heads.n_kv * n_splits, heads.size)) } else { (&ATTEND, 4) };
         let kernel = Kernel::new(source, qkv.dtype, "attend").with(consts).early();
-        // Many small blocks rather than two waves of large ones: a processor holds at most four of 128 threads.
-        let is_many = is_bf16 && rows * heads.n_kv * n_splits > 3 * cuda.n_processors();
-        let threads = if is_many { 64 } else { 128 };
-        cuda.launch(kernel, (rows as u32, heads.n_kv as u32, n_splits as u32), threads, 0, &args);
+        cuda.launch(kernel, (rows as u32, heads.n_kv as u32, n_splits as u32), 32 * n_warps, 0, &args);
         if n_splits > 1 {
             let kernel = Kernel::new(&ATTEND, qkv.dtype, "attend_merge").with(consts).early();
-            let args = [out.into(), partial, lengths, heads.n.into(), n_splits.into()];
+            let args = [out.into(), partial, lengths, heads.n.into(), n_splits.into(), positions.into()];
             cuda.launch(kernel, (rows as u32, heads.n as u32, 1), heads.size as u32, 0, &args);
         }
     });
