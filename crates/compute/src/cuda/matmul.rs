@@ -6,9 +6,10 @@
 
 use std::collections::HashMap;
 use std::ffi::c_void;
+use std::mem::MaybeUninit;
 
 use cudarc::cublaslt::result::{self, CublasError};
-use cudarc::cublaslt::sys;
+use cudarc::cublaslt::sys::{self, cublasLtMatmulHeuristicResult_t as Candidate};
 
 use super::memory::{Dtype, Span};
 use super::{CudaDevice, Kernel, blocks, kernels, lock, permanent};
@@ -18,6 +19,29 @@ use crate::device::ComputeError;
 pub(crate) const WORKSPACE: usize = 32 << 20;
 
 kernels!(SOURCE = "matmul", ["matmul.cu"]);
+
+/// Algorithms that cuBLASLt is asked for; it has no more for a shape.
+const MAX_CANDIDATES: usize = 8;
+
+/// Tiles of Hopper's algorithms that are preferred to larger ones where every processor has at least two tiles: in products of training
+/// they are 5% faster (`docs/LOG.md`).
+const MEDIUM_TILES: [sys::cublasLtMatmulTile_t; 12] = {
+    use sys::cublasLtMatmulTile_t as Tile;
+    [
+        Tile::CUBLASLT_MATMUL_TILE_96x128,
+        Tile::CUBLASLT_MATMUL_TILE_104x128,
+        Tile::CUBLASLT_MATMUL_TILE_112x128,
+        Tile::CUBLASLT_MATMUL_TILE_120x128,
+        Tile::CUBLASLT_MATMUL_TILE_128x128,
+        Tile::CUBLASLT_MATMUL_TILE_136x128,
+        Tile::CUBLASLT_MATMUL_TILE_144x128,
+        Tile::CUBLASLT_MATMUL_TILE_152x128,
+        Tile::CUBLASLT_MATMUL_TILE_160x128,
+        Tile::CUBLASLT_MATMUL_TILE_168x128,
+        Tile::CUBLASLT_MATMUL_TILE_176x128,
+        Tile::CUBLASLT_MATMUL_TILE_128x160,
+    ]
+};
 
 /// One operand, row-major, and whether it enters transposed.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +129,7 @@ impl Matmul {
         Ok(())
     }
 
-    fn plan(&mut self, shape: Shape) -> Result<Plan, ComputeError> {
+    fn plan(&mut self, shape: Shape, is_hopper: bool) -> Result<Plan, ComputeError> {
         if let Some(plan) = self.plans.get(&shape) {
             return Ok(*plan);
         }
@@ -113,7 +137,7 @@ impl Matmul {
             self.plans.drain().filter_map(|(_, plan)| plan).for_each(Planned::destroy);
         }
         // SAFETY: all descriptors are made there and live until the plan is destroyed.
-        let plan = unsafe { make_plan(self.handle, shape) }?;
+        let plan = unsafe { make_plan(self.handle, shape, is_hopper) }?;
         self.plans.insert(shape, plan);
         Ok(plan)
     }
@@ -128,7 +152,7 @@ fn data_type(dtype: Dtype) -> sys::cudaDataType {
 
 /// # Safety
 /// A live handle.
-unsafe fn make_plan(handle: sys::cublasLtHandle_t, shape: Shape) -> Result<Plan, ComputeError> {
+unsafe fn make_plan(handle: sys::cublasLtHandle_t, shape: Shape, is_hopper: bool) -> Result<Plan, ComputeError> {
     use sys::cublasLtMatmulDescAttributes_t as Desc;
     use sys::cublasLtMatmulPreferenceAttributes_t as Pref;
     let [m, n, k, lda, ldb] = shape.sizes;
@@ -167,10 +191,47 @@ unsafe fn make_plan(handle: sys::cublasLtHandle_t, shape: Shape) -> Result<Plan,
         ] {
             prefer(attribute, (&raw const alignment).cast(), 4)?;
         }
-        let found = result::get_matmul_algo_heuristic(handle, desc, first, second, d, d, preference);
+        let (mut candidates, mut n_found) = ([const { MaybeUninit::uninit() }; MAX_CANDIDATES], 0);
+        let status = sys::cublasLtMatmulAlgoGetHeuristic(
+            handle,
+            desc,
+            first,
+            second,
+            d,
+            d,
+            preference,
+            MAX_CANDIDATES as i32,
+            candidates.as_mut_ptr().cast(),
+            &raw mut n_found,
+        );
         let _ = result::destroy_matmul_pref(preference);
-        Ok(found.ok().map(|found| Planned { desc, a: first, b: second, d, algo: found.algo }))
+        // The library has written the first `n_found`.
+        let candidates = candidates[..n_found as usize].iter().map(|candidate: &MaybeUninit<Candidate>| candidate.assume_init());
+        let candidates = candidates.filter(|candidate| candidate.state.result().is_ok());
+        let prefers_medium = is_hopper && shape.types[0] == Dtype::Bf16;
+        let algo = status.result().ok().and_then(|()| choose(candidates, prefers_medium));
+        Ok(algo.map(|algo| Planned { desc, a: first, b: second, d, algo }))
     }
+}
+
+/// The library's first choice, but see [`MEDIUM_TILES`].
+fn choose(mut candidates: impl Iterator<Item = Candidate>, prefers_medium: bool) -> Option<sys::cublasLtMatmulAlgo_t> {
+    use sys::cublasLtMatmulAlgoConfigAttributes_t::{CUBLASLT_ALGO_CONFIG_SPLITK_NUM, CUBLASLT_ALGO_CONFIG_TILE_ID};
+    let is_medium = |algo: &sys::cublasLtMatmulAlgo_t| {
+        let [tile, n_splits] = [CUBLASLT_ALGO_CONFIG_TILE_ID, CUBLASLT_ALGO_CONFIG_SPLITK_NUM].map(|attribute| {
+            let mut value = 0_u32;
+            // SAFETY: an algorithm that the library made, and an attribute of this size.
+            let status = unsafe {
+                sys::cublasLtMatmulAlgoConfigGetAttribute(algo, attribute, (&raw mut value).cast(), size_of::<u32>(), std::ptr::null_mut())
+            };
+            status.result().ok().map(|()| value)
+        });
+        n_splits == Some(1) && MEDIUM_TILES.iter().any(|&medium| tile == Some(medium as u32))
+    };
+    let first = candidates.next()?;
+    let is_large = prefers_medium && first.wavesCount >= 2.0 && !is_medium(&first.algo);
+    let other = if is_large { candidates.map(|candidate| candidate.algo).find(is_medium) } else { None };
+    Some(other.unwrap_or(first.algo))
 }
 
 impl CudaDevice {
@@ -195,7 +256,7 @@ impl CudaDevice {
             alignment: 1 << lowest.trailing_zeros(),
         };
         let mut matmul = lock(&self.inner.matmul);
-        let plan = if p.k == 0 { None } else { matmul.plan(shape)? };
+        let plan = if p.k == 0 { None } else { matmul.plan(shape, self.has_wgmma())? };
         let Some(plan) = plan else {
             drop(matmul);
             self.multiply_plainly(p);
