@@ -6,10 +6,14 @@ use anyhow::Result;
 use ruminate_compute::Device;
 use ruminate_compute::ops::elementwise;
 use ruminate_compute::ops::linear::{self, Weight, Write};
+use ruminate_core::Seed;
 use serde::Serialize;
 
 /// Repetitions, of which the fastest counts: nothing makes a machine faster than it is.
 const REPEATS: usize = 5;
+
+/// Different numbers in the operands, in no step with their rows.
+const PERIOD: u64 = 65_537;
 
 /// The two rates that bound every step of training and sampling.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -32,7 +36,13 @@ impl Ceilings {
         device.run(|| {
             let is_gpu = device.memory_bytes().is_some();
             let n = if is_gpu { 8192 } else { 1024 };
-            let (x, w, mut y) = (device.zeros(n, n)?, device.zeros(n, n)?, device.zeros(n, n)?);
+            let (mut x, mut w, mut y) = (device.zeros(n, n)?, device.zeros(n, n)?, device.zeros(n, n)?);
+            // Of zeros a GPU makes a third more products in a second: they take less power, and power is what bounds its clock.
+            let seed = Seed::new(1);
+            let some: Vec<f32> = (0..PERIOD).map(|i| seed.with_index(i).uniform() as f32 - 0.5).collect();
+            let numbers: Vec<f32> = some.iter().copied().cycle().take(n * n).collect();
+            x.copy_from_host(&numbers);
+            w.copy_from_host(&numbers);
             let weight = Weight::new(w.view());
             let product = fastest(device, || linear::forward(device, y.view_mut(), x.view(), &weight, None, Write::Replace))?;
             // Larger than any cache.
