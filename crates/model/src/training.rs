@@ -15,8 +15,10 @@ use crate::parameters::{LayerParameters, LayerWeights, Parameters, Weights};
 use crate::{Memory, ModelConfig, ModelError, Policy};
 
 mod scores;
+mod weight_gradient;
 
 pub use scores::{backward_scores, forward_scores};
+pub use weight_gradient::WeightGradient;
 
 /// Packed sequences on the device, and which of their tokens are trained.
 #[derive(Debug)]
@@ -276,7 +278,7 @@ pub fn logits(policy: &Policy, acts: &mut Activations, batch: &Batch) -> Result<
     Ok(logits)
 }
 
-/// Forward and backward of a batch: adds the gradient of the weights to `grads` `[1, n]` and gives back what [`forward`] would.
+/// Forward and backward of a batch: adds the gradient of the weights to `grads` and gives back what [`forward`] would.
 ///
 /// The loss is computed in runs of whole groups of rows, such as sequences or single rows, which end at `ends`: `loss` is given the rows of
 /// a run and their scores, and returns ∂loss/∂logprob of each. Only so the logits over the whole vocabulary, which are too many to keep,
@@ -290,7 +292,7 @@ pub fn forward_backward<E: From<ModelError>>(
     batch: &Batch,
     temperature: f32,
     ends: &[usize],
-    grads: &mut Buffer,
+    grads: &mut WeightGradient,
     mut loss: impl FnMut(Range<usize>, &TokenScores) -> Result<Vec<f32>, E>,
 ) -> Result<TokenScores, E> {
     let (device, r) = (policy.device(), batch.n_rows);
@@ -298,8 +300,7 @@ pub fn forward_backward<E: From<ModelError>>(
     acts.reserve(policy, batch.n_tokens)?;
     let weights = policy.weights();
     device.run(|| forward_blocks(policy, &weights, acts, batch));
-    let (flat, _) = policy.split(grads.view_mut());
-    let mut grads = Parameters::of_mut(policy.config(), flat);
+    let (mut grads, _, write) = grads.parts(policy);
     let mut scores = TokenScores::default();
     for (rows, logits) in acts.head.runs(device, ends).into_iter().filter(|(rows, _)| !rows.is_empty()) {
         let run = score_rows(policy, &weights, acts, batch, temperature, rows.clone())?;
@@ -314,20 +315,28 @@ pub fn forward_backward<E: From<ModelError>>(
             head::backward(device, &mut acts.head, d_normed, dw, normed, weights.head.view(), gradients, rows, logits);
         });
     }
-    device.run(|| backward_blocks(policy, &weights, acts, batch, &mut grads));
+    device.run(|| backward_blocks(policy, &weights, acts, batch, &mut grads, write));
     device.synchronize().map_err(ModelError::from)?;
     Ok(scores)
 }
 
-/// `acts.passing.normed` holds the gradient of the rows behind the final norm; adds that of everything before.
-fn backward_blocks(policy: &Policy, weights: &Weights<'_>, acts: &mut Activations, batch: &Batch, grads: &mut Parameters<ViewMut<'_>>) {
+/// `acts.passing.normed` holds the gradient of the rows behind the final norm; adds that of everything before, the matrices of the blocks
+/// as `write` says.
+fn backward_blocks(
+    policy: &Policy,
+    weights: &Weights<'_>,
+    acts: &mut Activations,
+    batch: &Batch,
+    grads: &mut Parameters<ViewMut<'_>>,
+    write: Write,
+) {
     let (device, n, r) = (policy.device(), batch.n_tokens, batch.n_rows);
     // `normed_rows` is used up: it takes the gradient of the rows before the norm.
     let (d_rows, x_rows, inv_rms) = (acts.normed_rows.head_mut(r), acts.x_rows.head(r), acts.inv_rms_rows.head(r));
     rms_norm::backward(device, d_rows, grads.norm.reborrow(), acts.passing.normed.head(r), x_rows, inv_rms, weights.norm, Write::Replace);
     elementwise::scatter_rows(device, acts.dx.head_mut(n), acts.normed_rows.head(r), &batch.rows);
     let Activations { recompute_layers, layers, shared, passing, dx, d_qkv, d_attended, .. } = &mut *acts;
-    let mut gradients = Gradients { passing, dx, d_qkv, d_attended };
+    let mut gradients = Gradients { passing, dx, d_qkv, d_attended, write };
     for ((i, grads), Layer { x, kept }) in grads.layers.iter_mut().enumerate().zip(layers).rev() {
         let (ctx, layer, x) = (policy.block_context(), &weights.layers[i], x.head(n));
         let kept = match kept {
@@ -353,6 +362,8 @@ struct Gradients<'a> {
     dx: &'a mut Buffer,
     d_qkv: &'a mut Buffer,
     d_attended: &'a mut Buffer,
+    /// How the gradient of a matrix is written.
+    write: Write,
 }
 
 /// `dx` holds the gradient after the block; adds the part through the feed-forward.
@@ -365,13 +376,13 @@ fn backward_feed_forward(
     n: usize,
 ) {
     let device = ctx.device;
-    let Gradients { passing: Passing { normed, activated }, dx, .. } = gradients;
+    let Gradients { passing: Passing { normed, activated }, dx, write, .. } = gradients;
     let Kept { x_mid, buffers: b } = kept;
     linear::backward_input(device, activated.head_mut(n), dx.head(n), layer.down.view(), Write::Replace);
     swiglu::backward_in_place(device, b.gate_up.head_mut(n), activated.head_mut(n));
-    linear::backward_weight(device, grads.down.reborrow(), dx.head(n), activated.head(n));
+    linear::backward_weight(device, grads.down.reborrow(), dx.head(n), activated.head(n), *write);
     rms_norm::forward_again(device, normed.head_mut(n), x_mid.head(n), b.inv_rms_mid.head(n), layer.post_norm);
-    linear::backward_weight(device, grads.gate_up.reborrow(), b.gate_up.head(n), normed.head(n));
+    linear::backward_weight(device, grads.gate_up.reborrow(), b.gate_up.head(n), normed.head(n), *write);
     linear::backward_input(device, normed.head_mut(n), b.gate_up.head(n), layer.gate_up.view(), Write::Replace);
     let (dx, inv_rms) = (dx.head_mut(n), b.inv_rms_mid.head(n));
     rms_norm::backward(device, dx, grads.post_norm.reborrow(), normed.head(n), x_mid.head(n), inv_rms, layer.post_norm, Write::Add);
@@ -388,8 +399,8 @@ fn backward_attention(
     batch: &Batch,
 ) {
     let (device, heads, n) = (ctx.device, ctx.config.heads(), batch.n_tokens);
-    let Gradients { passing: Passing { normed, .. }, dx, d_qkv, d_attended } = gradients;
-    linear::backward_weight(device, grads.o.reborrow(), dx.head(n), b.attended.head(n));
+    let Gradients { passing: Passing { normed, .. }, dx, d_qkv, d_attended, write } = gradients;
+    linear::backward_weight(device, grads.o.reborrow(), dx.head(n), b.attended.head(n), *write);
     linear::backward_input(device, d_attended.head_mut(n), dx.head(n), layer.o.view(), Write::Replace);
     let (dout, out, lse, qkv) = (d_attended.head(n), b.attended.head(n), b.lse.head(n), b.qkv.head(n));
     attention::backward(device, d_qkv.head_mut(n), dout, out, lse, qkv, &batch.sequences, heads);
@@ -402,7 +413,7 @@ fn backward_attention(
         linear::backward_bias(device, d_bias.reborrow(), d_qkv.head(n));
     }
     rms_norm::forward_again(device, normed.head_mut(n), x, b.inv_rms.head(n), layer.input_norm);
-    linear::backward_weight(device, grads.qkv.reborrow(), d_qkv.head(n), normed.head(n));
+    linear::backward_weight(device, grads.qkv.reborrow(), d_qkv.head(n), normed.head(n), *write);
     linear::backward_input(device, normed.head_mut(n), d_qkv.head(n), layer.qkv.view(), Write::Replace);
     let (dx, inv_rms) = (dx.head_mut(n), b.inv_rms.head(n));
     rms_norm::backward(device, dx, grads.input_norm.reborrow(), normed.head(n), x, inv_rms, layer.input_norm, Write::Add);

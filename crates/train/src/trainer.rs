@@ -3,7 +3,7 @@
 use ruminate_compute::ops::adamw::{self, AdamW};
 use ruminate_compute::ops::elementwise;
 use ruminate_compute::{Buffer, ComputeError, View, ViewMut};
-use ruminate_model::training::{self, Activations, Batch, TokenScores};
+use ruminate_model::training::{self, Activations, Batch, TokenScores, WeightGradient};
 use ruminate_model::{ModelError, Policy, RewardModel};
 
 use crate::packing::{PackedBatch, Part};
@@ -96,7 +96,7 @@ pub struct StepStats {
 #[derive(Debug)]
 pub struct Trainer {
     config: OptimizerConfig,
-    grads: Buffer,
+    grads: WeightGradient,
     m: Buffer,
     v: Buffer,
     activations: Activations,
@@ -125,9 +125,9 @@ impl Trainer {
     pub fn recomputing(policy: &Policy, config: OptimizerConfig, recompute_layers: usize) -> Result<Self, TrainError> {
         assert!(!policy.is_frozen(), "a trainer is made for a policy that was loaded for training, found a frozen one");
         let (device, n) = (policy.device(), policy.n_parameters());
-        let buffers = || Ok([device.zeros_f32(1, n)?, device.zeros_f32(1, n)?, device.zeros_f32(1, n)?]);
+        let buffers = || Ok((WeightGradient::new(policy)?, device.zeros_f32(1, n)?, device.zeros_f32(1, n)?));
         let advice = "a smaller model or a device with more memory is needed";
-        let [grads, m, v] = buffers().map_err(ModelError::no_room(format!("gradients and moments of {n} weights"), 12 * n, advice))?;
+        let (grads, m, v) = buffers().map_err(ModelError::no_room(format!("gradients and moments of {n} weights"), 12 * n, advice))?;
         Ok(Self { config, grads, m, v, activations: Activations::recomputing(device, policy.config(), 0, recompute_layers)?, n_steps: 0 })
     }
 
@@ -197,7 +197,7 @@ impl Trainer {
         Ok(result)
     }
 
-    /// Applies the gradients gathered since the last step and clears them.
+    /// Applies the gradients gathered since the last step; the next ones begin anew.
     ///
     /// # Errors
     /// [`TrainError::NonFiniteGradient`].
@@ -221,7 +221,7 @@ impl Trainer {
         };
         let (weights, working) = policy.flat_and_working();
         adamw::step(&device, weights, working, self.m.view_mut(), self.v.view_mut(), self.grads.view(), config);
-        elementwise::fill(&device, self.grads.view_mut(), 0.0);
+        self.grads.restart();
         device.synchronize()?;
         Ok(StepStats { grad_norm, clipped })
     }
@@ -243,7 +243,7 @@ impl Trainer {
     }
 
     /// The gradients gathered so far, `[1, n]`.
-    pub fn grads(&self) -> View<'_> {
+    pub fn grads(&mut self) -> View<'_> {
         self.grads.view()
     }
 }

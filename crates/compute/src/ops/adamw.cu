@@ -8,21 +8,19 @@ KERNEL adamw(float* w, real* working, float* m, float* v, const float* g, i64 n,
     wi = wi * keep - step_size * mi / (sqrtf(vi) * inv_root + eps);
   };
   i64 first = (i64)blockIdx.x * blockDim.x + threadIdx.x, step = (i64)gridDim.x * blockDim.x;
-  // Buffers begin at whole vectors.
-  for (i64 i = first; i < n / 8; i += step) {
-    float wi[8], mi[8], vi[8], gi[8];
-    load8(w + 8 * i, wi);
-    load8(m + 8 * i, mi);
-    load8(v + 8 * i, vi);
-    load8(g + 8 * i, gi);
-#pragma unroll
-    for (int j = 0; j < 8; j++) update(wi[j], mi[j], vi[j], gi[j]);
-    store8(w + 8 * i, wi);
-    store8(m + 8 * i, mi);
-    store8(v + 8 * i, vi);
-    if (working) store8(working + 8 * i, wi);
+  // Buffers begin at whole vectors. Neighbouring threads take neighbouring vectors of each, none two in a row.
+  for (i64 i = first; i < n / 4; i += step) {
+    float4 wi = ((float4*)w)[i], mi = ((float4*)m)[i], vi = ((float4*)v)[i], gi = ((const float4*)g)[i];
+    update(wi.x, mi.x, vi.x, gi.x), update(wi.y, mi.y, vi.y, gi.y), update(wi.z, mi.z, vi.z, gi.z), update(wi.w, mi.w, vi.w, gi.w);
+    ((float4*)w)[i] = wi, ((float4*)m)[i] = mi, ((float4*)v)[i] = vi;
+    if (!working) continue;
+    if constexpr (sizeof(real) == 2) {
+      ((uint2*)working)[i] = make_uint2(pack_bf16(wi.x, wi.y), pack_bf16(wi.z, wi.w));
+    } else {
+      ((float4*)working)[i] = wi;
+    }
   }
-  for (i64 i = n / 8 * 8 + first; i < n; i += step) {
+  for (i64 i = n / 4 * 4 + first; i < n; i += step) {
     update(w[i], m[i], v[i], g[i]);
     if (working) working[i] = from_f32<real>(w[i]);
   }

@@ -293,7 +293,7 @@ pub fn backward(
                         linear::backward_input(device, partial.reborrow(), dlogits, piece, Write::Replace);
                         elementwise::add(device, dhidden.reborrow(), partial.as_view());
                     }
-                    linear::backward_weight(device, dw.reborrow().into_rows(first..first + n), dlogits, hidden);
+                    linear::backward_weight(device, dw.reborrow().into_rows(first..first + n), dlogits, hidden, Write::Add);
                 }
             }
         }

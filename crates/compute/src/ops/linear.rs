@@ -21,6 +21,16 @@ pub enum Write {
     Add,
 }
 
+impl Write {
+    /// What sums begin with.
+    fn start(self) -> Start<'static> {
+        match self {
+            Self::Replace => Start::Zero,
+            Self::Add => Start::Accumulate,
+        }
+    }
+}
+
 /// A weight matrix `[N, K]` ready for products: as it lies in the flat buffer, or repacked for the many products of a
 /// decode loop. It borrows the policy's weights, so that it cannot outlive an optimizer step.
 #[derive(Debug)]
@@ -116,9 +126,8 @@ pub fn backward_input(device: &Device, mut dx: ViewMut<'_>, dy: View<'_>, w: Vie
     assert_eq!((dx.rows(), dx.cols(), w.rows()), (m, k, n), "linear::backward_input");
     match device {
         Device::Cpu => {
-            let start = if write == Write::Add { Start::Accumulate } else { Start::Zero };
             let rhs = Rhs::RowMajor { data: w.slice(), stride: k };
-            gemm(m, k, n, Lhs { data: dy.slice(), row: n, col: 1 }, rhs, dx.slice(), start);
+            gemm(m, k, n, Lhs { data: dy.slice(), row: n, col: 1 }, rhs, dx.slice(), write.start());
         }
         Device::Cuda(cuda) => {
             let a = Operand { span: dy.span(), stride: n, transposed: false };
@@ -129,20 +138,20 @@ pub fn backward_input(device: &Device, mut dx: ViewMut<'_>, dy: View<'_>, w: Vie
     }
 }
 
-/// dw `[N, K]` += dyᵀ · x, over dy `[M, N]`, x `[M, K]`.
-pub fn backward_weight(device: &Device, mut dw: ViewMut<'_>, dy: View<'_>, x: View<'_>) {
+/// dw `[N, K]` = dyᵀ · x (replaced or added to), over dy `[M, N]`, x `[M, K]`.
+pub fn backward_weight(device: &Device, mut dw: ViewMut<'_>, dy: View<'_>, x: View<'_>, write: Write) {
     let (m, n, k) = (dy.rows(), dy.cols(), x.cols());
     assert_eq!((dw.rows(), dw.cols(), x.rows()), (n, k, m), "linear::backward_weight");
     match device {
         Device::Cpu => {
             let rhs = Rhs::RowMajor { data: x.slice(), stride: k };
-            gemm(n, k, m, Lhs { data: dy.slice(), row: 1, col: n }, rhs, dw.slice(), Start::Accumulate);
+            gemm(n, k, m, Lhs { data: dy.slice(), row: 1, col: n }, rhs, dw.slice(), write.start());
         }
         Device::Cuda(cuda) => {
             let a = Operand { span: dy.span(), stride: n, transposed: true };
             let b = Operand { span: x.span(), stride: k, transposed: false };
             let d = dw.span();
-            cuda.multiply(Product { m: n, n: k, k: m, a, b, d, addend: Some(d), bias: None });
+            cuda.multiply(Product { m: n, n: k, k: m, a, b, d, addend: (write == Write::Add).then_some(d), bias: None });
         }
     }
 }

@@ -14,6 +14,12 @@ use crate::device::Device;
 
 kernels!(SOURCE = "rms_norm", ["rms_norm.cu"]);
 
+/// Rows of which several are handled by one block.
+const MANY_ROWS: usize = 4096;
+
+/// Rows that a block of the backward adds up the gradient of w over.
+const ROWS_OF_BLOCK: usize = 32;
+
 /// The kernel of [`forward`] that first adds the parts of a product to x.
 pub(super) fn joined_kernel() -> Kernel {
     Kernel::new(&SOURCE, Dtype::Bf16, "rms_forward_joined").early()
@@ -40,12 +46,14 @@ pub fn forward(device: &Device, mut y: ViewMut<'_>, mut inv_rms: ViewMut<'_>, x:
             let (rows, y, inv_rms, x, w) = (x.rows(), y.span(), inv_rms.span(), x.span(), w.span());
             let pointers = [y.into(), inv_rms.into(), x.into(), w.into()];
             let wide = width(cols, &[y, x, w]);
+            let args = [&pointers[..], &[rows.into(), cols.into(), eps.into()]].concat();
             if let Some(threads) = row_threads(cols, wide) {
-                let kernel = Kernel::new(&SOURCE, x.dtype, "rms_forward_row").early();
-                cuda.launch(kernel, (rows as u32, 1, 1), threads, 0, &[&pointers[..], &[cols.into(), eps.into()]].concat());
+                // Of many rows a block takes several, so that more is on its way at once.
+                let (name, rows_each) = if rows >= MANY_ROWS { ("rms_forward_4_rows", 4) } else { ("rms_forward_row", 1) };
+                let kernel = Kernel::new(&SOURCE, x.dtype, name).early();
+                cuda.launch(kernel, (blocks(rows, rows_each), 1, 1), threads, 0, &args);
             } else {
                 let kernel = Kernel::wide(&SOURCE, x.dtype, ["rms_forward_8", "rms_forward_1"], wide);
-                let args = [&pointers[..], &[rows.into(), cols.into(), eps.into()]].concat();
                 cuda.launch(kernel, (blocks(rows, 4), 1, 1), 128, 0, &args);
             }
         }
@@ -116,18 +124,20 @@ pub fn backward(
         Device::Cuda(cuda) => {
             let (rows, dx, dy, x, r, w) = (x.rows(), dx.span(), dy.span(), x.span(), inv_rms.span(), w.span());
             let wide = width(cols, &[dx, dy, x, w]);
-            let kernel = Kernel::wide(&SOURCE, x.dtype, ["rms_weight_8", "rms_weight_1"], wide);
-            let args = [dy.into(), x.into(), r.into(), rows.into(), cols.into(), ROWS.into()];
-            cuda.sum_columns(dw.span(), kernel, wide, rows, &args);
             let add = Arg::Int(i32::from(write == Write::Add));
-            let pointers = [dx.into(), dy.into(), x.into(), r.into(), w.into()];
-            if let Some(threads) = row_threads(cols, wide) {
-                let kernel = Kernel::new(&SOURCE, x.dtype, "rms_backward_row");
-                cuda.launch(kernel, (rows as u32, 1, 1), threads, 0, &[&pointers[..], &[cols.into(), add]].concat());
+            let inputs = [dy.into(), x.into(), r.into(), w.into(), rows.into(), cols.into(), add];
+            if wide == 8 && cols <= 2048 {
+                let name = if cols <= 1024 { "rms_backward_1024" } else { "rms_backward_2048" };
+                cuda.fold_columns(dw.span(), rows.div_ceil(ROWS_OF_BLOCK), |partial| {
+                    let args = [&[dx.into(), partial], &inputs[..], &[ROWS_OF_BLOCK.into()]].concat();
+                    cuda.launch(Kernel::new(&SOURCE, x.dtype, name), (blocks(rows, ROWS_OF_BLOCK), 1, 1), 256, 0, &args);
+                });
             } else {
+                let kernel = Kernel::wide(&SOURCE, x.dtype, ["rms_weight_8", "rms_weight_1"], wide);
+                let args = [dy.into(), x.into(), r.into(), rows.into(), cols.into(), ROWS.into()];
+                cuda.sum_columns(dw.span(), kernel, wide, rows, &args);
                 let kernel = Kernel::wide(&SOURCE, x.dtype, ["rms_backward_8", "rms_backward_1"], wide);
-                let args = [&pointers[..], &[rows.into(), cols.into(), add]].concat();
-                cuda.launch(kernel, (blocks(rows, 4), 1, 1), 128, 0, &args);
+                cuda.launch(kernel, (blocks(rows, 4), 1, 1), 128, 0, &[&[dx.into()], &inputs[..]].concat());
             }
         }
     }

@@ -118,10 +118,13 @@ fn backward_matches_the_reference() {
             assert_close(&format!("{what}: dx added"), &dx.to_vec().unwrap(), &expected, k, tolerance);
 
             let mut dw = upload_f32(&device, n, k, &case.w);
-            linear::backward_weight(&device, dw.view_mut(), dy.view(), x.view());
+            linear::backward_weight(&device, dw.view_mut(), dy.view(), x.view(), Write::Add);
             let product = reference::linear_backward_weight(&wide(&case.dy), &wide(&case.x), k, n);
             let expected: Vec<f64> = product.iter().zip(wide(&case.w)).map(|(a, b)| a + b).collect();
-            assert_close(&format!("{what}: dw"), &dw.to_vec().unwrap(), &expected, k, tolerance);
+            assert_close(&format!("{what}: dw added"), &dw.to_vec().unwrap(), &expected, k, tolerance);
+            let mut dw = upload_f32(&device, n, k, &vec![f32::NAN; n * k]);
+            linear::backward_weight(&device, dw.view_mut(), dy.view(), x.view(), Write::Replace);
+            assert_close(&format!("{what}: dw"), &dw.to_vec().unwrap(), &product, k, tolerance);
 
             let mut db = upload_f32(&device, 1, n, &case.bias);
             linear::backward_bias(&device, db.view_mut(), dy.view());
@@ -191,7 +194,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
                 let (x, w, dy) = (upload(&device, m, k, &case.x), upload(&device, n, k, &case.w), upload(&device, m, n, &case.dy));
                 let (mut dx, mut dw, mut db) = (garbage(&device, m, k), device.zeros_f32(n, k).unwrap(), device.zeros_f32(1, n).unwrap());
                 linear::backward_input(&device, dx.view_mut(), dy.view(), w.view(), Write::Replace);
-                linear::backward_weight(&device, dw.view_mut(), dy.view(), x.view());
+                linear::backward_weight(&device, dw.view_mut(), dy.view(), x.view(), Write::Add);
                 linear::backward_bias(&device, db.view_mut(), dy.view());
                 let forward = [false, true].map(|prepared| forward(&device, &case, m, k, n, prepared, true)).concat();
                 [forward, dx.to_vec().unwrap(), dw.to_vec().unwrap(), db.to_vec().unwrap()].concat()

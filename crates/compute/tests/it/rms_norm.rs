@@ -8,7 +8,8 @@ use crate::cases::*;
 use crate::reference;
 
 const EPS: f32 = 1e-5;
-const SHAPES: [(usize, usize); 9] = [(0, 8), (1, 1), (1, 15), (3, 16), (2, 17), (5, 63), (7, 64), (4, 65), (300, 130)];
+const SHAPES: [(usize, usize); 13] =
+    [(0, 8), (1, 1), (1, 15), (3, 16), (2, 17), (5, 63), (7, 64), (4, 65), (300, 130), (70, 896), (33, 1536), (9, 2056), (4099, 40)];
 
 /// `(x, w, dy)`; the first row is so small that ε counts.
 fn case(rows: usize, cols: usize) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
@@ -90,7 +91,7 @@ fn rows_do_not_depend_on_the_batch() {
             let (x, w, dy) = case(rows, cols);
             let (y, inv_rms) = forward(&device, &x, &w);
             let (dx, _) = backward(&device, (&dy, &w), &dy, &x, &w, Write::Add);
-            for i in 0..rows {
+            for i in (0..rows).step_by(1 + rows / 100) {
                 let at = i * cols..(i + 1) * cols;
                 let alone = forward(&device, &x[at.clone()], &w);
                 assert_same_bits("y", &alone.0, &y[at.clone()]);

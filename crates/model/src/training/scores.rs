@@ -2,11 +2,9 @@
 //!
 //! s = w · norm(x_T), with x_T the residual stream after the last block at the sequence's last token and w the score head `[1, D]`.
 
-use ruminate_compute::Buffer;
 use ruminate_compute::ops::linear::{self, Weight, Write};
 
-use super::{Activations, Batch, backward_blocks, forward_blocks};
-use crate::parameters::Parameters;
+use super::{Activations, Batch, WeightGradient, backward_blocks, forward_blocks};
 use crate::{ModelError, RewardModel};
 
 /// The score of each sequence of a batch made by [`Batch::of_ends`], in its order; keeps what [`backward_scores`] needs.
@@ -26,7 +24,7 @@ pub fn forward_scores(model: &RewardModel, acts: &mut Activations, batch: &Batch
     Ok(acts.logprobs.head(r).to_vec()?)
 }
 
-/// Adds the gradient of all weights, score head included, to `grads` `[1, n]`, given `dscores` = ∂loss/∂score of each sequence. Must
+/// Adds the gradient of all weights, score head included, to `grads`, given `dscores` = ∂loss/∂score of each sequence. Must
 /// follow the [`forward_scores`] of the same batch; its activations are used up.
 ///
 /// # Errors
@@ -36,20 +34,19 @@ pub fn backward_scores(
     acts: &mut Activations,
     batch: &Batch,
     dscores: &[f32],
-    grads: &mut Buffer,
+    grads: &mut WeightGradient,
 ) -> Result<(), ModelError> {
     let policy = model.policy();
     let (device, r) = (policy.device(), batch.n_rows);
     // In the format that the device computes in, as the other side of both products.
     let mut gradient = device.zeros(r, 1)?;
     device.run(|| {
-        let (of_config, of_head) = policy.split(grads.view_mut());
-        let mut grads = Parameters::of_mut(policy.config(), of_config);
+        let (mut grads, of_head, write) = grads.parts(policy);
         gradient.copy_from_host(dscores);
         let (dscores, normed) = (gradient.view(), acts.normed_rows.head(r));
-        linear::backward_weight(device, of_head, dscores, normed);
+        linear::backward_weight(device, of_head, dscores, normed, Write::Add);
         linear::backward_input(device, acts.passing.normed.head_mut(r), dscores, model.score_head(), Write::Replace);
-        backward_blocks(policy, &policy.weights(), acts, batch, &mut grads);
+        backward_blocks(policy, &policy.weights(), acts, batch, &mut grads, write);
     });
     Ok(device.synchronize()?)
 }

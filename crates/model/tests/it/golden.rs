@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ruminate_compute::{CudaOptions, Device, Precision};
 use ruminate_core::Seed;
-use ruminate_model::training::{self, Activations, Batch};
+use ruminate_model::training::{self, Activations, Batch, WeightGradient};
 use ruminate_model::{ModelConfig, ModelError, Policy};
 use safetensors::SafeTensors;
 
@@ -116,17 +116,22 @@ fn check_on(device: &Device, tolerance: f64, name: &str, golden: &Golden<'_>) {
     errors.compare("logits", &logits, &golden.floats("logits"));
 
     let dlogprobs = golden.floats("dlogprobs");
-    let mut grads = policy.device().zeros_f32(1, policy.n_parameters()).unwrap();
     let scores = training::forward(&policy, &mut acts, &batch, golden.temperature).unwrap();
     errors.compare("log-probabilities", &scores.logprobs, &golden.floats("logprobs"));
     let loss: f64 = scores.logprobs.iter().zip(&dlogprobs).map(|(l, d)| f64::from(l * d)).sum();
     errors.compare("loss", &[loss as f32], &golden.floats("loss"));
 
-    let in_training = training::forward_backward(&policy, &mut acts, &batch, golden.temperature, &[dlogprobs.len()], &mut grads, |_, _| {
-        Ok::<_, ModelError>(dlogprobs.clone())
-    });
-    assert_eq!(in_training.unwrap(), scores);
-    let grads = grads.to_vec().unwrap();
+    let mut gradient = WeightGradient::new(&policy).unwrap();
+    // The second sum must hold nothing of the first.
+    for _ in 0..2 {
+        gradient.restart();
+        let ends = [dlogprobs.len()];
+        let in_training = training::forward_backward(&policy, &mut acts, &batch, golden.temperature, &ends, &mut gradient, |_, _| {
+            Ok::<_, ModelError>(dlogprobs.clone())
+        });
+        assert_eq!(in_training.unwrap(), scores);
+    }
+    let grads = gradient.view().to_vec().unwrap();
     let mut start = 0;
     for spec in policy.config().tensors() {
         errors.compare(&spec.name, &grads[start..start + spec.n_elements()], &golden.floats(&format!("grad.{}", spec.name)));

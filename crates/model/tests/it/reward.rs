@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ruminate_compute::Device;
 use ruminate_core::Seed;
-use ruminate_model::training::{self, Activations, Batch};
+use ruminate_model::training::{self, Activations, Batch, WeightGradient};
 use ruminate_model::{
     Architecture, Checkpoint, ModelConfig, Policy, Reads, RewardInfo, RewardModel, RopeScaling, SaveDtype, Tokenizer, tiny_tokenizer,
 };
@@ -52,9 +52,13 @@ fn check(name: &str) {
     let loss: f32 = scores.chunks(2).map(|pair| -(1.0 - wrong(pair)).ln() / n_pairs).sum();
     errors.compare("loss", &[loss], &golden.floats("loss"));
     let dscores: Vec<f32> = scores.chunks(2).flat_map(|pair| [-wrong(pair) / n_pairs, wrong(pair) / n_pairs]).collect();
-    let mut grads = Device::Cpu.zeros_f32(1, model.policy().n_parameters()).unwrap();
-    training::backward_scores(&model, &mut acts, &batch, &dscores, &mut grads).unwrap();
-    let grads = grads.to_vec().unwrap();
+    let mut gradient = WeightGradient::new(model.policy()).unwrap();
+    training::backward_scores(&model, &mut acts, &batch, &dscores, &mut gradient).unwrap();
+    // The second sum must hold nothing of the first.
+    gradient.restart();
+    assert_eq!(training::forward_scores(&model, &mut acts, &batch).unwrap(), scores);
+    training::backward_scores(&model, &mut acts, &batch, &dscores, &mut gradient).unwrap();
+    let grads = gradient.view().to_vec().unwrap();
     let mut start = 0;
     for name in &names {
         let expected = golden.floats(&format!("grad.{name}"));

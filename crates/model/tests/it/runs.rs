@@ -2,7 +2,7 @@
 
 use ruminate_compute::Device;
 use ruminate_core::Seed;
-use ruminate_model::training::{self, Activations, Batch};
+use ruminate_model::training::{self, Activations, Batch, WeightGradient};
 use ruminate_model::{Architecture, ModelConfig, ModelError, Policy, RopeScaling};
 
 use crate::golden::{Errors, devices};
@@ -44,13 +44,13 @@ fn runs_within_a_sequence_add_up() {
         let of_row = |row: usize| (row % 13) as f32 / 13.0 - 0.4;
         let mut acts = Activations::new(&device, policy.config(), tokens.len()).unwrap();
         let mut run = |ends: &[usize]| {
-            let (mut grads, mut seen) = (device.zeros_f32(1, policy.n_parameters()).unwrap(), Vec::new());
-            let scores = training::forward_backward(&policy, &mut acts, &batch, 1.0, ends, &mut grads, |rows, scores| {
+            let (mut gradient, mut seen) = (WeightGradient::new(&policy).unwrap(), Vec::new());
+            let scores = training::forward_backward(&policy, &mut acts, &batch, 1.0, ends, &mut gradient, |rows, scores| {
                 assert_eq!(scores.logprobs.len(), rows.len());
                 seen.push(rows.clone());
                 Ok::<_, ModelError>(rows.map(of_row).collect())
             });
-            (scores.unwrap(), grads.to_vec().unwrap(), seen)
+            (scores.unwrap(), gradient.view().to_vec().unwrap(), seen)
         };
         let (scores, grads, seen) = run(&[ROWS]);
         assert_eq!(seen, std::slice::from_ref(&(0..ROWS)));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ruminate_compute::Device;
-use ruminate_model::training::{self, Activations, Batch};
+use ruminate_model::training::{self, Activations, Batch, WeightGradient};
 use ruminate_model::{Checkpoint, ModelError, Policy};
 use serde::Deserialize;
 
@@ -57,10 +57,10 @@ fn agrees_with_transformers() {
     let loss = -logprobs.iter().copied().map(f64::from).sum::<f64>() / rows.len() as f64;
     assert!((loss - golden.loss).abs() <= TOLERANCE * golden.loss, "loss {loss}, expected {}", golden.loss);
 
-    let mut grads = policy.device().zeros_f32(1, policy.n_parameters()).unwrap();
+    let mut gradient = WeightGradient::new(&policy).unwrap();
     let of_mean = |_, _: &training::TokenScores| Ok::<_, ModelError>(vec![-1.0 / rows.len() as f32; rows.len()]);
-    training::forward_backward(&policy, &mut acts, &batch, 1.0, &[rows.len()], &mut grads, of_mean).unwrap();
-    let grads = grads.to_vec().unwrap();
+    training::forward_backward(&policy, &mut acts, &batch, 1.0, &[rows.len()], &mut gradient, of_mean).unwrap();
+    let grads = gradient.view().to_vec().unwrap();
     assert_eq!(golden.grads.len(), policy.config().tensors().len());
     let (mut start, mut n_above, mut worst) = (0, 0, 0.0_f64);
     let (mut square_error, mut square_norm) = (0.0, 0.0);
