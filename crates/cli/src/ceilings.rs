@@ -9,8 +9,8 @@ use ruminate_compute::ops::linear::{self, Weight, Write};
 use ruminate_core::Seed;
 use serde::Serialize;
 
-/// Repetitions, of which the fastest counts: nothing makes a machine faster than it is.
-const REPEATS: usize = 5;
+/// How long each rate is measured: as long as it takes a GPU to lower its clock under load. The second half counts.
+const SECONDS: f64 = 0.4;
 
 /// Different numbers in the operands, in no step with their rows.
 const PERIOD: u64 = 65_537;
@@ -28,7 +28,7 @@ impl Ceilings {
     /// Of an H200 in bf16, as measured for `benches/results/cuda-h200.md`.
     pub(crate) const H200: Self = Self { product_flops: 677e12, memory_bytes: 4.24e12 };
 
-    /// Measures both: a fraction of a second.
+    /// Measures both: a second.
     ///
     /// # Errors
     /// Too little memory, or a device error.
@@ -44,28 +44,34 @@ impl Ceilings {
             x.copy_from_host(&numbers);
             w.copy_from_host(&numbers);
             let weight = Weight::new(w.view());
-            let product = fastest(device, || linear::forward(device, y.view_mut(), x.view(), &weight, None, Write::Replace))?;
+            let product = sustained(device, || linear::forward(device, y.view_mut(), x.view(), &weight, None, Write::Replace))?;
             // Larger than any cache.
             let rows = if is_gpu { 1 << 17 } else { 1 << 14 };
             let (from, mut to) = (device.zeros(rows, 4096)?, device.zeros(rows, 4096)?);
-            let copy = fastest(device, || elementwise::copy(device, to.view_mut(), from.view()))?;
+            let copy = sustained(device, || elementwise::copy(device, to.view_mut(), from.view()))?;
             let bytes = 2 * rows * 4096 * device.float_bytes();
             Ok(Self { product_flops: 2.0 * (n as f64).powi(3) / product, memory_bytes: bytes as f64 / copy })
         })
     }
 }
 
-/// Seconds of the fastest of some calls, after one that is not counted.
-fn fastest(device: &Device, mut work: impl FnMut()) -> Result<f64> {
-    let mut best = f64::INFINITY;
-    for repeat in 0..=REPEATS {
-        device.synchronize()?;
+/// Seconds of a call in the median of the second half of [`SECONDS`].
+fn sustained(device: &Device, mut work: impl FnMut()) -> Result<f64> {
+    device.synchronize()?;
+    let mut times = Vec::new();
+    let since = Instant::now();
+    loop {
         let started = Instant::now();
         work();
         device.synchronize()?;
-        if repeat > 0 {
-            best = best.min(started.elapsed().as_secs_f64());
+        times.push(started.elapsed().as_secs_f64());
+        // The first call may load or compile.
+        if times.len() > 2 && since.elapsed().as_secs_f64() >= SECONDS {
+            break;
         }
     }
-    Ok(best)
+    let half = times.len() / 2;
+    let later = &mut times[half..];
+    later.sort_by(f64::total_cmp);
+    Ok(later[later.len() / 2])
 }

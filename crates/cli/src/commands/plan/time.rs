@@ -21,12 +21,12 @@ use crate::recipe::{
 };
 use crate::stages::longest;
 
-/// Share of the rate of a large product that whole training steps and decoding steps reach. Measured: 0.38 to 0.72 for 135M to 1.5B
-/// parameters on an H200, 0.58 for the built-in model on two CPU cores.
-const PRODUCT_SHARE: f64 = 0.5;
+/// Share of the rate of a large product that whole training steps and decoding steps reach. Measured: 0.54 to 0.83 for 135M to 1.5B
+/// parameters in training on an H200, 0.58 for the built-in model on two CPU cores.
+const PRODUCT_SHARE: f64 = 0.65;
 
 /// Seconds of a decoding step for each layer whatever the batch is: kernels too short to fill a GPU, or threads that wait for each other.
-const LAYER_SECONDS_GPU: f64 = 31e-6;
+const LAYER_SECONDS_GPU: f64 = 20e-6;
 const LAYER_SECONDS_CPU: f64 = 5e-6;
 
 /// Bytes that an optimizer step reads and writes for each parameter: weights, gradients and two moments in f32.
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn estimates_are_near_what_was_measured_on_an_h200() {
         for (shape, train, decode) in
-            [("smollm2-135m", 334_176.0, 196_125.0), ("qwen2.5-0.5b", 127_290.0, 152_502.0), ("qwen2.5-1.5b", 51_941.0, 79_833.0)]
+            [("smollm2-135m", 387_383.0, 257_931.0), ("qwen2.5-0.5b", 148_235.0, 198_993.0), ("qwen2.5-1.5b", 56_864.0, 87_139.0)]
         {
             let model = shapes::shape(shape).unwrap();
             let trained = 16.0 * 1024.0 / pace(None).training(&model, 1, 16, 1024);
@@ -238,7 +238,7 @@ mod tests {
             let decoded = 256.0 * 128.0 / pace(Some(128)).sampling(&model, sampling);
             for (estimate, measured) in [(trained, train), (decoded, decode)] {
                 let ratio: f64 = estimate / measured;
-                assert!((0.55..1.5).contains(&ratio), "{shape}: {estimate:.0} tokens/s for {measured:.0}");
+                assert!((0.6..1.4).contains(&ratio), "{shape}: {estimate:.0} tokens/s for {measured:.0}");
             }
         }
     }
