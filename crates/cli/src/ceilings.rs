@@ -9,7 +9,7 @@ use ruminate_compute::ops::linear::{self, Weight, Write};
 use ruminate_core::Seed;
 use serde::Serialize;
 
-/// How long each rate is measured: as long as it takes a GPU to lower its clock under load. The second half counts.
+/// How long each rate is measured: as long as it takes a GPU to lower its clock under load.
 const SECONDS: f64 = 0.4;
 
 /// Different numbers in the operands, in no step with their rows.
@@ -26,7 +26,7 @@ pub(crate) struct Ceilings {
 
 impl Ceilings {
     /// Of an H200 in bf16, as measured for `benches/results/cuda-h200.md`.
-    pub(crate) const H200: Self = Self { product_flops: 677e12, memory_bytes: 4.24e12 };
+    pub(crate) const H200: Self = Self { product_flops: 676e12, memory_bytes: 4.24e12 };
 
     /// Measures both: a second.
     ///
@@ -55,23 +55,42 @@ impl Ceilings {
     }
 }
 
-/// Seconds of a call in the median of the second half of [`SECONDS`].
+/// Seconds of a call in the median of the later half of those that [`SECONDS`] have room for, after one that may load or compile.
 fn sustained(device: &Device, mut work: impl FnMut()) -> Result<f64> {
-    device.synchronize()?;
-    let mut times = Vec::new();
-    let since = Instant::now();
-    loop {
+    let mut call = || -> Result<f64> {
         let started = Instant::now();
         work();
         device.synchronize()?;
-        times.push(started.elapsed().as_secs_f64());
-        // The first call may load or compile.
-        if times.len() > 2 && since.elapsed().as_secs_f64() >= SECONDS {
-            break;
-        }
+        Ok(started.elapsed().as_secs_f64())
+    };
+    device.synchronize()?;
+    call()?;
+    let (mut times, since) = (Vec::new(), Instant::now());
+    while times.is_empty() || since.elapsed().as_secs_f64() < SECONDS {
+        times.push(call()?);
     }
-    let half = times.len() / 2;
-    let later = &mut times[half..];
+    let mut later = times.split_off(times.len() / 2);
     later.sort_by(f64::total_cmp);
     Ok(later[later.len() / 2])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn neither_the_first_call_nor_the_first_half_counts() {
+        let (mut n_calls, since) = (0, Instant::now());
+        let seconds = sustained(&Device::Cpu, || {
+            let ms = if n_calls == 0 { 300 } else { 5 };
+            n_calls += 1;
+            // As a GPU that lowers its clock.
+            let late = since.elapsed().as_secs_f64() > 0.3 + 0.25 * SECONDS;
+            std::thread::sleep(Duration::from_millis(ms * if late { 2 } else { 1 }));
+        });
+        let seconds = seconds.unwrap();
+        assert!((0.0095..0.1).contains(&seconds) && n_calls > 3, "{seconds} s in {n_calls} calls");
+    }
 }

@@ -278,21 +278,21 @@ pub fn logits(policy: &Policy, acts: &mut Activations, batch: &Batch) -> Result<
     Ok(logits)
 }
 
-/// Forward and backward of a batch: adds the gradient of the weights to `grads` and gives back what [`forward`] would.
+/// Forward and backward of a batch: adds to the gradient of the weights and gives back what [`forward`] would.
 ///
 /// The loss is computed in runs of whole groups of rows, such as sequences or single rows, which end at `ends`: `loss` is given the rows of
 /// a run and their scores, and returns ∂loss/∂logprob of each. Only so the logits over the whole vocabulary, which are too many to keep,
 /// need not be computed once more for the backward.
 ///
 /// # Errors
-/// Those of [`forward`], and what `loss` returns; `grads` then hold a part of the gradient.
+/// Those of [`forward`], and what `loss` returns; the sum then holds a part of this batch's gradient, or nothing if it was new.
 pub fn forward_backward<E: From<ModelError>>(
     policy: &Policy,
     acts: &mut Activations,
     batch: &Batch,
     temperature: f32,
     ends: &[usize],
-    grads: &mut WeightGradient,
+    gradient: &mut WeightGradient,
     mut loss: impl FnMut(Range<usize>, &TokenScores) -> Result<Vec<f32>, E>,
 ) -> Result<TokenScores, E> {
     let (device, r) = (policy.device(), batch.n_rows);
@@ -300,7 +300,7 @@ pub fn forward_backward<E: From<ModelError>>(
     acts.reserve(policy, batch.n_tokens)?;
     let weights = policy.weights();
     device.run(|| forward_blocks(policy, &weights, acts, batch));
-    let (mut grads, _, write) = grads.parts(policy);
+    let (mut grads, _, write) = gradient.parts(policy);
     let mut scores = TokenScores::default();
     for (rows, logits) in acts.head.runs(device, ends).into_iter().filter(|(rows, _)| !rows.is_empty()) {
         let run = score_rows(policy, &weights, acts, batch, temperature, rows.clone())?;
@@ -316,6 +316,7 @@ pub fn forward_backward<E: From<ModelError>>(
         });
     }
     device.run(|| backward_blocks(policy, &weights, acts, batch, &mut grads, write));
+    gradient.added();
     device.synchronize().map_err(ModelError::from)?;
     Ok(scores)
 }

@@ -144,7 +144,7 @@ impl Trainer {
     ///
     /// # Errors
     /// [`TrainError::NonFiniteLoss`]; a batch that does not fit the model, out of memory. The gradient then holds a part of the
-    /// microbatch's.
+    /// microbatch's, or nothing if it was the first.
     pub fn accumulate<M>(
         &mut self,
         policy: &Policy,
@@ -242,7 +242,7 @@ impl Trainer {
         (self.m.view_mut(), self.v.view_mut())
     }
 
-    /// The gradients gathered so far, `[1, n]`.
+    /// The gradients gathered so far, `[1, n]`; see [`WeightGradient::view`].
     pub fn grads(&mut self) -> View<'_> {
         self.grads.view()
     }

@@ -23,8 +23,8 @@ kernels!(SOURCE = "matmul", ["matmul.cu"]);
 /// Algorithms that cuBLASLt is asked for; it has no more for a shape.
 const MAX_CANDIDATES: usize = 8;
 
-/// Tiles of Hopper's algorithms that are preferred to larger ones where every processor has at least two tiles: in products of training
-/// they are 5% faster (`docs/LOG.md`).
+/// Tiles of Hopper's algorithms for bf16 that are preferred to all others, see [`choose`]: in products of training they are 5% faster than
+/// the first choices, which are larger (`docs/LOG.md`).
 const MEDIUM_TILES: [sys::cublasLtMatmulTile_t; 12] = {
     use sys::cublasLtMatmulTile_t as Tile;
     [
@@ -206,32 +206,49 @@ unsafe fn make_plan(handle: sys::cublasLtHandle_t, shape: Shape, is_hopper: bool
         );
         let _ = result::destroy_matmul_pref(preference);
         // The library has written the first `n_found`.
-        let candidates = candidates[..n_found as usize].iter().map(|candidate: &MaybeUninit<Candidate>| candidate.assume_init());
-        let candidates = candidates.filter(|candidate| candidate.state.result().is_ok());
+        let found = candidates[..n_found as usize].iter().map(|candidate: &MaybeUninit<Candidate>| candidate.assume_init());
+        let found: Vec<Candidate> = found.filter(|candidate| candidate.state.result().is_ok()).collect();
         let prefers_medium = is_hopper && shape.types[0] == Dtype::Bf16;
-        let algo = status.result().ok().and_then(|()| choose(candidates, prefers_medium));
-        Ok(algo.map(|algo| Planned { desc, a: first, b: second, d, algo }))
+        let choice = if prefers_medium { choose(&found.iter().map(Traits::of).collect::<Vec<_>>()) } else { 0 };
+        let chosen = status.result().ok().and_then(|()| found.get(choice));
+        Ok(chosen.map(|chosen| Planned { desc, a: first, b: second, d, algo: chosen.algo }))
     }
 }
 
-/// The library's first choice, but see [`MEDIUM_TILES`].
-fn choose(mut candidates: impl Iterator<Item = Candidate>, prefers_medium: bool) -> Option<sys::cublasLtMatmulAlgo_t> {
-    use sys::cublasLtMatmulAlgoConfigAttributes_t::{CUBLASLT_ALGO_CONFIG_SPLITK_NUM, CUBLASLT_ALGO_CONFIG_TILE_ID};
-    let is_medium = |algo: &sys::cublasLtMatmulAlgo_t| {
+/// What tells whether a candidate is preferred.
+#[derive(Clone, Copy, Debug)]
+struct Traits {
+    /// Number of a `cublasLtMatmulTile_t`.
+    tile: u32,
+    /// Parts that the sum over k is cut into.
+    n_splits: u32,
+    /// Tiles for each that the device works on at once.
+    waves: f32,
+}
+
+impl Traits {
+    fn of(candidate: &Candidate) -> Self {
+        use sys::cublasLtMatmulAlgoConfigAttributes_t::{CUBLASLT_ALGO_CONFIG_SPLITK_NUM, CUBLASLT_ALGO_CONFIG_TILE_ID};
+        // What cannot be read stays 0, which no rule prefers.
         let [tile, n_splits] = [CUBLASLT_ALGO_CONFIG_TILE_ID, CUBLASLT_ALGO_CONFIG_SPLITK_NUM].map(|attribute| {
             let mut value = 0_u32;
-            // SAFETY: an algorithm that the library made, and an attribute of this size.
-            let status = unsafe {
-                sys::cublasLtMatmulAlgoConfigGetAttribute(algo, attribute, (&raw mut value).cast(), size_of::<u32>(), std::ptr::null_mut())
+            let into = (&raw mut value).cast();
+            // SAFETY: an algorithm that the library made, and two attributes of this size.
+            let _ = unsafe {
+                sys::cublasLtMatmulAlgoConfigGetAttribute(&candidate.algo, attribute, into, size_of::<u32>(), std::ptr::null_mut())
             };
-            status.result().ok().map(|()| value)
+            value
         });
-        n_splits == Some(1) && MEDIUM_TILES.iter().any(|&medium| tile == Some(medium as u32))
-    };
-    let first = candidates.next()?;
-    let is_large = prefers_medium && first.wavesCount >= 2.0 && !is_medium(&first.algo);
-    let other = if is_large { candidates.map(|candidate| candidate.algo).find(is_medium) } else { None };
-    Some(other.unwrap_or(first.algo))
+        Self { tile, n_splits, waves: candidate.wavesCount }
+    }
+}
+
+/// The first of [`MEDIUM_TILES`] that does not cut the sum over k, where the library's first choice has two tiles or more for each
+/// processor, or that choice.
+fn choose(candidates: &[Traits]) -> usize {
+    let is_medium = |candidate: &Traits| candidate.n_splits == 1 && MEDIUM_TILES.iter().any(|&tile| candidate.tile == tile as u32);
+    let looks_further = candidates.first().is_some_and(|first| first.waves >= 2.0);
+    if looks_further { candidates.iter().position(is_medium).unwrap_or(0) } else { 0 }
 }
 
 impl CudaDevice {
@@ -313,5 +330,31 @@ impl CudaDevice {
             b_col.into(),
         ];
         self.launch(Kernel::new(&SOURCE, dtype, name), (blocks(p.m * p.n, 256), 1, 1), 256, 0, &args);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medium_tiles_are_chosen_where_there_are_enough() {
+        use sys::cublasLtMatmulTile_t::{CUBLASLT_MATMUL_TILE_128x128, CUBLASLT_MATMUL_TILE_176x128, CUBLASLT_MATMUL_TILE_256x128};
+        let large = Traits { tile: CUBLASLT_MATMUL_TILE_256x128 as u32, n_splits: 1, waves: 2.9 };
+        let medium = Traits { tile: CUBLASLT_MATMUL_TILE_176x128 as u32, waves: 4.2, ..large };
+        let other_medium = Traits { tile: CUBLASLT_MATMUL_TILE_128x128 as u32, ..medium };
+        let split = Traits { n_splits: 2, ..medium };
+        let few = Traits { waves: 1.9, ..large };
+        for (candidates, expected) in [
+            (&[large, large, medium, other_medium][..], 2),
+            (&[medium, large, other_medium], 0),
+            (&[large, split, other_medium], 2),
+            (&[split, medium], 1),
+            (&[large, large, split], 0),
+            (&[few, medium], 0),
+            (&[], 0),
+        ] {
+            assert_eq!(choose(candidates), expected, "{candidates:?}");
+        }
     }
 }

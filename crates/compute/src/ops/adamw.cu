@@ -1,4 +1,4 @@
-// working is null where weights are all there are.
+// working is null where weights are all there are, as in f32.
 KERNEL adamw(float* w, real* working, float* m, float* v, const float* g, i64 n, float beta1, float beta2, float eps, float grad_scale,
              float step_size, float inv_root, float keep) {
   auto update = [&](float& wi, float& mi, float& vi, float gi) {
@@ -13,15 +13,10 @@ KERNEL adamw(float* w, real* working, float* m, float* v, const float* g, i64 n,
     float4 wi = ((float4*)w)[i], mi = ((float4*)m)[i], vi = ((float4*)v)[i], gi = ((const float4*)g)[i];
     update(wi.x, mi.x, vi.x, gi.x), update(wi.y, mi.y, vi.y, gi.y), update(wi.z, mi.z, vi.z, gi.z), update(wi.w, mi.w, vi.w, gi.w);
     ((float4*)w)[i] = wi, ((float4*)m)[i] = mi, ((float4*)v)[i] = vi;
-    if (!working) continue;
-    if constexpr (sizeof(real) == 2) {
-      ((uint2*)working)[i] = make_uint2(pack_bf16(wi.x, wi.y), pack_bf16(wi.z, wi.w));
-    } else {
-      ((float4*)working)[i] = wi;
-    }
+    if (sizeof(real) == 2 && working) ((uint2*)working)[i] = make_uint2(pack_bf16(wi.x, wi.y), pack_bf16(wi.z, wi.w));
   }
   for (i64 i = n / 4 * 4 + first; i < n; i += step) {
     update(w[i], m[i], v[i], g[i]);
-    if (working) working[i] = from_f32<real>(w[i]);
+    if (sizeof(real) == 2 && working) working[i] = from_f32<real>(w[i]);
   }
 }

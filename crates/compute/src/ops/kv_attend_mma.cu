@@ -59,7 +59,7 @@ __device__ __forceinline__ u32 halves(u32 a, u32 b, bool upper) { return __byte_
 // before the projections are done: between two steps must lie a launch that is not early, a copy from the host or the border of a graph.
 KERNEL_FOR(128, SIZE == 64 ? 4 : 3) attend(bf16* out, float* partial, const bf16* qkv, bf16* keys, bf16* values, const float* table, const u32* pages,
               const u32* lengths, int n_kv, int max_pages, int per_block, float scale) {
-  __shared__ float parts[MAX_WARPS][GROUP][WIDTH];
+  __shared__ __align__(8) float parts[MAX_WARPS][GROUP][WIDTH];
   launch_dependents();
   if (!table) wait_for_inputs();
   int row = blockIdx.x, kv = blockIdx.y, split = blockIdx.z, n = n_kv * GROUP;

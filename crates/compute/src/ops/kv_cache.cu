@@ -1,7 +1,5 @@
 // A page is [n_kv][PAGE][size], for keys and for values alike.
 #define PAGE 16
-// Positions of one block of `attend`: part of a sequence, counted from its start, so that its bits depend on nothing else.
-#define SPLIT 256
 
 __device__ __forceinline__ i64 page_at(u32 page, int head, int offset, int n_kv, int size) {
   return (((i64)page * n_kv + head) * PAGE + offset) * size;

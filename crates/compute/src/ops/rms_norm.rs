@@ -17,8 +17,16 @@ kernels!(SOURCE = "rms_norm", ["rms_norm.cu"]);
 /// Rows of which several are handled by one block.
 const MANY_ROWS: usize = 4096;
 
-/// Rows that a block of the backward adds up the gradient of w over.
+/// Rows that a block of the backward in one pass adds up the gradient of w over.
 const ROWS_OF_BLOCK: usize = 32;
+
+/// Columns of which a warp holds a row in registers, at most.
+const MAX_IN_REGISTERS: usize = 2048;
+
+/// Bytes of partial sums of [`backward`] on a GPU.
+pub fn partial_bytes(rows: usize, cols: usize) -> usize {
+    4 * cols * rows.div_ceil(if cols <= MAX_IN_REGISTERS { ROWS_OF_BLOCK } else { ROWS })
+}
 
 /// The kernel of [`forward`] that first adds the parts of a product to x.
 pub(super) fn joined_kernel() -> Kernel {
@@ -48,8 +56,9 @@ pub fn forward(device: &Device, mut y: ViewMut<'_>, mut inv_rms: ViewMut<'_>, x:
             let wide = width(cols, &[y, x, w]);
             let args = [&pointers[..], &[rows.into(), cols.into(), eps.into()]].concat();
             if let Some(threads) = row_threads(cols, wide) {
-                // Of many rows a block takes several, so that more is on its way at once.
-                let (name, rows_each) = if rows >= MANY_ROWS { ("rms_forward_4_rows", 4) } else { ("rms_forward_row", 1) };
+                // Of many rows a block takes several, so that more is on its way at once, if it has registers for them.
+                let is_many = rows >= MANY_ROWS && threads <= 512;
+                let (name, rows_each) = if is_many { ("rms_forward_4_rows", 4) } else { ("rms_forward_row", 1) };
                 let kernel = Kernel::new(&SOURCE, x.dtype, name).early();
                 cuda.launch(kernel, (blocks(rows, rows_each), 1, 1), threads, 0, &args);
             } else {
@@ -126,7 +135,7 @@ pub fn backward(
             let wide = width(cols, &[dx, dy, x, w]);
             let add = Arg::Int(i32::from(write == Write::Add));
             let inputs = [dy.into(), x.into(), r.into(), w.into(), rows.into(), cols.into(), add];
-            if wide == 8 && cols <= 2048 {
+            if wide == 8 && cols <= MAX_IN_REGISTERS {
                 let name = if cols <= 1024 { "rms_backward_1024" } else { "rms_backward_2048" };
                 cuda.fold_columns(dw.span(), rows.div_ceil(ROWS_OF_BLOCK), |partial| {
                     let args = [&[dx.into(), partial], &inputs[..], &[ROWS_OF_BLOCK.into()]].concat();

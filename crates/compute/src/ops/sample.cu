@@ -141,9 +141,9 @@ __device__ u32 highest(const Tokens& tokens, float max, u32 lower, double mass, 
 #define STEPS 8
 __device__ __forceinline__ float below(int step) { return step < 6 ? 2.0f * (step + 1) : step == 6 ? 16.0f : 24.0f; }
 
-// Those tokens of a row that truncation can keep, if they are few, or else all: bisections then need not read the whole row every time.
-// `total` becomes the mass of all tokens. By the block.
-__device__ Tokens candidates(const Tokens& all, float max, const Params& p, double& total, Mass* of_warp) {
+// Those tokens of a row that truncation, by top-k first if `is_top_k`, can keep, if they are few, or else all: bisections then need not
+// read the whole row every time. `total` becomes the mass of all tokens. By the block.
+__device__ Tokens candidates(const Tokens& all, float max, const Params& p, bool is_top_k, double& total, Mass* of_warp) {
   __shared__ float logits[FEW];
   __shared__ int ids[FEW], of_step[STEPS], ends[WARPS];
   __shared__ float mass_of_step[WARPS][STEPS];
@@ -176,9 +176,9 @@ __device__ Tokens candidates(const Tokens& all, float max, const Params& p, doub
   double kept = 0.0;
   for (int w = 0; w < WARPS; w++) kept += mass_of_step[w][step];
   // What the first truncation keeps lies among them; the others only keep less. Sums in f32 are good to far better than the margin.
-  bool enough = p.top_k > 0 && p.top_k < all.n ? of_step[step] >= p.top_k
-                : p.top_p < 1.0f                ? kept * (1.0 - 1e-4) >= p.top_p * total
-                                                : expf(-below(step)) * 1.001f <= p.min_p;
+  bool enough = is_top_k          ? of_step[step] >= p.top_k
+                : p.top_p < 1.0f ? kept * (1.0 - 1e-4) >= p.top_p * total
+                                 : expf(-below(step)) * 1.001f <= p.min_p;
   if (!enough) return all;
   // Where each thread's begin, so that their order is always the same.
   int mine = counts[0], before;
@@ -207,9 +207,9 @@ __device__ Tokens candidates(const Tokens& all, float max, const Params& p, doub
 __device__ int draw_kept(const Tokens& all, Sums s, Params p, double uniform, Mass* of_warp) {
   __shared__ int found;
   double total;
-  Tokens tokens = candidates(all, s.max, p, total, of_warp);
-  u32 least = 0;
   bool is_top_k = p.top_k > 0 && p.top_k < all.n;
+  Tokens tokens = candidates(all, s.max, p, is_top_k, total, of_warp);
+  u32 least = 0;
   if (is_top_k) least = highest(tokens, s.max, 0, 0.0, false, p.top_k, of_warp);
   if (p.top_p < 1.0f) {
     double kept = is_top_k ? mass_from(tokens, s.max, least, of_warp).mass : total;
@@ -241,8 +241,12 @@ __device__ int draw_kept(const Tokens& all, Sums s, Params p, double uniform, Ma
     __syncthreads();
     if (threadIdx.x == 0) found = 0x7fffffff;
     __syncthreads();
-    for (int i = threadIdx.x; i < tokens.n; i += THREADS)
-      if (tokens.id(i) > id && order(tokens.at(i)) == place) atomicMin(&found, tokens.id(i));
+    // All tokens lie in the order of their ids, candidates do not.
+    for (int i = threadIdx.x + (tokens.ids ? 0 : id + 1); i < tokens.n; i += THREADS) {
+      if (tokens.id(i) <= id || order(tokens.at(i)) != place) continue;
+      atomicMin(&found, tokens.id(i));
+      if (!tokens.ids) break;
+    }
     __syncthreads();
     id = found;
   }

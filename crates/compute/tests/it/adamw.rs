@@ -71,3 +71,19 @@ fn results_do_not_depend_on_the_number_of_threads() {
         });
     }
 }
+
+#[test]
+fn the_working_copy_is_the_weights_rounded() {
+    // Where weights are f32 there is none.
+    for Target { device, .. } in devices().into_iter().filter(|target| target.device.float_bytes() == 2) {
+        for n in [1, 37, 20_001] {
+            let mut random = Random::new(n as u64);
+            let [mut w, mut m, mut v] = [1.0, 0.0, 0.0].map(|size| upload_f32(&device, 1, n, &random.floats(n, size)));
+            let (grads, mut working) = (upload_f32(&device, 1, n, &random.floats(n, 1.0)), garbage(&device, 1, n));
+            let config = AdamW { learning_rate: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.0, grad_scale: 1.0, step: 1 };
+            adamw::step(&device, w.view_mut(), Some(working.view_mut()), m.view_mut(), v.view_mut(), grads.view(), config);
+            let rounded = upload(&device, 1, n, &w.to_vec().unwrap());
+            assert_same_bits("working copy", &working.to_vec().unwrap(), &rounded.to_vec().unwrap());
+        }
+    }
+}

@@ -105,15 +105,16 @@ fn a_batch_of_all_lengths_equals_the_last_rows() {
 fn all_positions_of_a_long_sequence_at_once_and_some_of_them() {
     for target in all_devices() {
         let device = target.device.clone();
-        for heads in [Heads { n: 14, n_kv: 2, size: 64 }, Heads { n: 6, n_kv: 1, size: 128 }] {
-            let (n, cols) = (1_100_usize, heads.qkv_cols());
+        for (n, n_kv, size) in [(14, 2, 64), (8, 1, 64), (6, 1, 128), (2, 2, 128)] {
+            let heads = Heads { n, n_kv, size };
+            let (n, cols) = (1_050_usize, heads.qkv_cols());
             let pages = shuffled_pages(&mut Random::new(5), n.div_ceil(PAGE));
             let mut cache = KvCache::new(&device, 1, pages.len(), heads).unwrap();
             let qkv = random_qkv(8, n, heads);
             append(&device, &mut cache, 0, &qkv, 0, &pages, heads);
             let expected = forward(&device, &qkv, &[n], heads).0;
-            // A GPU gives each of many sequences to one block, and each of few to several.
-            for step in [1, 17, 109] {
+            // A GPU gives each of many sequences to one block, of two to four warps, and each of few to several.
+            for step in [1, 2, 17, 109] {
                 let positions: Vec<usize> = (0..n).rev().step_by(step).collect();
                 let query = |&i: &usize| Query { row: &qkv[i * cols..][..cols], pages: &pages[..=i / PAGE], length: i + 1 };
                 let out = attend(&device, &cache, 0, &positions.iter().map(query).collect::<Vec<_>>(), heads);
@@ -121,6 +122,16 @@ fn all_positions_of_a_long_sequence_at_once_and_some_of_them() {
                 let expected: Vec<f32> = positions.iter().flat_map(|i| &expected[i * out_cols..][..out_cols]).copied().collect();
                 target.assert_same(&format!("{heads:?}, every {step}th position"), &out, &expected, out_cols);
             }
+        }
+    }
+}
+
+#[test]
+fn no_sequences_attend_to_nothing() {
+    for target in all_devices() {
+        for heads in HEADS {
+            let cache = KvCache::new(&target.device, 1, 1, heads).unwrap();
+            assert_eq!(attend(&target.device, &cache, 0, &[], heads), [0.0; 0]);
         }
     }
 }

@@ -169,6 +169,27 @@ fn temperature_zero_takes_the_first_of_the_largest() {
 }
 
 #[test]
+fn tokens_that_tie_share_what_is_kept_in_their_order() {
+    const VOCAB: usize = 9000;
+    for Target { device, .. } in devices() {
+        // Few enough to be looked at apart from the others on a GPU, and too many.
+        for n_ties in [2, 41, 3001] {
+            let (hidden, mut w) = random_case(12, 1, VOCAB);
+            let best: Vec<f32> = hidden.iter().map(|h| h * 3.0).collect();
+            let ties: Vec<u32> = (0..n_ties).map(|i| (VOCAB - 1 - i * (VOCAB / n_ties)) as u32).rev().collect();
+            ties.iter().for_each(|&tie| w[tie as usize * D..][..D].copy_from_slice(&best));
+            let uniforms = grid(50);
+            for params in [SampleParams { top_k: n_ties as u32, ..PLAIN }, SampleParams { min_p: 0.9, ..PLAIN }] {
+                let params: Vec<_> = uniforms.iter().map(|&uniform| SampleParams { uniform, ..params }).collect();
+                let (tokens, _) = draw(&device, &hidden.repeat(50), &w, &params, false, 50);
+                let expected: Vec<u32> = uniforms.iter().map(|uniform| ties[(uniform * n_ties as f64) as usize]).collect();
+                assert_eq!(tokens, expected, "{n_ties} ties, {:?}", params[0]);
+            }
+        }
+    }
+}
+
+#[test]
 fn logprobs_equal_the_training_forward() {
     for target in all_devices() {
         let device = target.device.clone();

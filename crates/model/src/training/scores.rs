@@ -24,7 +24,7 @@ pub fn forward_scores(model: &RewardModel, acts: &mut Activations, batch: &Batch
     Ok(acts.logprobs.head(r).to_vec()?)
 }
 
-/// Adds the gradient of all weights, score head included, to `grads`, given `dscores` = ∂loss/∂score of each sequence. Must
+/// Adds the gradient of all weights, score head included, to `gradient`, given `dscores` = ∂loss/∂score of each sequence. Must
 /// follow the [`forward_scores`] of the same batch; its activations are used up.
 ///
 /// # Errors
@@ -34,19 +34,20 @@ pub fn backward_scores(
     acts: &mut Activations,
     batch: &Batch,
     dscores: &[f32],
-    grads: &mut WeightGradient,
+    gradient: &mut WeightGradient,
 ) -> Result<(), ModelError> {
     let policy = model.policy();
     let (device, r) = (policy.device(), batch.n_rows);
     // In the format that the device computes in, as the other side of both products.
-    let mut gradient = device.zeros(r, 1)?;
+    let mut of_scores = device.zeros(r, 1)?;
     device.run(|| {
-        let (mut grads, of_head, write) = grads.parts(policy);
-        gradient.copy_from_host(dscores);
-        let (dscores, normed) = (gradient.view(), acts.normed_rows.head(r));
+        let (mut grads, of_head, write) = gradient.parts(policy);
+        of_scores.copy_from_host(dscores);
+        let (dscores, normed) = (of_scores.view(), acts.normed_rows.head(r));
         linear::backward_weight(device, of_head, dscores, normed, Write::Add);
         linear::backward_input(device, acts.passing.normed.head_mut(r), dscores, model.score_head(), Write::Replace);
         backward_blocks(policy, &policy.weights(), acts, batch, &mut grads, write);
     });
+    gradient.added();
     Ok(device.synchronize()?)
 }

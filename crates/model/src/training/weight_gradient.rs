@@ -33,7 +33,7 @@ impl WeightGradient {
         self.is_new = true;
     }
 
-    /// What has been added since the beginning.
+    /// What has been added since the beginning: zeros are written when they are asked for.
     pub fn view(&mut self) -> View<'_> {
         if std::mem::take(&mut self.is_new) {
             elementwise::fill(&self.device, self.sum.view_mut(), 0.0);
@@ -42,11 +42,11 @@ impl WeightGradient {
     }
 
     /// The parts to add to, what lies behind the tensors of the configuration, and how the matrices of the blocks are written; everything
-    /// else is added to.
+    /// else is added to. The sum stays new until [`WeightGradient::added`], so that an error on the way leaves nothing of an old one.
     pub(super) fn parts(&mut self, policy: &Policy) -> (Parameters<ViewMut<'_>>, ViewMut<'_>, Write) {
         let (flat, mut behind) = policy.split(self.sum.view_mut());
         let mut parts = Parameters::of_mut(policy.config(), flat);
-        if !std::mem::take(&mut self.is_new) {
+        if !self.is_new {
             return (parts, behind, Write::Add);
         }
         let Parameters { embed, layers, norm, head } = &mut parts;
@@ -58,5 +58,10 @@ impl WeightGradient {
             elementwise::fill(&self.device, part.reborrow(), 0.0);
         }
         (parts, behind, Write::Replace)
+    }
+
+    /// All parts have been added to.
+    pub(super) fn added(&mut self) {
+        self.is_new = false;
     }
 }

@@ -150,6 +150,27 @@ fn a_loss_or_gradient_that_is_not_finite_touches_no_weight() {
 }
 
 #[test]
+fn a_failed_microbatch_leaves_nothing_of_the_step_before() {
+    let mut policy = policy();
+    let mut trainer = Trainer::new(&policy, CONFIG).unwrap();
+    accumulate(&policy, &mut trainer, &documents(), 64);
+    trainer.step(&mut policy, 1e-2).unwrap();
+    let packed = &pack(&[Sequence { prompt_ids: &[1], completion_ids: &[2, 3] }], 10).unwrap()[0];
+    let fails = |_: &Part<'_>, scores: &TokenScores| {
+        let dlogprobs = vec![0.0; scores.logprobs.len()];
+        MicrobatchLoss { loss: f64::NAN, dlogprobs, metrics: () }
+    };
+    trainer.accumulate(&policy, packed, 1.0, SumOver::Tokens, fails).unwrap_err();
+    accumulate(&policy, &mut trainer, &documents(), 64);
+    let mut fresh = Trainer::new(&policy, CONFIG).unwrap();
+    accumulate(&policy, &mut fresh, &documents(), 64);
+    assert_eq!(trainer.grads().to_vec().unwrap(), fresh.grads().to_vec().unwrap());
+    trainer.step(&mut policy, 1e-2).unwrap();
+    trainer.accumulate(&policy, packed, 1.0, SumOver::Tokens, fails).unwrap_err();
+    assert!(trainer.grads().to_vec().unwrap().iter().all(|&g| g == 0.0));
+}
+
+#[test]
 #[should_panic(expected = "found a frozen one")]
 fn a_frozen_policy_gets_no_trainer() {
     let dir = tempfile::tempdir().unwrap();

@@ -18,8 +18,8 @@ kernels!(
     ["../../cuda/mma.cuh", "../softening.cuh", "../kv_attend_ordered.cu"], for [Bf16], with super::SIZES
 );
 
-/// Positions that one block attends to at least, where a sequence is the work of several.
-const MIN_SPLIT: usize = 256;
+/// Positions of a sequence for each block that attends to it at most.
+const SPLIT: usize = 256;
 
 impl KvCache {
     /// Keys and values of one layer.
@@ -73,22 +73,22 @@ pub(super) fn advance(cuda: &CudaDevice, cursors: Cursors<'_>, pages: &Ints, [ma
 
 /// Blocks that a sequence of so many pages is the work of at most.
 pub(super) fn max_splits(max_pages: usize) -> usize {
-    (max_pages * PAGE).div_ceil(MIN_SPLIT)
+    (max_pages * PAGE).div_ceil(SPLIT)
 }
 
-/// Blocks that each of so many sequences is the work of, and their positions: one block, where that keeps all processors busy, since it
-/// reads without a break and leaves nothing to add up.
-fn split(cuda: &CudaDevice, n_items: usize, max_pages: usize) -> (usize, usize) {
+/// Blocks that each of so many pairs of a sequence and a key head is the work of, and their positions: one block, where that keeps all
+/// processors busy, since it reads without a break and leaves nothing to add up.
+fn split(cuda: &CudaDevice, n_pairs: usize, max_pages: usize) -> (usize, usize) {
     // Three blocks a processor.
-    let wanted = (3 * cuda.n_processors()).div_ceil(n_items).min(max_splits(max_pages));
+    let wanted = (3 * cuda.n_processors()).div_ceil(n_pairs).min(max_splits(max_pages));
     let positions = max_pages.div_ceil(wanted) * PAGE;
     ((max_pages * PAGE).div_ceil(positions), positions)
 }
 
-/// Warps of each block: as many as let all blocks run at once. A processor has registers for 18 warps of heads of 64, and 12 of 128.
+/// Warps of each block: as many as let all blocks run at once. A processor has registers for 16 warps of heads of 64, and 12 of 128.
 fn warps(cuda: &CudaDevice, n_blocks: usize, size: usize) -> u32 {
     // Three warps of heads of 64 make the kernel faster and the step slower.
-    let (at_once, choices): (_, &[usize]) = if size == 64 { (18, &[4]) } else { (12, &[4, 3]) };
+    let (at_once, choices): (_, &[usize]) = if size == 64 { (16, &[4]) } else { (12, &[4, 3]) };
     choices.iter().find(|&warps| n_blocks <= cuda.n_processors() * (at_once / warps)).map_or(2, |&warps| warps as u32)
 }
 
@@ -112,6 +112,9 @@ pub(super) fn attend(
     table: PageTable<'_>,
     rope: Option<Span<'_>>,
 ) {
+    if qkv.rows() == 0 {
+        return;
+    }
     let (rows, heads, qkv) = (qkv.rows(), cache.heads, qkv.span());
     let (keys, values) = cache.layer(layer);
     let (pages, lengths) = (Arg::Ptr(table.pages.ptr(rows * table.max_pages)), Arg::Ptr(table.lengths.ptr(rows)));
