@@ -7,6 +7,7 @@ use crate::buffer::{View, ViewMut};
 use crate::cpu::gemm::{Lhs, Panels, Rhs, Start, gemm};
 use crate::cpu::vector::vectorize;
 use crate::cuda::matmul::{Operand, Product};
+use crate::cuda::memory::Span;
 use crate::cuda::{Kernel, ROWS, kernels, width};
 use crate::device::Device;
 
@@ -86,19 +87,9 @@ pub fn forward(device: &Device, mut y: ViewMut<'_>, x: View<'_>, w: &Weight<'_>,
         }
         Device::Cuda(cuda) => {
             assert!(write == Write::Replace || bias.is_none(), "linear::forward: a bias cannot be added to a residual");
-            let a = Operand { span: x.span(), stride: k, transposed: false };
-            let b = Operand { span: w.view.span(), stride: k, transposed: true };
             let d = y.span();
-            cuda.multiply_rows(Product {
-                m,
-                n,
-                k,
-                a,
-                b,
-                d,
-                addend: (write == Write::Add).then_some(d),
-                bias: bias.map(|bias| bias.span()),
-            });
+            let addend = (write == Write::Add).then_some(d);
+            cuda.multiply_rows(Product { addend, bias: bias.map(|bias| bias.span()), ..product(d, x, w) });
         }
     }
 }
@@ -111,13 +102,19 @@ pub fn forward_onto(device: &Device, mut y: ViewMut<'_>, x: View<'_>, w: &Weight
             forward(device, y, x, w, None, Write::Add);
         }
         Device::Cuda(cuda) => {
-            let (m, k, n) = (x.rows(), x.cols(), w.view.rows());
+            let (m, n) = (x.rows(), w.view.rows());
             assert_eq!((y.rows(), y.cols(), residual.rows(), residual.cols()), (m, n, m, n), "linear::forward_onto");
-            let a = Operand { span: x.span(), stride: k, transposed: false };
-            let b = Operand { span: w.view.span(), stride: k, transposed: true };
-            cuda.multiply_rows(Product { m, n, k, a, b, d: y.span(), addend: Some(residual.span()), bias: None });
+            cuda.multiply_rows(Product { addend: Some(residual.span()), ..product(y.span(), x, w) });
         }
     }
+}
+
+/// d `[M, N]` = x `[M, K]` · wᵀ on a GPU.
+fn product<'a>(d: Span<'a>, x: View<'a>, w: &'a Weight<'_>) -> Product<'a> {
+    let (m, k, n) = (x.rows(), x.cols(), w.view.rows());
+    let a = Operand { span: x.span(), stride: k, transposed: false };
+    let b = Operand { span: w.view.span(), stride: k, transposed: true };
+    Product { m, n, k, a, b, d, addend: None, bias: None }
 }
 
 /// dx `[M, K]` = dy `[M, N]` · w `[N, K]`.
