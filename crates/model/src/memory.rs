@@ -4,7 +4,7 @@
 use ruminate_compute::DeviceKind;
 use ruminate_compute::ops::head::HeadScratch;
 use ruminate_compute::ops::sample::Ahead;
-use ruminate_compute::ops::{kv_cache, residual, rms_norm};
+use ruminate_compute::ops::{kv_cache, linear, residual, rms_norm};
 
 use crate::ModelConfig;
 use crate::block::{BlockBuffers, Passing};
@@ -53,9 +53,9 @@ impl Memory {
         let n_kept = config.n_layers - recomputed + usize::from(recomputed > 0);
         let shared = 4 * config.hidden + Passing::numbers_per_token(config) + heads.qkv_cols() + heads.out_cols();
         let per_token = n_kept * kept + (config.n_layers * config.hidden + shared) * float + 4 * 4;
-        // Of attention's backward one number for each head, or of a bias a row of sums for each 64 tokens.
-        let scratch = 4 * max_tokens * heads.n.max(heads.qkv_cols().div_ceil(64));
-        let scratch = scratch.max(rms_norm::partial_bytes(max_tokens, config.hidden));
+        // Of attention's backward one number for each head; the sums of a bias, and of a norm.
+        let of_bias = linear::partial_bytes(max_tokens, heads.qkv_cols());
+        let scratch = (4 * max_tokens * heads.n).max(of_bias).max(rms_norm::partial_bytes(max_tokens, config.hidden));
         Self {
             activations: max_tokens * per_token,
             logits: HeadScratch::bytes(kind, max_tokens, config.vocab),

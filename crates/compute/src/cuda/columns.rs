@@ -8,6 +8,11 @@ kernels!(SOURCE = "columns", ["columns.cu"]);
 /// Rows that one block adds up.
 pub(crate) const ROWS: usize = 64;
 
+/// Bytes of the partial sums of [`CudaDevice::sum_columns`].
+pub(crate) fn sum_bytes(rows: usize, cols: usize) -> usize {
+    4 * cols * rows.div_ceil(ROWS)
+}
+
 impl CudaDevice {
     /// `sums [cols] += Σ over rows`, by a kernel that writes one row of partial sums for each [`ROWS`] rows: its arguments are the
     /// partial sums, then `args`.

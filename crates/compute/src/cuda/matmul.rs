@@ -112,6 +112,8 @@ pub(super) struct Matmul {
     handle: sys::cublasLtHandle_t,
     workspace: u64,
     plans: HashMap<Shape, Plan>,
+    /// Whether the device has algorithms with [`MEDIUM_TILES`].
+    is_hopper: bool,
 }
 
 fn fail(operation: &'static str) -> impl Fn(CublasError) -> ComputeError {
@@ -119,9 +121,9 @@ fn fail(operation: &'static str) -> impl Fn(CublasError) -> ComputeError {
 }
 
 impl Matmul {
-    pub(super) fn new() -> Result<Self, ComputeError> {
+    pub(super) fn new(is_hopper: bool) -> Result<Self, ComputeError> {
         let handle = result::create_handle().map_err(fail("start of cuBLASLt"))?;
-        Ok(Self { handle, workspace: 0, plans: HashMap::new() })
+        Ok(Self { handle, workspace: 0, plans: HashMap::new(), is_hopper })
     }
 
     pub(super) fn take_workspace(&mut self, device: &CudaDevice) -> Result<(), ComputeError> {
@@ -129,7 +131,7 @@ impl Matmul {
         Ok(())
     }
 
-    fn plan(&mut self, shape: Shape, is_hopper: bool) -> Result<Plan, ComputeError> {
+    fn plan(&mut self, shape: Shape) -> Result<Plan, ComputeError> {
         if let Some(plan) = self.plans.get(&shape) {
             return Ok(*plan);
         }
@@ -137,7 +139,7 @@ impl Matmul {
             self.plans.drain().filter_map(|(_, plan)| plan).for_each(Planned::destroy);
         }
         // SAFETY: all descriptors are made there and live until the plan is destroyed.
-        let plan = unsafe { make_plan(self.handle, shape, is_hopper) }?;
+        let plan = unsafe { make_plan(self.handle, shape, self.is_hopper) }?;
         self.plans.insert(shape, plan);
         Ok(plan)
     }
@@ -273,7 +275,7 @@ impl CudaDevice {
             alignment: 1 << lowest.trailing_zeros(),
         };
         let mut matmul = lock(&self.inner.matmul);
-        let plan = if p.k == 0 { None } else { matmul.plan(shape, self.has_wgmma())? };
+        let plan = if p.k == 0 { None } else { matmul.plan(shape)? };
         let Some(plan) = plan else {
             drop(matmul);
             self.multiply_plainly(p);

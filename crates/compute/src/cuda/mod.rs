@@ -27,7 +27,7 @@ use self::matmul::Matmul;
 use self::memory::Dtype;
 use crate::device::ComputeError;
 
-pub(crate) use self::columns::ROWS;
+pub(crate) use self::columns::{ROWS, sum_bytes};
 #[cfg(test)]
 pub(crate) use self::compile::assert_compiles;
 pub(crate) use self::launch::{Arg, Kernel, Source, blocks, kernels};
@@ -167,7 +167,7 @@ impl CudaDevice {
             has_wgmma,
             context,
             stream,
-            matmul: Mutex::new(Matmul::new()?),
+            matmul: Mutex::new(Matmul::new(has_wgmma)?),
             functions: Mutex::default(),
             modules: Mutex::default(),
             error: Mutex::default(),

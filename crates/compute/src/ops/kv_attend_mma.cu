@@ -113,7 +113,7 @@ KERNEL_FOR(128, SIZE == 64 ? 4 : 3) attend(bf16* out, float* partial, const bf16
     for (int i = 0; i < 4; i++) o[set][i][0] = o[set][i][1] = o[set][i][2] = o[set][i][3] = 0.0f;
 
   for (int later = 1; at < end; at += n_warps, later++) {
-    // What is read of the next page has the registers of what is done with of this one.
+    // The next page is read into the registers that this one no longer needs.
     bool has_later = at + n_warps < end;
     if (later % 32 == 0) number = own[min(at + (1 + lane) * n_warps, max_pages - 1)];
     start = start_of(__shfl_sync(0xffffffffu, number, later % 32));

@@ -8,7 +8,7 @@ use crate::cpu::gemm::{Lhs, Panels, Rhs, Start, gemm};
 use crate::cpu::vector::vectorize;
 use crate::cuda::matmul::{Operand, Product};
 use crate::cuda::memory::Span;
-use crate::cuda::{Kernel, ROWS, kernels, width};
+use crate::cuda::{Kernel, ROWS, kernels, sum_bytes, width};
 use crate::device::Device;
 
 kernels!(SOURCE = "linear", ["linear.cu"]);
@@ -151,6 +151,11 @@ pub fn backward_weight(device: &Device, mut dw: ViewMut<'_>, dy: View<'_>, x: Vi
             cuda.multiply(Product { m: n, n: k, k: m, a, b, d, addend: (write == Write::Add).then_some(d), bias: None });
         }
     }
+}
+
+/// Bytes of partial sums of [`backward_bias`] on a GPU.
+pub fn partial_bytes(rows: usize, cols: usize) -> usize {
+    sum_bytes(rows, cols)
 }
 
 /// db `[1, N]` += Σ over rows of dy `[M, N]`.

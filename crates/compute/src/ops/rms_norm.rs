@@ -9,7 +9,7 @@ use super::min_rows;
 use crate::buffer::{View, ViewMut};
 use crate::cpu::vector::{sum_by, sum_squares, vectorize};
 use crate::cuda::memory::Dtype;
-use crate::cuda::{Arg, Kernel, ROWS, blocks, kernels, width};
+use crate::cuda::{Arg, Kernel, ROWS, blocks, kernels, sum_bytes, width};
 use crate::device::Device;
 
 kernels!(SOURCE = "rms_norm", ["rms_norm.cu"]);
@@ -25,7 +25,7 @@ const MAX_IN_REGISTERS: usize = 2048;
 
 /// Bytes of partial sums of [`backward`] on a GPU.
 pub fn partial_bytes(rows: usize, cols: usize) -> usize {
-    4 * cols * rows.div_ceil(if cols <= MAX_IN_REGISTERS { ROWS_OF_BLOCK } else { ROWS })
+    if cols <= MAX_IN_REGISTERS { 4 * cols * rows.div_ceil(ROWS_OF_BLOCK) } else { sum_bytes(rows, cols) }
 }
 
 /// The kernel of [`forward`] that first adds the parts of a product to x.

@@ -176,7 +176,7 @@ __device__ Tokens candidates(const Tokens& all, float max, const Params& p, bool
   double kept = 0.0;
   for (int w = 0; w < WARPS; w++) kept += mass_of_step[w][step];
   // What the first truncation keeps lies among them; the others only keep less. Sums in f32 are good to far better than the margin.
-  bool enough = is_top_k          ? of_step[step] >= p.top_k
+  bool enough = is_top_k         ? of_step[step] >= p.top_k
                 : p.top_p < 1.0f ? kept * (1.0 - 1e-4) >= p.top_p * total
                                  : expf(-below(step)) * 1.001f <= p.min_p;
   if (!enough) return all;
