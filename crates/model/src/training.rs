@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use ruminate_compute::ops::attention::Sequences;
-use ruminate_compute::ops::head::{HeadGradients, HeadOutputs, HeadScratch};
+use ruminate_compute::ops::head::{HeadGradients, HeadOutputs, HeadScratch, Logits};
 use ruminate_compute::ops::linear::Write;
 use ruminate_compute::ops::rope::Direction;
 use ruminate_compute::ops::{attention, elementwise, embedding, head, linear, qk_norm, rms_norm, rope, swiglu};
@@ -243,7 +243,7 @@ pub fn forward(policy: &Policy, acts: &mut Activations, batch: &Batch, temperatu
     acts.reserve(policy, batch.n_tokens)?;
     let weights = policy.weights();
     policy.device().run(|| forward_blocks(policy, &weights, acts, batch));
-    score_rows(policy, &weights, acts, batch, temperature, 0..batch.n_rows)
+    score_rows(policy, &weights, acts, batch, temperature, 0..batch.n_rows, Logits::Again)
 }
 
 /// Scores of some of the trained rows, whose final hidden states are there.
@@ -254,12 +254,13 @@ fn score_rows(
     batch: &Batch,
     temperature: f32,
     rows: Range<usize>,
+    logits: Logits,
 ) -> Result<TokenScores, ModelError> {
     let (device, r) = (policy.device(), batch.n_rows);
     device.run(|| {
         let outputs = HeadOutputs { logprobs: acts.logprobs.head_mut(r), entropies: acts.entropies.head_mut(r), lse: acts.lse.head_mut(r) };
         let (hidden, targets) = (acts.normed_rows.head(r), &batch.targets);
-        head::forward(device, &mut acts.head, outputs, hidden, &weights.head, targets, temperature, rows.clone());
+        head::forward(device, &mut acts.head, outputs, hidden, &weights.head, targets, temperature, rows.clone(), logits);
     });
     let of_rows = |buffer: &Buffer| buffer.head(r).rows_range(rows.clone()).to_vec();
     Ok(TokenScores { logprobs: of_rows(&acts.logprobs)?, entropies: of_rows(&acts.entropies)? })
@@ -303,7 +304,7 @@ pub fn forward_backward<E: From<ModelError>>(
     let (mut grads, _, write) = gradient.parts(policy);
     let mut scores = TokenScores::default();
     for (rows, logits) in acts.head.runs(device, ends).into_iter().filter(|(rows, _)| !rows.is_empty()) {
-        let run = score_rows(policy, &weights, acts, batch, temperature, rows.clone())?;
+        let run = score_rows(policy, &weights, acts, batch, temperature, rows.clone(), logits)?;
         let dlogprobs = loss(rows.clone(), &run)?;
         scores.logprobs.extend(run.logprobs);
         scores.entropies.extend(run.entropies);

@@ -28,7 +28,10 @@ macro_rules! kernels {
     };
     ($source:ident = $name:literal, $files:tt, for $dtypes:tt, with $consts:expr) => {
         // The oldest, the first that launches early, and the newest.
-        kernels!(@ $source, $name, $files, None, $dtypes, $consts, [80, 90, 120]);
+        kernels!($source = $name, $files, for $dtypes, with $consts, on [80, 90, 120]);
+    };
+    ($source:ident = $name:literal, $files:tt, for $dtypes:tt, with $consts:expr, on $capabilities:expr) => {
+        kernels!(@ $source, $name, $files, None, $dtypes, $consts, $capabilities);
     };
     ($source:ident = $name:literal, $files:tt after $generated:ident, for $dtypes:tt, with $consts:expr, on $capabilities:expr) => {
         kernels!(@ $source, $name, $files, Some($generated), $dtypes, $consts, $capabilities);

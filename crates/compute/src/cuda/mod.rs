@@ -217,6 +217,11 @@ impl CudaDevice {
         }
     }
 
+    /// Whether several blocks can work together in a cluster.
+    pub(crate) fn has_clusters(&self) -> bool {
+        self.inner.capability >= 90
+    }
+
     pub(crate) fn n_processors(&self) -> usize {
         self.inner.n_processors
     }

@@ -30,7 +30,7 @@ const ROWS: usize = 1024;
 #[derive(Debug)]
 pub struct HeadScratch {
     pub(super) logits: Buffer,
-    /// The rows that the last forward left its logits of, until they are used up.
+    /// The rows that the last forward left for their backward, until that has used them up.
     pub(super) kept: Option<Range<usize>>,
 }
 
@@ -170,11 +170,12 @@ pub struct HeadOutputs<'a> {
     pub logprobs: ViewMut<'a>,
     /// Entropy of the distribution, in nats.
     pub entropies: ViewMut<'a>,
-    /// Log-sum-exp of the logits, for the backward.
+    /// Log-sum-exp of the logits, for the backward; left as it is where that needs none.
     pub lse: ViewMut<'a>,
 }
 
-/// `rows` of hidden `[T, D]`, w `[V, D]`, the first T of `targets`.
+/// `rows` of hidden `[T, D]`, w `[V, D]`, the first T of `targets`; `logits` is what the backward of these rows will be told, and
+/// [`Logits::Again`] where none follows.
 #[expect(clippy::too_many_arguments, reason = "the operation has this many operands")]
 pub fn forward(
     device: &Device,
@@ -185,6 +186,7 @@ pub fn forward(
     targets: &Ints,
     temperature: f32,
     rows: Range<usize>,
+    logits: Logits,
 ) {
     let (vocab, d) = (w.view().rows(), hidden.cols());
     assert_eq!((w.view().cols(), outputs.logprobs.rows()), (d, hidden.rows()), "head::forward");
@@ -217,7 +219,7 @@ pub fn forward(
                 }
             }
         }
-        Device::Cuda(cuda) => cuda::forward(cuda, scratch, outputs, hidden, w.view(), targets, temperature, rows),
+        Device::Cuda(cuda) => cuda::forward(cuda, scratch, outputs, hidden, w.view(), targets, temperature, rows, logits),
     }
 }
 
@@ -234,10 +236,10 @@ pub struct HeadGradients<'a> {
     pub temperature: f32,
 }
 
-/// Where the backward finds its logits.
+/// Where a backward finds its logits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Logits {
-    /// Where the forward of the same rows left them, just before: only for one of [`HeadScratch::runs`].
+    /// Where the forward of the same rows left them, or what it made of them, just before: only for one of [`HeadScratch::runs`].
     Kept,
     /// They are computed again.
     Again,

@@ -37,7 +37,8 @@ pub(crate) fn forward(device: &Device, case: &Case, temperature: f32, prepared: 
     let mut scratch = HeadScratch::new(device, max_rows, vocab).unwrap();
     let [mut logprobs, mut entropies, mut lse] = [(); 3].map(|()| garbage_f32(device, rows, 1));
     let outputs = HeadOutputs { logprobs: logprobs.view_mut(), entropies: entropies.view_mut(), lse: lse.view_mut() };
-    head::forward(device, &mut scratch, outputs, hidden.view(), &w, &upload_ints(device, &case.targets), temperature, 0..rows);
+    let targets = upload_ints(device, &case.targets);
+    head::forward(device, &mut scratch, outputs, hidden.view(), &w, &targets, temperature, 0..rows, Logits::Again);
     [logprobs, entropies, lse].map(|x| x.to_vec().unwrap())
 }
 
@@ -104,39 +105,44 @@ fn backward_matches_the_reference() {
     }
 }
 
-/// Groups of 3, 2, 0, 9 and 4 rows where 5 rows fit: logits are kept for all but the large one, and nothing else changes.
+/// Forward and backward of the runs of groups that end at `ends`, where `max_rows` fit: `[logprobs, entropies, dhidden, dw]`, dw on top
+/// of w.
+fn in_runs(device: &Device, case: &Case, temperature: f32, ends: &[usize], max_rows: usize) -> [Vec<f32>; 4] {
+    let (rows, vocab) = (case.hidden.len() / D, case.w.len() / D);
+    let (hidden, w) = (upload(device, rows, D, &case.hidden), upload(device, vocab, D, &case.w));
+    let weight = Weight::new(w.view());
+    let mut scratch = HeadScratch::new(device, max_rows, vocab).unwrap();
+    let [mut logprobs, mut entropies, mut lse] = [(); 3].map(|()| garbage_f32(device, rows, 1));
+    let (mut dhidden, mut dw) = (garbage(device, rows, D), upload_f32(device, vocab, D, &case.w));
+    let (targets, dlogprobs) = (upload_ints(device, &case.targets), upload_f32(device, rows, 1, &case.dlogprobs));
+    for (rows, logits) in scratch.runs(device, ends) {
+        let outputs = HeadOutputs { logprobs: logprobs.view_mut(), entropies: entropies.view_mut(), lse: lse.view_mut() };
+        head::forward(device, &mut scratch, outputs, hidden.view(), &weight, &targets, temperature, rows.clone(), logits);
+        let gradients = HeadGradients { dlogprobs: dlogprobs.view(), lse: lse.view(), targets: &targets, temperature };
+        head::backward(device, &mut scratch, dhidden.view_mut(), dw.view_mut(), hidden.view(), w.view(), gradients, rows, logits);
+    }
+    [logprobs, entropies, dhidden, dw].map(|x| x.to_vec().unwrap())
+}
+
+/// Groups of 3, 2, 0, 9 and 4 rows where 5 rows fit: logits are kept for all but the large one, and nothing else changes. Rows of a GPU
+/// that are read once are shared by 1, 1, 2 and 8 blocks; those of 513 tokens are read twice.
 #[test]
 fn run_by_run_equals_all_rows_at_once() {
     for Target { device, tolerance, .. } in all_devices() {
-        for vocab in [96, 5000] {
-            let (case, ends, temperature) = (case(18, vocab), [3, 5, 5, 14, 18], 0.6);
-            let (hidden, w) = (upload(&device, 18, D, &case.hidden), upload(&device, vocab, D, &case.w));
-            let weight = Weight::new(w.view());
-            let mut scratch = HeadScratch::new(&device, 5, vocab).unwrap();
-            let runs = scratch.runs(&device, &ends);
+        for (vocab, temperature) in [(96, 0.6), (513, 0.6), (5000, 1.0), (30_000, 0.6), (120_000, 0.6)] {
+            let (case, ends) = (case(18, vocab), [3, 5, 5, 14, 18]);
+            let runs = HeadScratch::new(&device, 5, vocab).unwrap().runs(&device, &ends);
             if matches!(device, Device::Cpu) {
                 assert_eq!(runs, [(0..18, Logits::Again)]);
             } else {
                 assert_eq!(runs, [(0..5, Logits::Kept), (5..14, Logits::Again), (14..18, Logits::Kept)]);
             }
-            let [mut logprobs, mut entropies, mut lse] = [(); 3].map(|()| garbage_f32(&device, 18, 1));
-            let (mut dhidden, mut dw) = (garbage(&device, 18, D), upload_f32(&device, vocab, D, &case.w));
-            let (targets, dlogprobs) = (upload_ints(&device, &case.targets), upload_f32(&device, 18, 1, &case.dlogprobs));
-            for (rows, logits) in runs {
-                let outputs = HeadOutputs { logprobs: logprobs.view_mut(), entropies: entropies.view_mut(), lse: lse.view_mut() };
-                head::forward(&device, &mut scratch, outputs, hidden.view(), &weight, &targets, temperature, rows.clone());
-                let gradients = HeadGradients { dlogprobs: dlogprobs.view(), lse: lse.view(), targets: &targets, temperature };
-                head::backward(&device, &mut scratch, dhidden.view_mut(), dw.view_mut(), hidden.view(), w.view(), gradients, rows, logits);
-            }
-            let [expected_logprobs, expected_entropies, _] = forward(&device, &case, temperature, false, 18);
-            let [expected_dhidden, expected_dw] = backward(&device, &case, temperature, 18);
-            for (what, found, expected, cols) in [
-                ("log-probabilities", logprobs, expected_logprobs, 1),
-                ("entropies", entropies, expected_entropies, 1),
-                ("dhidden", dhidden, expected_dhidden, D),
-                ("dw", dw, expected_dw, D),
-            ] {
-                assert_close(&format!("{what}, vocabulary {vocab}"), &found.to_vec().unwrap(), &wide(&expected), cols, tolerance);
+            let found = in_runs(&device, &case, temperature, &ends, 5);
+            let [logprobs, entropies, _] = forward(&device, &case, temperature, false, 18);
+            let [dhidden, dw] = backward(&device, &case, temperature, 18);
+            let expected = [("log-probabilities", logprobs, 1), ("entropies", entropies, 1), ("dhidden", dhidden, D), ("dw", dw, D)];
+            for (found, (what, expected, cols)) in found.iter().zip(expected) {
+                assert_close(&format!("{what}, vocabulary {vocab}"), found, &wide(&expected), cols, tolerance);
             }
         }
     }
@@ -166,9 +172,13 @@ fn logits_far_apart_neither_overflow_nor_vanish() {
         assert!(expected.lse.iter().any(|&lse| lse > 200.0), "the logits are large");
         assert_close("log-probabilities", &logprobs, &expected.logprobs, 5, tolerance);
         assert_close("lse", &lse, &expected.lse, 5, tolerance);
+        let [logprobs, entropies_of_runs, ..] = in_runs(&device, &case, 1.0, &[5], 5);
+        assert_close("log-probabilities in runs", &logprobs, &expected.logprobs, 5, tolerance);
         // The entropy is a difference of numbers of the size of `lse`.
-        for ((entropy, expected), lse) in entropies.iter().zip(&expected.entropies).zip(&expected.lse) {
-            assert!((f64::from(*entropy) - expected).abs() <= tolerance * lse.abs(), "entropy {entropy}, expected {expected}");
+        for entropies in [entropies, entropies_of_runs] {
+            for ((entropy, expected), lse) in entropies.iter().zip(&expected.entropies).zip(&expected.lse) {
+                assert!((f64::from(*entropy) - expected).abs() <= tolerance * lse.abs(), "entropy {entropy}, expected {expected}");
+            }
         }
     }
 }
@@ -253,6 +263,9 @@ fn nan_is_not_hidden() {
             }
             let [dhidden, dw] = backward(&device, &bad_row, 1.0, 3);
             assert!(dhidden[D..2 * D].iter().chain(&dw).all(|x| x.is_nan()));
+            let [logprobs, entropies, dhidden, dw] = in_runs(&device, &bad_row, 1.0, &[3], 3);
+            assert!([logprobs[1], entropies[1]].iter().chain(&dhidden[D..2 * D]).chain(&dw).all(|x| x.is_nan()));
+            assert!([0, 2].iter().all(|&row| logprobs[row].is_finite() && entropies[row].is_finite()));
             // One bad weight is in the softmax of every row, wherever it is.
             for token in [0, vocab / 2, vocab - 1] {
                 let mut bad_weight = case(3, vocab);
