@@ -1,8 +1,10 @@
-"""What one GPU can do, and the training step of `ruminate bench` in PyTorch on it: bf16, SDPA, fused AdamW.
+"""What one GPU can do, and what `ruminate bench` measures, in PyTorch on it: bf16, SDPA.
 
-    python benches/cuda_reference.py [--compile] [--shapes smollm2-135m qwen2.5-0.5b] [--sequences 16] [--tokens 1024]
+    python benches/cuda_reference.py [--only train|decode] [--shapes smollm2-135m qwen2.5-0.5b] [--compile]
+        [--sequences 16] [--tokens 1024] [--batch 256] [--prompt 64] [--new 128]
 
-Weights and optimizer state are bf16 here (Ruminate keeps f32 masters and moments). Qwen's biases are left out.
+A training step ends in clipping and fused AdamW; weights and optimizer state are bf16 (Ruminate keeps f32 masters and moments).
+Decoding has a static cache and replays one CUDA graph for each token. Qwen's biases are left out.
 """
 
 import argparse
@@ -65,17 +67,69 @@ def train(name, sequences, tokens, compiled):
     print(f"PyTorch {torch.__version__} {'compiled' if compiled else 'eager'}, {name}, {sequences} x {tokens}: {speed:,.0f} tokens/s, {peak:.1f} GiB", flush=True)
 
 
+def decode(name, batch, prompt, new):
+    torch.manual_seed(0)
+    torch.cuda.reset_peak_memory_stats()
+    shape, total = SHAPES[name], prompt + new
+    model = Model(shape).cuda().bfloat16()
+    cos, sin = torch_reference.rope_table(shape, total)
+    model.cos, model.sin = cos.cuda().bfloat16(), sin.cuda().bfloat16()
+    cache = (batch, shape.kv_heads, total, shape.head_dim)
+    caches = [tuple(torch.zeros(cache, device="cuda", dtype=torch.bfloat16) for _ in range(2)) for _ in range(shape.layers)]
+    prompts = torch.randint(shape.vocab, (batch, prompt), device="cuda")
+    ids, position = prompts[:, -1:].clone(), torch.full((1,), prompt - 1, device="cuda")
+    tokens = torch.zeros(batch, total, device="cuda", dtype=torch.long)
+    logprobs = torch.zeros(batch, total, device="cuda", dtype=torch.bfloat16)
+
+    def step():
+        next_ids, next_logprobs = model.step(ids, caches, position, masked=True)
+        ids.copy_(next_ids)
+        tokens.index_copy_(1, position, next_ids)
+        logprobs.index_copy_(1, position, next_logprobs)
+        position.add_(1)
+
+    def begin():
+        ids.copy_(prompts[:, -1:])
+        position.fill_(prompt - 1)
+
+    def generate():
+        begin()
+        model.prefill(prompts, caches)
+        for _ in range(new):
+            graph.replay()
+
+    with torch.inference_mode(), torch.device("cuda"):
+        # Once outside of the recording, which allows no first calls.
+        with torch.cuda.stream(torch.cuda.Stream()):
+            step()
+        torch.cuda.synchronize()
+        begin()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            step()
+        speed = batch * new / seconds_of(generate)
+    peak = torch.cuda.max_memory_allocated() / 2**30
+    print(f"PyTorch {torch.__version__} graph loop, {name}, {batch} x ({prompt} + {new}): {speed:,.0f} tokens/s, {peak:.1f} GiB", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=["train", "decode"])
     parser.add_argument("--shapes", nargs="*", choices=SHAPES, default=["smollm2-135m", "qwen2.5-0.5b"])
     parser.add_argument("--sequences", type=int, default=16)
     parser.add_argument("--tokens", type=int, default=1024)
-    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--compile", action="store_true", help="also with torch.compile, in training")
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--prompt", type=int, default=64)
+    parser.add_argument("--new", type=int, default=128)
     arguments = parser.parse_args()
     ceilings()
     for name in arguments.shapes:
-        for compiled in [False, True] if arguments.compile else [False]:
-            train(name, arguments.sequences, arguments.tokens, compiled)
+        if arguments.only != "decode":
+            for compiled in [False, True] if arguments.compile else [False]:
+                train(name, arguments.sequences, arguments.tokens, compiled)
+        if arguments.only != "train":
+            decode(name, arguments.batch, arguments.prompt, arguments.new)
 
 
 if __name__ == "__main__":

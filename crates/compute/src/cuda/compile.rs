@@ -67,6 +67,11 @@ pub(super) fn has_own_instructions(capability: u32) -> Result<bool, ComputeError
     Ok(capability == 90 && version()?.0 >= 12)
 }
 
+/// Whether code for this architecture may use clusters of blocks and bulk copies to the L2 cache.
+pub(super) fn has_clusters(capability: u32) -> Result<bool, ComputeError> {
+    Ok(capability >= 90 && version()?.0 >= 12)
+}
+
 fn version() -> Result<(i32, i32), ComputeError> {
     let (mut major, mut minor) = (0, 0);
     // SAFETY: plain out-parameters.

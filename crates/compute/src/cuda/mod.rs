@@ -82,6 +82,8 @@ struct Inner {
     n_processors: usize,
     /// Compute capability, such as 90.
     capability: u32,
+    /// See [`CudaDevice::has_clusters`].
+    has_clusters: bool,
     /// See [`CudaDevice::has_wgmma`].
     has_wgmma: bool,
     context: sys::CUcontext,
@@ -157,13 +159,16 @@ impl CudaDevice {
         };
         let stream = result::stream::create(result::stream::StreamKind::NonBlocking).map_err(fail("stream"))?;
         keep_pool_memory(device);
-        let has_wgmma = compile::has_own_instructions(capability)? && driver_version()? >= 12_000;
+        let is_new = driver_version()? >= 12_000;
+        let has_clusters = is_new && compile::has_clusters(capability)?;
+        let has_wgmma = is_new && compile::has_own_instructions(capability)?;
         let inner = Inner {
             options,
             name,
             total_bytes,
             n_processors,
             capability,
+            has_clusters,
             has_wgmma,
             context,
             stream,
@@ -217,9 +222,9 @@ impl CudaDevice {
         }
     }
 
-    /// Whether several blocks can work together in a cluster.
+    /// Whether blocks can work together in a cluster: from compute capability 9.0 on, if compiler and driver know of them.
     pub(crate) fn has_clusters(&self) -> bool {
-        self.inner.capability >= 90
+        self.inner.has_clusters
     }
 
     pub(crate) fn n_processors(&self) -> usize {

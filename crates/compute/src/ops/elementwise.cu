@@ -25,6 +25,23 @@ __device__ void move_rows(real* y, const real* x, const u32* rows, int n, int co
 }
 WIDTHS(move_rows, (real* y, const real* x, const u32* rows, int n, int cols, int scatter), (y, x, rows, n, cols, scatter))
 
+// y[i] = scale factors[i] x[i], rows as far apart as the strides say; may be in place.
+template <int N>
+__device__ void scale_rows(real* y, const real* x, const float* factors, int n, int cols, int y_stride, int x_stride, float scale) {
+  int per_row = cols / N;
+  i64 item = (i64)blockIdx.x * blockDim.x + threadIdx.x;
+  if (item >= (i64)n * per_row) return;
+  wait_for_inputs();
+  i64 i = item / per_row, c = item % per_row * N;
+  float v[N], factor = scale * factors[i];
+  load<N>(x + i * x_stride + c, v);
+#pragma unroll
+  for (int j = 0; j < N; j++) v[j] *= factor;
+  store<N>(y + i * y_stride + c, v);
+}
+WIDTHS(scale_rows, (real* y, const real* x, const float* factors, int n, int cols, int y_stride, int x_stride, float scale),
+       (y, x, factors, n, cols, y_stride, x_stride, scale))
+
 // One sum for each block, of a share that depends on n alone.
 KERNEL sum_squares(double* partial, const real* x, i64 n) {
   __shared__ double sums[8];

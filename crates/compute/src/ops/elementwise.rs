@@ -119,6 +119,25 @@ fn move_rows(cuda: &CudaDevice, y: Span<'_>, x: Span<'_>, rows: u64, [n, cols]: 
     cuda.launch(kernel, (blocks(n * cols / wide, 256), 1, 1), 256, 0, &args);
 }
 
+/// `y[i] = scale factors[i] x[i]` for rows of `cols` numbers, `factors` f32; y and x, which may be the same, each with the distance of its
+/// rows.
+pub(super) fn scale_rows(
+    cuda: &CudaDevice,
+    (y, y_stride): (Span<'_>, usize),
+    (x, x_stride): (Span<'_>, usize),
+    factors: Span<'_>,
+    cols: usize,
+    scale: f32,
+) {
+    assert_eq!(y.dtype, x.dtype, "rows of one format");
+    let n = factors.len;
+    let aligned = y_stride.is_multiple_of(8) && x_stride.is_multiple_of(8);
+    let wide = if aligned { width(cols, &[y, x]) } else { 1 };
+    let kernel = Kernel::wide(&SOURCE, x.dtype, ["scale_rows_8", "scale_rows_1"], wide).early();
+    let args = [y.into(), x.into(), factors.into(), n.into(), cols.into(), y_stride.into(), x_stride.into(), scale.into()];
+    cuda.launch(kernel, (blocks(n * cols / wide, 256), 1, 1), 256, 0, &args);
+}
+
 /// Σ x² in f64, for gradient norms. Not finite exactly when some element is not (or the sum overflows).
 pub fn sum_squares(device: &Device, x: View<'_>) -> f64 {
     match device {

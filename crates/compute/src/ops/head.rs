@@ -4,7 +4,8 @@
 //! With `l = hidden · wᵀ / temperature`: `logprob = l[target] − lse`, `lse = ln Σ_v e^{l_v}`, `entropy = lse − Σ_v p_v l_v`.
 //! Backward, from `g = ∂loss/∂logprob`: `∂loss/∂l_v = g (1[v = target] − p_v)`.
 //! The vocabulary is walked in pieces; each row keeps a running maximum and rescaled sums (Milakov, Gimelshein 2018,
-//! arXiv 1805.02867). Pieces are the same for every batch, so rows do not depend on their neighbours.
+//! arXiv 1805.02867). Pieces are the same for every batch, so rows do not depend on their neighbours; on a GPU, unless it is
+//! deterministic, they may depend on whether a backward follows.
 
 pub(super) mod cuda;
 
@@ -30,8 +31,8 @@ const ROWS: usize = 1024;
 #[derive(Debug)]
 pub struct HeadScratch {
     pub(super) logits: Buffer,
-    /// The rows that the last forward left for their backward, until that has used them up.
-    pub(super) kept: Option<Range<usize>>,
+    /// What the last forward left for its backward, until that has used it up.
+    kept: Option<cuda::Kept>,
 }
 
 impl HeadScratch {
@@ -223,7 +224,7 @@ pub fn forward(
     }
 }
 
-/// Inputs of the backward.
+/// Inputs of the backward, those that it gets from the forward included.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadGradients<'a> {
     /// ∂loss/∂logprob `[T, 1]`.

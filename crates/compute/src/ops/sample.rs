@@ -61,7 +61,7 @@ pub struct SampleScratch {
 
 /// Draws `tokens[b]` for each row of hidden `[B, D]`; `logprobs` `[B, 1]` receives its log-probability under the whole
 /// distribution at the row's temperature (at 1 when the temperature is 0), equal to the bit to what [`super::head::forward`]
-/// computes for that token.
+/// computes for that token where no backward follows.
 #[expect(clippy::too_many_arguments, reason = "the operation has this many operands")]
 pub fn sample(
     device: &Device,

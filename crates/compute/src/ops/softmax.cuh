@@ -1,5 +1,5 @@
-// Sums over one row of logits: the same for the training forward and for sampling, so that both have the same log-sum-exp. What a
-// compiler might fuse in one kernel and not in another is spelled out.
+// Sums over one row of logits: the same for forwards and for sampling, so that both have the same log-sum-exp (but for forwards of
+// training by `head_cluster.cu`). What a compiler might fuse in one kernel and not in another is spelled out.
 // A block of 16 warps takes a row; each warp takes a contiguous segment, lanes take 4 neighbours.
 #define WARPS 16
 #define THREADS 512

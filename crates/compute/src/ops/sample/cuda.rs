@@ -5,7 +5,7 @@ use super::SampleParams;
 use crate::buffer::{Ints, View};
 use crate::cuda::{Arg, CudaDevice, Kernel, kernels};
 use crate::ops::head::HeadScratch;
-use crate::ops::head::cuda::{THREADS, logits};
+use crate::ops::head::cuda::{THREADS, logits_of};
 
 kernels!(SOURCE = "sample", ["../softmax.cuh", "../sample.cu"]);
 
@@ -50,7 +50,7 @@ pub(super) fn draw(cuda: &CudaDevice, head: &mut HeadScratch, places: Places, hi
     for start in (0..hidden.rows()).step_by(at_once) {
         let rows = start..(start + at_once).min(hidden.rows());
         let n = rows.len() as u32;
-        let logits = logits(cuda, head, hidden.rows_range(rows), w);
+        let logits = logits_of(cuda, head, hidden.rows_range(rows), w);
         let at = |base: u64, size: usize| Arg::Ptr(if base == 0 { 0 } else { base + (start * size) as u64 });
         let args = [
             at(places.tokens, 4),
