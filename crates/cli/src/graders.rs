@@ -12,9 +12,6 @@ use serde::Serialize;
 use crate::endpoint::{Breaker, Endpoint, EndpointConfig};
 use crate::sandbox::{self, SandboxSettings};
 
-/// Threads that grade beside the engine where nothing waits for programs or a judge.
-const N_GRADERS: usize = 2;
-
 /// `[judge]` of a recipe: where it is and who it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct JudgeConfig {
@@ -79,11 +76,13 @@ impl Graders {
         self.sandbox.as_ref()
     }
 
-    /// Completions that can be graded at once.
+    /// Completions that can be graded at once: on every core, for most are graded when a batch ends and nothing else runs, or while a GPU
+    /// samples; and as many as can wait for programs or a judge.
     pub(crate) fn n_threads(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let sandbox = self.sandbox.as_ref().map_or(0, Sandbox::n_slots);
         let judge = self.judge.as_ref().map_or(0, |(endpoint, _)| endpoint.concurrency());
-        N_GRADERS.max(sandbox).max(judge)
+        cores.max(sandbox).max(judge)
     }
 
     /// The judge's endpoint for one batch: once it is found down, the rest of the batch does not wait for it again.

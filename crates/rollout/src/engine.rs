@@ -337,8 +337,9 @@ impl Engine {
             buffer.clear();
         }
         s.params.clear();
-        s.uniforms.clear();
-        for sample in &mut self.running {
+        let n = self.running.len();
+        s.uniforms.resize(n_steps * n, 0.0);
+        for (i, sample) in self.running.iter_mut().enumerate() {
             // What is decoded beyond the end of the sequence lies in the spare page.
             while sample.n_promised > 0 && sample.pages.len() <= (sample.position + n_steps - 1) / PAGE {
                 sample.pages.push(self.pages.take());
@@ -350,11 +351,12 @@ impl Engine {
             s.lengths.push(sample.position as u32 + 1);
             s.pages.extend_from_slice(&sample.pages);
             s.pages.resize(s.lengths.len() * max_pages, spare);
-            s.params.push(sample_params(&requests[sample.request_idx]));
-        }
-        for ahead in 0..n_steps {
-            let number = |sample: &Sample| uniform(requests[sample.request_idx].key, sample.sample_idx, sample.token_ids.len() + ahead);
-            s.uniforms.extend(self.running.iter().map(number));
+            let request = &requests[sample.request_idx];
+            s.params.push(sample_params(request));
+            let key = request.key.with_index(u64::from(sample.sample_idx));
+            for ahead in 0..n_steps {
+                s.uniforms[ahead * n + i] = uniform(key, sample.token_ids.len() + ahead);
+            }
         }
         let step = Step { token_ids: &s.token_ids, positions: &s.positions, slots: &s.slots, pages: &s.pages, lengths: &s.lengths };
         let decoder = &mut self.decoder;
@@ -372,14 +374,14 @@ impl Engine {
         requests: &[Request],
         on_event: &mut dyn FnMut(Event),
     ) -> Result<usize, RolloutError> {
-        let (n, mut n_tokens) = (self.running.len(), 0);
+        let (n, eos, mut n_tokens) = (self.running.len(), &policy.config().eos, 0);
         let n_steps = self.step.sampled.len() / n.max(1);
         // From the back: `swap_remove` then only moves sequences that were looked at.
         for i in (0..n).rev() {
+            let sample = &mut self.running[i];
+            let Sample { request_idx, sample_idx, .. } = *sample;
+            let stop = &requests[request_idx].stop;
             for step in 0..n_steps {
-                n_tokens += 1;
-                let sample = &mut self.running[i];
-                let (request_idx, sample_idx) = (sample.request_idx, sample.sample_idx);
                 let (token_id, logprob) = (self.step.sampled[step * n + i], self.step.logprobs[step * n + i]);
                 if !logprob.is_finite() {
                     return Err(RolloutError::NonFinite { request_idx, sample_idx, position: sample.token_ids.len(), found: logprob });
@@ -388,9 +390,9 @@ impl Engine {
                 sample.logprobs.push(logprob);
                 sample.next_token = token_id;
                 sample.position += 1;
+                n_tokens += 1;
                 on_event(Event::Token { request_idx, sample_idx, token_id });
-                let stopped =
-                    policy.config().eos.contains(&token_id) || is_stopped(tokenizer, &sample.token_ids, &requests[request_idx].stop)?;
+                let stopped = eos.contains(&token_id) || is_stopped(tokenizer, &sample.token_ids, stop)?;
                 if stopped || sample.token_ids.len() == sample.max_new_tokens {
                     self.retire(i, if stopped { FinishReason::Stop } else { FinishReason::Length }, version, on_event);
                     break;
@@ -417,9 +419,9 @@ impl Engine {
     }
 }
 
-/// The random number that decides the token at `position` of a completion.
-fn uniform(key: Seed, sample_idx: u32, position: usize) -> f64 {
-    key.with_index(u64::from(sample_idx)).with_index(position as u64).uniform()
+/// The random number that decides the token at `position` of the completion with this key.
+fn uniform(key: Seed, position: usize) -> f64 {
+    key.with_index(position as u64).uniform()
 }
 
 /// How a request is sampled; the random numbers come apart.
