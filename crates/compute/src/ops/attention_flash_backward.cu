@@ -2,6 +2,30 @@
 // compute the probabilities again from the log-sum-exp; no sum is spread over blocks, so its order is fixed.
 #define B 64
 
+// s = a bᵀ and dp = g vᵀ, [16, 32]: rows `row`.. of the tiles a and g with rows `column`.. of the tiles b and v.
+__device__ __forceinline__ void scores(float (*s)[4], float (*dp)[4], u32 a_tile, u32 g_tile, int row, u32 b_tile, u32 v_tile, int column) {
+#pragma unroll
+  for (int j = 0; j < 4; j++)
+#pragma unroll
+    for (int e = 0; e < 4; e++) s[j][e] = dp[j][e] = 0.0f;
+#pragma unroll
+  for (int k = 0; k < SIZE / 16; k++) {
+    u32 a[4], g[4];
+    load_a(a, a_tile, row, k);
+    load_a(g, g_tile, row, k);
+#pragma unroll
+    for (int j = 0; j < 2; j++) {
+      u32 b[4];
+      load_b(b, b_tile, column + 16 * j, k);
+      multiply(s[2 * j], a, b);
+      multiply(s[2 * j + 1], a, b + 2);
+      load_b(b, v_tile, column + 16 * j, k);
+      multiply(dp[2 * j], g, b);
+      multiply(dp[2 * j + 1], g, b + 2);
+    }
+  }
+}
+
 // Gradients of 64 keys and values of one key head, over the query heads of its group and the query rows from the keys on. Each
 // warp takes 16 keys; products are transposed, so that nothing is added up between warps.
 KERNEL_FOR(128, SIZE == 64 ? 3 : 2) flash_backward_key(bf16* dqkv, const bf16* dout, const float* delta, const float* lse, const bf16* qkv, const u32* tiles, int n,
@@ -49,28 +73,9 @@ KERNEL_FOR(128, SIZE == 64 ? 3 : 2) flash_backward_key(bf16* dqkv, const bf16* d
     bool diagonal = step % per_head == 0;
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-      // s and dp [16 keys, 32 queries].
+      // Of 16 keys and 32 queries.
       float s[4][4], dp[4][4];
-#pragma unroll
-      for (int j = 0; j < 4; j++)
-#pragma unroll
-        for (int e = 0; e < 4; e++) s[j][e] = dp[j][e] = 0.0f;
-#pragma unroll
-      for (int k = 0; k < SIZE / 16; k++) {
-        u32 a[4], v[4];
-        load_a(a, k_tile, warp * 16, k);
-        load_a(v, v_tile, warp * 16, k);
-#pragma unroll
-        for (int j = 0; j < 2; j++) {
-          u32 b[4];
-          load_b(b, q_now, half * 32 + 16 * j, k);
-          multiply(s[2 * j], a, b);
-          multiply(s[2 * j + 1], a, b + 2);
-          load_b(b, g_now, half * 32 + 16 * j, k);
-          multiply(dp[2 * j], v, b);
-          multiply(dp[2 * j + 1], v, b + 2);
-        }
-      }
+      scores(s, dp, k_tile, v_tile, warp * 16, q_now, g_now, half * 32);
 #pragma unroll
       for (int j = 0; j < 4; j++)
 #pragma unroll
@@ -154,26 +159,7 @@ KERNEL_FOR(128, SIZE == 64 ? 4 : 2) flash_backward_query(bf16* dqkv, const bf16*
 #pragma unroll
     for (int half = 0; half < 2; half++) {
       float s[4][4], dp[4][4];
-#pragma unroll
-      for (int j = 0; j < 4; j++)
-#pragma unroll
-        for (int e = 0; e < 4; e++) s[j][e] = dp[j][e] = 0.0f;
-#pragma unroll
-      for (int k = 0; k < SIZE / 16; k++) {
-        u32 q[4], g[4];
-        load_a(q, q_tile, warp * 16, k);
-        load_a(g, g_tile, warp * 16, k);
-#pragma unroll
-        for (int j = 0; j < 2; j++) {
-          u32 b[4];
-          load_b(b, k_now, half * 32 + 16 * j, k);
-          multiply(s[2 * j], q, b);
-          multiply(s[2 * j + 1], q, b + 2);
-          load_b(b, v_now, half * 32 + 16 * j, k);
-          multiply(dp[2 * j], g, b);
-          multiply(dp[2 * j + 1], g, b + 2);
-        }
-      }
+      scores(s, dp, q_tile, g_tile, warp * 16, k_now, v_now, half * 32);
 #pragma unroll
       for (int j = 0; j < 4; j++)
 #pragma unroll
