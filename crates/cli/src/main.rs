@@ -7,6 +7,7 @@ mod endpoint;
 mod graders;
 mod grading;
 mod hub;
+mod machine;
 mod models;
 mod parallel;
 mod preference_file;

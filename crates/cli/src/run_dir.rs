@@ -50,6 +50,9 @@ pub(crate) struct RunManifest {
     pub(crate) commit: Option<String>,
     /// Where it computes.
     pub(crate) device: String,
+    /// Model of that device, where the system tells it.
+    #[serde(default)]
+    pub(crate) hardware: Option<String>,
     /// Threads of the CPU.
     pub(crate) n_threads: usize,
     /// When the run was first started, seconds since 1970.

@@ -9,6 +9,7 @@ use ruminate_tasks::statistics::Interval;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::machine::peak_bytes;
 use crate::recipe::{RunConfig, StageConfig, StageKind};
 use crate::run_dir::{MetricsFile, RunDir, read_json};
 use crate::stages::collect::read_yield;
@@ -172,21 +173,6 @@ fn first_last(metrics: &[Map<String, Value>], key: &str) -> Option<FirstLast> {
     let n = (values.len() / 10).clamp(1, MAX_WINDOW);
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     Some(FirstLast { first: mean(&values[..n]), last: mean(&values[values.len() - n..]) })
-}
-
-/// The largest memory of this process so far.
-pub(crate) fn peak_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024)
-}
-
-/// Lets the largest memory start anew from what is in use now. Where the kernel does not allow it, peaks are those since the start of
-/// the process: too large rather than too small.
-pub(crate) fn reset_peak_bytes() {
-    // 5 is the kernel's code for the peak resident set (proc_pid_clear_refs(5)).
-    drop(std::fs::write("/proc/self/clear_refs", "5"));
 }
 
 /// The closing table, folded to the terminal's width if there is one.

@@ -214,6 +214,14 @@ impl Device {
         self.kind().name()
     }
 
+    /// Model of a GPU, such as `NVIDIA H200`.
+    pub fn model(&self) -> Option<&str> {
+        match self {
+            Self::Cpu => None,
+            Self::Cuda(cuda) => Some(cuda.model()),
+        }
+    }
+
     /// Threads of this machine that operations are spread over.
     pub fn n_threads(&self) -> usize {
         match self {

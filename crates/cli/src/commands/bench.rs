@@ -17,9 +17,10 @@ use serde::Serialize;
 use super::plan::sampling_memory;
 use super::{DeviceChoice, print, print_json};
 use crate::ceilings::Ceilings;
+use crate::machine::{hardware, peak_bytes};
 use crate::shapes;
 use crate::stages::rollouts::max_cache_bytes;
-use crate::summary::{mebibytes, peak_bytes};
+use crate::summary::mebibytes;
 
 /// Measures training (forward, full cross-entropy, backward, `AdamW`) and decoding of a shape with random weights, in tokens per second.
 #[derive(Debug, Args)]
@@ -78,6 +79,8 @@ enum Work {
 struct Report<'a> {
     shape: &'a str,
     device: &'static str,
+    /// Its model, where the system tells it.
+    hardware: Option<String>,
     n_threads: usize,
     n_parameters: usize,
     /// Largest resident size of the process so far, where the system tells it.
@@ -126,6 +129,7 @@ impl BenchArgs {
         let report = Report {
             shape: &self.shape,
             device: device.name(),
+            hardware: hardware(&device),
             n_threads: device.n_threads(),
             n_parameters: policy.n_parameters(),
             peak_bytes: peak_bytes(),
@@ -255,8 +259,12 @@ impl Throughput {
 
 impl std::fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Report { shape, device, n_threads, n_parameters, .. } = self;
-        write!(f, "{shape}, {n_parameters} parameters, {device}, {n_threads} threads")?;
+        let Report { shape, device, hardware, n_threads, n_parameters, .. } = self;
+        write!(f, "{shape}, {n_parameters} parameters, {device}")?;
+        if let Some(hardware) = hardware {
+            write!(f, " ({hardware})")?;
+        }
+        write!(f, ", {n_threads} thread{}", if *n_threads == 1 { "" } else { "s" })?;
         for (name, throughput) in [("train", &self.train), ("decode", &self.decode)] {
             let Some(t) = throughput else { continue };
             let (median, best, mean) = (t.median_tokens_per_second, t.best_tokens_per_second, t.mean_tokens_per_second);

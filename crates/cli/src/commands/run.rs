@@ -10,6 +10,7 @@ use ruminate_compute::Device;
 
 use super::{DeviceChoice, print, print_json};
 use crate::graders::Graders;
+use crate::machine::hardware;
 use crate::recipe::{self, Overrides, RunConfig};
 use crate::report::live::Live;
 use crate::run_dir::{RunDir, RunManifest, read_json, write_json};
@@ -108,6 +109,7 @@ fn manifest(config: &RunConfig, device: &Device) -> RunManifest {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         commit: option_env!("RUMINATE_COMMIT").map(str::to_owned),
         device: device.name().to_owned(),
+        hardware: hardware(device),
         n_threads: device.n_threads(),
         started_unix_secs: now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
     }

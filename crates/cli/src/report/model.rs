@@ -69,6 +69,8 @@ pub(crate) struct RunReport {
     pub(crate) started: Option<String>,
     /// Where it computed.
     pub(crate) device: Option<String>,
+    /// Model of that device.
+    pub(crate) hardware: Option<String>,
     /// Threads of the CPU.
     pub(crate) n_threads: Option<usize>,
     /// Version of Ruminate and, if known, the commit.

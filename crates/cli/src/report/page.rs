@@ -143,8 +143,9 @@ fn head(report: &Report, run: &RunReport) -> Head {
     facts.extend(run.recipe.clone().map(|recipe| ("recipe", recipe)));
     facts.extend(run.seed.map(|seed| ("seed", seed.to_string())));
     facts.extend(run.started.clone().map(|started| ("first started", started)));
-    let threads = run.n_threads.map_or_else(String::new, |n| format!(", {n} threads"));
-    facts.extend(run.device.clone().map(|device| ("device", format!("{device}{threads}"))));
+    let hardware = run.hardware.as_ref().map_or_else(String::new, |hardware| format!(" ({hardware})"));
+    let threads = run.n_threads.map_or_else(String::new, |n| format!(", {n} thread{}", if n == 1 { "" } else { "s" }));
+    facts.extend(run.device.clone().map(|device| ("device", format!("{device}{hardware}{threads}"))));
     facts.push(("time", duration(run.seconds)));
     facts.push(("peak memory", run.peak_bytes.map_or_else(|| "not recorded yet".to_owned(), mebibytes)));
     facts.extend(run.version.clone().map(|version| ("ruminate", version)));

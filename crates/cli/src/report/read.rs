@@ -82,6 +82,7 @@ pub(super) fn read_run(path: &Path, is_in_progress: bool, digests: &mut Digests)
         seed: recipe.get("seed").and_then(Value::as_integer).and_then(|seed| u64::try_from(seed).ok()),
         started: manifest.as_ref().map(|manifest| utc(manifest.started_unix_secs)),
         device: manifest.as_ref().map(|manifest| manifest.device.clone()),
+        hardware: manifest.as_ref().and_then(|manifest| manifest.hardware.clone()),
         n_threads: manifest.as_ref().map(|manifest| manifest.n_threads),
         version: manifest.as_ref().map(|manifest| match &manifest.commit {
             Some(commit) => format!("{} ({commit})", manifest.version),

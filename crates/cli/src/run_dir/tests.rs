@@ -33,6 +33,7 @@ fn manifest(config: &RunConfig) -> RunManifest {
         version: "0".into(),
         commit: None,
         device: "cpu".into(),
+        hardware: None,
         n_threads: 1,
         started_unix_secs: 1,
     }

@@ -26,12 +26,12 @@ use ruminate_train::trainer::TrainError;
 
 use self::rollouts::SampleSettings;
 use crate::graders::{Graders, Needs};
+use crate::machine::{peak_bytes, reset_peak_bytes};
 use crate::models;
 use crate::preference_file;
 use crate::problems::{ProblemStream, data_file, evaluation_set};
 use crate::recipe::{PromptSource, RewardSource, RunConfig, StageConfig, StageKind};
 use crate::run_dir::{MetricsFile, RunDir, StageDir, StageManifest, StageState};
-use crate::summary::{peak_bytes, reset_peak_bytes};
 use crate::ui::Ui;
 
 /// The metric of a step's floating-point operations: all that the stage's own policies cost, its evaluations excepted.

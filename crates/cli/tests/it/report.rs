@@ -80,8 +80,8 @@ fn write_run(folder: &Folder, run: &str, seed: u64, pass: f64) {
     let write = |name: &str, text: String| folder.write(&format!("{run}/{name}"), &text);
     write("resolved.toml", RESOLVED.replace("seed = 17", &format!("seed = {seed}")));
     let manifest = json!({
-        "recipe": "tiny", "recipe_hash": "h", "seed": seed, "version": "0.1.0", "commit": "abc", "device": "cpu", "n_threads": 2,
-        "started_unix_secs": 1_795_827_900,
+        "recipe": "tiny", "recipe_hash": "h", "seed": seed, "version": "0.1.0", "commit": "abc", "device": "cpu", "hardware": "Processor <9>",
+        "n_threads": 2, "started_unix_secs": 1_795_827_900,
     });
     write("manifest.json", manifest.to_string());
     let stage = |state: &str, lineage: Value| json!({ "state": state, "inputs_hash": "f00d", "lineage": lineage, "version": "0.1.0", "policy": null, "seconds": 10.0, "flops": 2e12, "peak_bytes": 1 << 30 });
@@ -167,6 +167,8 @@ fn the_figures_are_those_of_the_files() {
     let run = &printed["runs"][0];
     assert_eq!((&run["recipe"], &run["seed"], &run["started"]), (&json!("tiny"), &json!(17), &json!("2026-11-28 01:05 UTC")));
     assert_eq!((&run["state"], &run["version"]), (&json!("stopped"), &json!("0.1.0 (abc)")));
+    assert_eq!((&run["device"], &run["hardware"], &run["n_threads"]), (&json!("cpu"), &json!("Processor <9>"), &json!(2)));
+    assert!(page.contains("cpu (Processor &lt;9&gt;), 2 threads"));
     let states: Vec<&str> = run["stages"].as_array().unwrap().iter().map(|stage| stage["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["done", "stopped", "stopped", "stopped", "stopped"]);
     let zero = &run["stages"][1];

@@ -126,7 +126,7 @@ fn in_runs(device: &Device, case: &Case, temperature: f32, ends: &[usize], max_r
 
 /// Whether rows are read once by a cluster of blocks, which leaves no log-sum-exp.
 fn reads_once(target: &Target, vocab: usize) -> bool {
-    let is_hopper = matches!(&target.device, Device::Cuda(cuda) if ["H100", "H200"].iter().any(|name| cuda.model().contains(name)));
+    let is_hopper = target.device.model().is_some_and(|model| ["H100", "H200"].iter().any(|name| model.contains(name)));
     is_hopper && !target.is_f32() && !target.is_invariant && vocab.is_multiple_of(8) && (D..=196_608).contains(&vocab)
 }
 
