@@ -10,6 +10,7 @@ use ruminate_sandbox::{Language, Sandbox};
 use serde::Serialize;
 
 use crate::endpoint::{Breaker, Endpoint, EndpointConfig};
+use crate::parallel::n_cores;
 use crate::sandbox::{self, SandboxSettings};
 
 /// `[judge]` of a recipe: where it is and who it is.
@@ -79,10 +80,9 @@ impl Graders {
     /// Completions that can be graded at once: on every core, for most are graded when a batch ends and nothing else runs, or while a GPU
     /// samples; and as many as can wait for programs or a judge.
     pub(crate) fn n_threads(&self) -> usize {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let sandbox = self.sandbox.as_ref().map_or(0, Sandbox::n_slots);
         let judge = self.judge.as_ref().map_or(0, |(endpoint, _)| endpoint.concurrency());
-        cores.max(sandbox).max(judge)
+        n_cores().max(sandbox).max(judge)
     }
 
     /// The judge's endpoint for one batch: once it is found down, the rest of the batch does not wait for it again.

@@ -1,7 +1,12 @@
-//! Work on many items at once, for work that waits for others: programs, endpoints, lines of a file.
+//! Work on many items at once: on every core, or on more threads for work that waits for others, programs and endpoints.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Cores of this machine that the process may use.
+pub(crate) fn n_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
 
 /// `work` on every item, so many at a time, on threads of their own: one that waits holds up no other. Results in the order of the items.
 pub(crate) fn in_parallel<T: Sync, R: Send + Sync>(n_threads: usize, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {

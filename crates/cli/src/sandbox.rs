@@ -8,6 +8,8 @@ use ruminate_core::{Gold, Problem};
 use ruminate_sandbox::{Language, Layer, Sandbox, SandboxConfig};
 use serde::{Deserialize, Serialize};
 
+use crate::parallel::n_cores;
+
 /// The hidden first argument that makes this program a launcher.
 pub(crate) const LAUNCHER: &str = "sandbox-launcher";
 
@@ -53,7 +55,7 @@ impl SandboxSettings {
 
     /// Programs that run at once.
     pub(crate) fn slots(&self) -> usize {
-        self.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), |jobs| usize::from(jobs.get()))
+        self.jobs.map_or_else(n_cores, |jobs| usize::from(jobs.get()))
     }
 
     /// For the sandbox.

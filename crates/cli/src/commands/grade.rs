@@ -19,7 +19,7 @@ use super::print;
 use crate::endpoint::EndpointConfig;
 use crate::graders::JudgeConfig;
 use crate::grading::{Grader, Kind, error_line, serve};
-use crate::parallel::in_parallel;
+use crate::parallel::{in_parallel, n_cores};
 use crate::run_dir::io_context;
 use crate::sandbox::SandboxArgs;
 
@@ -215,7 +215,7 @@ fn report(mut lines: Lines) -> Result<()> {
     let mut micros = Vec::new();
     let mut disagreements = Vec::new();
     let mut n_failed = 0_usize;
-    let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let n_threads = n_cores();
     let name = lines.name.clone();
     loop {
         let chunk = lines.chunk()?;

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 
 use crate::endpoint::{Endpoint, Question, judge_all};
 use crate::graders::JudgeConfig;
-use crate::parallel::in_parallel;
+use crate::parallel::{in_parallel, n_cores};
 use crate::sandbox::SandboxSettings;
 
 /// What is graded.
@@ -155,7 +155,7 @@ impl Grader {
     /// By line: text that is no JSON object, a field that is missing or cannot be used, a sandbox that cannot start. Then there is no
     /// verdict.
     pub(crate) fn grade(&self, kind: Kind, lines: &[&str]) -> Vec<Result<Answer>> {
-        let n_cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let n_cores = n_cores();
         let answers = match kind {
             Kind::Math => in_parallel(n_cores, lines, |line| Ok(grade_math(&read(line)?))),
             Kind::Code => in_parallel(self.settings.slots(), lines, |line| self.grade_code(line)),

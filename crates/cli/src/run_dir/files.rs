@@ -8,6 +8,8 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::parallel::{in_parallel, n_cores};
+
 /// Says what was done to which file, for errors of the system.
 pub(crate) fn io_context(action: &'static str, path: &Path) -> impl Fn() -> String + use<> {
     let path = path.display().to_string();
@@ -27,11 +29,14 @@ pub(crate) fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
 }
 
 /// Writes values as JSON, one on each line.
-pub(crate) fn write_jsonl<T: Serialize>(path: &Path, values: &[T]) -> Result<()> {
+pub(crate) fn write_jsonl<T: Serialize + Sync>(path: &Path, values: &[T]) -> Result<()> {
     write_with(path, |file| {
-        for value in values {
-            serde_json::to_writer(&mut *file, value)?;
-            file.write_all(b"\n")?;
+        // So many lines are in memory at a time.
+        for values in values.chunks(256) {
+            for line in in_parallel(n_cores(), values, |value| serde_json::to_vec(value)) {
+                file.write_all(&line?)?;
+                file.write_all(b"\n")?;
+            }
         }
         Ok(())
     })

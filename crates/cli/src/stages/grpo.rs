@@ -30,6 +30,7 @@ use super::scoring::Scorers;
 use super::state;
 use super::{COMPUTE_KEY, SAMPLING_KEY, StageContext, StageResult, own_checkpoint};
 use crate::models;
+use crate::parallel::{in_parallel, n_cores};
 use crate::problems::{Difficulty, ProblemStream};
 use crate::recipe::{Control, GrpoConfig};
 use crate::run_dir::{MetricsFile, StageDir, write_json};
@@ -64,6 +65,7 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
 
     while !goal.is_reached() {
         // Sample and grade.
+        let began = Instant::now();
         let version = PolicyVersion(counters.step);
         if let Some(way_back) = &way_back {
             way_back.keep(watch.n_rounds(), &policy, text)?;
@@ -116,17 +118,13 @@ pub(super) fn run(ctx: &StageContext<'_>, stage_id: &str, dir: &StageDir, config
 
         // Records.
         let mut figures = figures(&groups, &rewards, &stats, &learned, train_secs);
+        // Files and figures, and whatever else.
+        figures.push(("seconds/record", began.elapsed().as_secs_f64() - stats.rollout_secs - stats.reward_secs - train_secs));
         let before = counters.step;
         counters.step += learned.n_steps;
         counters.position = stream.position();
         figures.extend(goal.spend(policy.config(), &groups, &learned, counters.step));
-        if let Some(settings) = &config.difficulty_memory {
-            // What only reward models grade is neither solved nor hopeless by a rule.
-            let by_rule = groups.iter().filter(|group| !is_for_preference(&config.rewards, &group.problem));
-            memory.observe(settings, by_rule.map(|group| (keys[&group.problem.id].clone(), tally(group).share())));
-            figures.push(("rl/solved_share", memory.share(settings, Standing::Solved)));
-            figures.push(("rl/hopeless_share", memory.share(settings, Standing::Hopeless)));
-        }
+        figures.extend(observe(config, &mut memory, &groups, &keys));
         let alarms = watch.watch(ctx.ui, before, &mut figures);
         progress.set(goal.units(), &message(&figures));
         // Rounds can make several steps: things are due when a multiple of their period was passed.
@@ -424,6 +422,21 @@ impl MicrobatchInputs {
     }
 }
 
+/// Remembers which problems the groups of a round solved, if the stage does; what it knows then, as figures.
+fn observe(
+    config: &GrpoConfig,
+    memory: &mut DifficultyMemory,
+    groups: &[RolloutGroup],
+    keys: &BTreeMap<ProblemId, String>,
+) -> Vec<(&'static str, f64)> {
+    let Some(settings) = &config.difficulty_memory else { return Vec::new() };
+    // What only reward models grade is neither solved nor hopeless by a rule.
+    let by_rule = groups.iter().filter(|group| !is_for_preference(&config.rewards, &group.problem));
+    memory.observe(settings, by_rule.map(|group| (keys[&group.problem.id].clone(), tally(group).share())));
+    let share = |standing| memory.share(settings, standing);
+    vec![("rl/solved_share", share(Standing::Solved)), ("rl/hopeless_share", share(Standing::Hopeless))]
+}
+
 /// The line of a round in `metrics.jsonl`. Accuracy, form, length and reflection are those of problems that a rule can grade: a greeting
 /// is to be answered at once. Where there are no such problems, they are those of all.
 fn figures(
@@ -443,15 +456,17 @@ fn figures(
             of.iter().filter_map(|(_, rollout)| Some(f64::from(rollout.verdicts.get(component.as_str())?.reward))).collect();
         (!rewards.is_empty()).then(|| rewards.iter().sum::<f64>() / rewards.len() as f64)
     };
-    let languages: Vec<f64> =
-        rollouts.iter().filter_map(|(group, rollout)| language_share(&rollout.text, group.problem.language)).map(f64::from).collect();
+    // These read all of the texts.
+    let languages = in_parallel(n_cores(), &rollouts, |(group, rollout)| language_share(&rollout.text, group.problem.language));
+    let languages: Vec<f64> = languages.into_iter().flatten().map(f64::from).collect();
+    let n_reflections: usize = in_parallel(n_cores(), by_rule, |(_, rollout)| reflection_words(&rollout.text)).into_iter().sum();
     let mut figures = vec![
         ("rl/reward_mean", rewards.iter().flatten().map(|&reward| f64::from(reward)).sum::<f64>() / rollouts.len().max(1) as f64),
         ("rl/accuracy", component(Component::Accuracy).unwrap_or(0.0)),
         ("rl/format_share", component(Component::Format).unwrap_or(0.0)),
         ("rl/response_length_mean", mean(&|rollout| rollout.completion.token_ids.len() as f64)),
         ("rl/truncated_share", mean(&|rollout| f64::from(rollout.completion.finish_reason == FinishReason::Length))),
-        ("rl/reflection_words", mean(&|rollout| reflection_words(&rollout.text) as f64)),
+        ("rl/reflection_words", n_reflections as f64 / by_rule.len().max(1) as f64),
         ("rl/informative_share", rewards.iter().filter(|rewards| is_informative(rewards)).count() as f64 / groups.len().max(1) as f64),
         ("rl/entropy", learned.entropy_sum / learned.n_tokens.max(1) as f64),
         ("rl/loss", learned.loss),
