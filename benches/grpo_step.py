@@ -132,7 +132,8 @@ reference_refresh_steps = false
         done = subprocess.run(command, cwd=folder, stdout=sys.stderr, stderr=sys.stderr)
         print(f"exit {done.returncode}, {time.time() - started:.1f} s in all")
         for line in map(json.loads, (folder / "run/rl/metrics.jsonl").read_text().splitlines()):
-            phases = {phase: line[f"seconds/{phase}"] for phase in ("rollout", "reward", "train", "record")}
+            # Older versions did not count the last.
+            phases = {phase: line.get(f"seconds/{phase}", 0.0) for phase in ("rollout", "reward", "train", "record")}
             shown = ", ".join(f"{phase} {seconds:.3f}" for phase, seconds in phases.items())
             length = line["rl/response_length_mean"]
             print(f"step {line['step']}: {sum(phases.values()):.2f} s ({shown}), {length:.0f} tokens a response, mismatch {line['rl/mismatch_max']:.3f}")

@@ -77,12 +77,12 @@ impl Graders {
         self.sandbox.as_ref()
     }
 
-    /// Completions that can be graded at once: on every core, for most are graded when a batch ends and nothing else runs, or while a GPU
-    /// samples; and as many as can wait for programs or a judge.
+    /// Completions that can be graded at once: on every core, and as many as there are slots for programs. With a judge as many as that
+    /// takes at once: whoever waited for it besides would wait in vain when it is down, one after the other.
     pub(crate) fn n_threads(&self) -> usize {
         let sandbox = self.sandbox.as_ref().map_or(0, Sandbox::n_slots);
-        let judge = self.judge.as_ref().map_or(0, |(endpoint, _)| endpoint.concurrency());
-        n_cores().max(sandbox).max(judge)
+        let others = self.judge.as_ref().map_or_else(n_cores, |(endpoint, _)| endpoint.concurrency().max(2));
+        sandbox.max(others)
     }
 
     /// The judge's endpoint for one batch: once it is found down, the rest of the batch does not wait for it again.

@@ -41,4 +41,11 @@ mod tests {
             assert_eq!(processor(without), None);
         }
     }
+
+    #[test]
+    fn memory_is_known_on_linux() {
+        if cfg!(target_os = "linux") {
+            assert!(peak_bytes().unwrap() > 1 << 20);
+        }
+    }
 }

@@ -50,8 +50,7 @@ pub(crate) struct RunManifest {
     pub(crate) commit: Option<String>,
     /// Where it computes.
     pub(crate) device: String,
-    /// Model of that device, where the system tells it.
-    #[serde(default)]
+    /// Model of that device where the run was first started, if the system tells it.
     pub(crate) hardware: Option<String>,
     /// Threads of the CPU.
     pub(crate) n_threads: usize,

@@ -118,6 +118,7 @@ struct StepBuffers {
     lengths: Vec<u32>,
     cu_seqlens: Vec<u32>,
     params: Vec<SampleParams>,
+    /// `[n_steps, B]`.
     uniforms: Vec<f64>,
     /// `[n_steps, B]`.
     sampled: Vec<TokenId>,

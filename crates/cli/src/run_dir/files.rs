@@ -29,11 +29,22 @@ pub(crate) fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
 }
 
 /// Writes values as JSON, one on each line.
-pub(crate) fn write_jsonl<T: Serialize + Sync>(path: &Path, values: &[T]) -> Result<()> {
+pub(crate) fn write_jsonl<T: Serialize>(path: &Path, values: &[T]) -> Result<()> {
     write_with(path, |file| {
-        // So many lines are in memory at a time.
-        for values in values.chunks(256) {
-            for line in in_parallel(n_cores(), values, |value| serde_json::to_vec(value)) {
+        for value in values {
+            serde_json::to_writer(&mut *file, value)?;
+            file.write_all(b"\n")?;
+        }
+        Ok(())
+    })
+}
+
+/// As [`write_jsonl`], for values with long lines: each core makes one, and only these are in memory at a time.
+pub(crate) fn write_long_jsonl<T: Serialize + Sync>(path: &Path, values: &[T]) -> Result<()> {
+    let n_cores = n_cores();
+    write_with(path, |file| {
+        for values in values.chunks(n_cores) {
+            for line in in_parallel(n_cores, values, |value| serde_json::to_vec(value)) {
                 file.write_all(&line?)?;
                 file.write_all(b"\n")?;
             }

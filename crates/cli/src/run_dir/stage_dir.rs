@@ -9,7 +9,7 @@ use ruminate_core::RolloutGroup;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::files::{io_context, read_json, read_jsonl, write_json, write_jsonl};
+use super::files::{io_context, read_json, read_jsonl, write_json, write_jsonl, write_long_jsonl};
 
 /// How far a stage is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,7 +110,7 @@ impl StageDir {
 
     /// Keeps every completion of a step.
     pub(crate) fn write_rollouts(&self, step: u64, groups: &[RolloutGroup]) -> Result<()> {
-        write_jsonl(&self.path.join("rollouts").join(format!("step-{step:05}.jsonl")), groups)
+        write_long_jsonl(&self.path.join("rollouts").join(format!("step-{step:05}.jsonl")), groups)
     }
 
     /// Gives the directory another name, `ID.before-N`, so that the stage can start over and nothing is lost. Returns that name.

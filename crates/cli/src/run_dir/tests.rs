@@ -1,3 +1,6 @@
+use std::collections::BTreeMap;
+
+use super::files::write_long_jsonl;
 use super::*;
 use crate::recipe::{Overrides, RunConfig};
 
@@ -91,6 +94,22 @@ fn failed_writes_name_the_file_and_leave_the_old_one() {
     write_atomically(&path, b"new").unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), b"new");
     assert!(!dir.path().join("x.json.partial").exists());
+}
+
+#[test]
+fn long_lines_are_those_of_short_ones_or_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let (short, long) = (dir.path().join("short"), dir.path().join("long"));
+    let values: Vec<String> = (0..1000).map(|i| "ü".repeat(i)).collect();
+    write_jsonl(&short, &values).unwrap();
+    write_long_jsonl(&long, &values).unwrap();
+    assert_eq!(std::fs::read(&short).unwrap(), std::fs::read(&long).unwrap());
+    // JSON has no maps whose keys are lists: what was there stays.
+    let bad: Vec<BTreeMap<Vec<u8>, u8>> = vec![BTreeMap::new(), BTreeMap::from([(vec![1], 1)])];
+    assert!(write_long_jsonl(&long, &bad).unwrap_err().to_string().starts_with("cannot write "));
+    assert_eq!(std::fs::read(&short).unwrap(), std::fs::read(&long).unwrap());
+    write_long_jsonl::<u8>(&long, &[]).unwrap();
+    assert_eq!(std::fs::read(&long).unwrap(), b"");
 }
 
 #[test]

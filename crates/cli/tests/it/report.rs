@@ -236,6 +236,12 @@ fn a_killed_run_has_a_report_that_says_what_is_missing() {
     let (printed, page) = report(&folder, &["bare", "--out", "bare.html"]);
     assert_eq!((&printed["runs"][0]["state"], &printed["page"]), (&json!("not-started"), &json!("bare.html")));
     check_html(&page);
+    // The record of an older version.
+    let manifest = json!({ "recipe": "tiny", "recipe_hash": "h", "seed": 1, "version": "0", "commit": null, "device": "cuda", "n_threads": 1, "started_unix_secs": 1 });
+    folder.write("bare/manifest.json", &manifest.to_string());
+    let (printed, page) = report(&folder, &["bare"]);
+    assert_eq!(printed["runs"][0]["hardware"], Value::Null);
+    assert!(page.contains("cuda, 1 thread<"));
     folder.write("bare/resolved.toml", "name = ");
     assert!(report(&folder, &["bare"]).1.contains("resolved.toml is damaged"));
 }

@@ -78,6 +78,12 @@ fn what_is_known_of_problems_is_kept_across_kills_and_proportions_hold() {
     }
     folder.ruminate(&args("killed")).well();
     assert_eq!(learned(&folder, "killed/zero/metrics.jsonl"), learned(&folder, "whole/zero/metrics.jsonl"));
+    for line in metrics(&folder, "whole/zero/metrics.jsonl") {
+        for phase in ["rollout", "reward", "train", "record"] {
+            let seconds = line[&format!("seconds/{phase}")].as_f64().unwrap();
+            assert!((0.0..100.0).contains(&seconds), "{phase}: {seconds}");
+        }
+    }
     for name in ["checkpoint/model.safetensors", "state/state.safetensors", "state/difficulty.json", "rollouts/step-00010.jsonl"] {
         assert!(bytes(&folder, &format!("killed/zero/{name}")) == bytes(&folder, &format!("whole/zero/{name}")), "{name}");
     }

@@ -2,26 +2,26 @@
 // compute the probabilities again from the log-sum-exp; no sum is spread over blocks, so its order is fixed.
 #define B 64
 
-// s = a bᵀ and dp = g vᵀ, [16, 32]: rows `row`.. of the tiles a and g with rows `column`.. of the tiles b and v.
-__device__ __forceinline__ void scores(float (*s)[4], float (*dp)[4], u32 a_tile, u32 g_tile, int row, u32 b_tile, u32 v_tile, int column) {
+// s = a bᵀ and dp = c dᵀ, [16, 32]: rows `row`.. of the tiles a and c with rows `column`.. of the tiles b and d.
+__device__ __forceinline__ void scores(float (*s)[4], float (*dp)[4], u32 a_tile, u32 c_tile, int row, u32 b_tile, u32 d_tile, int column) {
 #pragma unroll
   for (int j = 0; j < 4; j++)
 #pragma unroll
     for (int e = 0; e < 4; e++) s[j][e] = dp[j][e] = 0.0f;
 #pragma unroll
   for (int k = 0; k < SIZE / 16; k++) {
-    u32 a[4], g[4];
+    u32 a[4], c[4];
     load_a(a, a_tile, row, k);
-    load_a(g, g_tile, row, k);
+    load_a(c, c_tile, row, k);
 #pragma unroll
     for (int j = 0; j < 2; j++) {
       u32 b[4];
       load_b(b, b_tile, column + 16 * j, k);
       multiply(s[2 * j], a, b);
       multiply(s[2 * j + 1], a, b + 2);
-      load_b(b, v_tile, column + 16 * j, k);
-      multiply(dp[2 * j], g, b);
-      multiply(dp[2 * j + 1], g, b + 2);
+      load_b(b, d_tile, column + 16 * j, k);
+      multiply(dp[2 * j], c, b);
+      multiply(dp[2 * j + 1], c, b + 2);
     }
   }
 }
