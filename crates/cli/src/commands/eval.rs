@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use ruminate_core::{Language, Seed};
 use ruminate_model::Policy;
@@ -48,6 +48,9 @@ pub(crate) struct EvalArgs {
     /// How a question becomes a prompt [default: chat if the model has a chat template, else tiny].
     #[arg(long, value_enum)]
     template: Option<TemplateChoice>,
+    /// System message of the chat template, or none if it is empty [default: to think in <think> and to answer in <answer>].
+    #[arg(long)]
+    system: Option<String>,
     /// Sequences decoded at once.
     #[arg(long, value_name = "N", default_value_t = 64)]
     max_batch: usize,
@@ -93,6 +96,7 @@ struct Report<'a> {
     model: &'a str,
     data: String,
     template: Template,
+    system: Option<&'a str>,
     temperature: f32,
     top_p: f32,
     max_new_tokens: usize,
@@ -113,7 +117,7 @@ impl EvalArgs {
         let template = TemplateChoice::resolve(self.template, checkpoint.chat_template.is_some());
         let settings = SampleSettings {
             template,
-            system: (template == Template::Chat).then(|| CHAT_SYSTEM.to_owned()),
+            system: self.system(template)?,
             n_samples: self.samples,
             max_new_tokens: self.max_new_tokens,
             params: self.sampling.params(),
@@ -123,6 +127,7 @@ impl EvalArgs {
         };
         settings.params.validate()?;
         let policy = Policy::load_frozen(&self.device.device()?, checkpoint)?;
+        let system = settings.system.clone();
         let text = PolicyText { tokenizer: &checkpoint.tokenizer, chat: checkpoint.chat_template.as_ref() };
         let seed = Seed::new(self.seed).with("eval");
         let (figures, _) = evaluate(&policy, text, &problems, Sampler::new(settings, &graders), seed, &Ui::new(), "eval")?;
@@ -131,6 +136,7 @@ impl EvalArgs {
                 model: &self.model,
                 data: self.data.display().to_string(),
                 template,
+                system: system.as_deref(),
                 temperature: self.sampling.temperature,
                 top_p: self.sampling.top_p,
                 max_new_tokens: self.max_new_tokens,
@@ -139,6 +145,15 @@ impl EvalArgs {
             });
         }
         print(&lines(&figures))
+    }
+
+    fn system(&self, template: Template) -> Result<Option<String>> {
+        match (&self.system, template) {
+            (Some(system), Template::Chat) => Ok(Some(system.clone()).filter(|system| !system.is_empty())),
+            (Some(_), _) => bail!("--system: expected a model with a chat template, found another template"),
+            (None, Template::Chat) => Ok(Some(CHAT_SYSTEM.to_owned())),
+            (None, _) => Ok(None),
+        }
     }
 }
 

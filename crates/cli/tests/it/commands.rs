@@ -24,6 +24,22 @@ fn eval_reports_pass_at_1_with_an_interval() {
 }
 
 #[test]
+fn eval_of_a_chat_model_has_a_system_message_or_none() {
+    let folder = Folder::new();
+    folder.write("p.jsonl", &PROBLEMS.replace("Tom has 3 apples and 4 pears", "3 + 4 = ?"));
+    folder.write("model/chat_template.jinja", "{% for message in messages %}{{ message.content }}{% endfor %}");
+    let eval =
+        |system: &[&str]| folder.ruminate(&[&["eval", "model", "--data", "p.jsonl", "--max-new-tokens", "4", "--json"], system].concat());
+    for (system, expected) in [("2 + 3 = 5. ", serde_json::json!("2 + 3 = 5. ")), ("", serde_json::Value::Null)] {
+        let report: serde_json::Value = serde_json::from_str(&eval(&["--system", system]).well().out).unwrap();
+        assert_eq!((&report["template"], &report["system"]), (&"chat".into(), &expected));
+    }
+    // Both are part of the prompt: the tokenizer of the built-in world does not have all of these letters.
+    eval(&["--system", "Qué?"]).failed(1, "prompt of problem p/1");
+    eval(&[]).failed(1, "prompt of problem p/1");
+}
+
+#[test]
 fn eval_names_what_is_wrong() {
     let folder = Folder::new();
     folder.write("p.jsonl", PROBLEMS);
@@ -32,6 +48,7 @@ fn eval_names_what_is_wrong() {
     folder.ruminate(&["eval", "gone", "--data", "p.jsonl"]).failed(1, "error: gone: cannot open: No such file or directory (os error 2)\n");
     folder.ruminate(&["eval", "model", "--data", "p.jsonl", "--form", "gsm"]).failed(1, "form: expected one of ruminate, gsm8k");
     folder.ruminate(&["eval", "model", "--data", "p.jsonl", "--template", "chat"]).failed(1, "the checkpoint has no chat template");
+    folder.ruminate(&["eval", "model", "--data", "p.jsonl", "--system", "x"]).failed(1, "--system: expected a model with a chat template");
     folder.ruminate(&["eval", "model", "--data", "p.jsonl", "--top-p", "0"]).failed(1, "top_p: expected above 0, at most 1, found 0");
     folder.write("bad.jsonl", "{\"question\": \"1 + 1 = ?\", \"answer\": \"two, or ####\"}\n");
     folder.ruminate(&["eval", "model", "--data", "bad.jsonl"]).failed(1, "bad.jsonl:1: ");
