@@ -48,7 +48,7 @@ pub(crate) struct EvalArgs {
     /// How a question becomes a prompt [default: chat if the model has a chat template, else tiny].
     #[arg(long, value_enum)]
     template: Option<TemplateChoice>,
-    /// System message of the chat template, or none if it is empty [default: to think in <think> and to answer in <answer>].
+    /// System message of the chat template, or none if it is empty [default: one that asks for the tags think and answer].
     #[arg(long)]
     system: Option<String>,
     /// Sequences decoded at once.
