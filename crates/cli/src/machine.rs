@@ -8,6 +8,13 @@ pub(crate) fn hardware(device: &Device) -> Option<String> {
     device.model().map(str::to_owned).or_else(of_cpu)
 }
 
+/// Where something was computed, in words: `cpu (Some Processor), 2 threads`.
+pub(crate) fn place(device: &str, hardware: Option<&str>, n_threads: Option<usize>) -> String {
+    let hardware = hardware.map_or_else(String::new, |hardware| format!(" ({hardware})"));
+    let threads = n_threads.map_or_else(String::new, |n| format!(", {n} thread{}", if n == 1 { "" } else { "s" }));
+    format!("{device}{hardware}{threads}")
+}
+
 /// The model of the first processor in the text of `/proc/cpuinfo`, which has a line for it on x86 only.
 fn processor(cpuinfo: &str) -> Option<String> {
     let of_line = |line: &str| line.strip_prefix("model name")?.trim_start().strip_prefix(':').map(|name| name.trim().to_owned());

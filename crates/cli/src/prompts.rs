@@ -7,9 +7,14 @@ use ruminate_tasks::synthetic::{few_shot_prompt, tiny_prompt};
 
 use crate::recipe::Template;
 
-/// System message of the template `chat` when the recipe has none.
-pub(crate) const CHAT_SYSTEM: &str = "Think first, then answer. Write your reasoning in <think> and </think>, and after it only the final answer \
+/// System message of the template `chat` when none is given.
+const CHAT_SYSTEM: &str = "Think first, then answer. Write your reasoning in <think> and </think>, and after it only the final answer \
                                       in <answer> and </answer>.";
+
+/// The system message that is given, or that of the template.
+pub(crate) fn system_or_default(system: Option<String>, template: Template) -> Option<String> {
+    system.or_else(|| (template == Template::Chat).then(|| CHAT_SYSTEM.to_owned()))
+}
 
 /// The template of R1-Zero (DeepSeek-R1, arXiv 2501.12948, table 1), with the question at its place.
 pub(crate) fn r1_zero_prompt(question: &str) -> String {

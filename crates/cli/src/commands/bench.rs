@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::plan::sampling_memory;
 use super::{DeviceChoice, print, print_json};
 use crate::ceilings::Ceilings;
-use crate::machine::{hardware, peak_bytes};
+use crate::machine::{hardware, peak_bytes, place};
 use crate::shapes;
 use crate::stages::rollouts::max_cache_bytes;
 use crate::summary::mebibytes;
@@ -260,11 +260,7 @@ impl Throughput {
 impl std::fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Report { shape, device, hardware, n_threads, n_parameters, .. } = self;
-        write!(f, "{shape}, {n_parameters} parameters, {device}")?;
-        if let Some(hardware) = hardware {
-            write!(f, " ({hardware})")?;
-        }
-        write!(f, ", {n_threads} thread{}", if *n_threads == 1 { "" } else { "s" })?;
+        write!(f, "{shape}, {n_parameters} parameters, {}", place(device, hardware.as_deref(), Some(*n_threads)))?;
         for (name, throughput) in [("train", &self.train), ("decode", &self.decode)] {
             let Some(t) = throughput else { continue };
             let (median, best, mean) = (t.median_tokens_per_second, t.best_tokens_per_second, t.mean_tokens_per_second);

@@ -13,7 +13,7 @@ use super::{DeviceChoice, SamplingArgs, print, print_json};
 use crate::graders::{Graders, Needs};
 use crate::models;
 use crate::problems::load_file;
-use crate::prompts::CHAT_SYSTEM;
+use crate::prompts::system_or_default;
 use crate::recipe::Template;
 use crate::sandbox::SandboxArgs;
 use crate::stages::evaluate::{Evaluation, evaluate, percent};
@@ -148,12 +148,10 @@ impl EvalArgs {
     }
 
     fn system(&self, template: Template) -> Result<Option<String>> {
-        match (&self.system, template) {
-            (Some(system), Template::Chat) => Ok(Some(system.clone()).filter(|system| !system.is_empty())),
-            (Some(_), _) => bail!("--system: expected a model with a chat template, found another template"),
-            (None, Template::Chat) => Ok(Some(CHAT_SYSTEM.to_owned())),
-            (None, _) => Ok(None),
+        if self.system.is_some() && template != Template::Chat {
+            bail!("--system: expected a model with a chat template, found another template");
         }
+        Ok(system_or_default(self.system.clone(), template).filter(|system| !system.is_empty()))
     }
 }
 

@@ -10,6 +10,7 @@ use super::config::{DataSplit, PromptSource, Template};
 use super::error::{Problem, RecipeError};
 use super::file::{DataFile, SyntheticFile};
 use super::source::{Part, Source};
+use crate::prompts::system_or_default;
 
 /// Reads the sources of a stage, or of an evaluation; `split` is that of files without one of their own.
 pub(super) fn resolve_prompts(source: &Source, entries: &[Value], part: &Part, split: DataSplit) -> Result<Vec<PromptSource>, RecipeError> {
@@ -83,10 +84,14 @@ pub(super) fn resolve_system(
     template: Template,
     system: Option<String>,
 ) -> Result<Option<String>, RecipeError> {
-    match (template, system) {
-        (Template::Chat, Some(system)) => Ok(Some(system)),
-        (Template::Chat, None) => Ok(Some(crate::prompts::CHAT_SYSTEM.to_owned())),
-        (_, None) => Ok(None),
-        (_, Some(_)) => Err(source.error(part, Some("system"), Problem::value("system", "only the template 'chat' has a system message"))),
+    check_system(source, part, template, system.as_deref())?;
+    Ok(system_or_default(system, template))
+}
+
+/// Refuses a system message that the template has no place for.
+pub(super) fn check_system(source: &Source, part: &Part, template: Template, system: Option<&str>) -> Result<(), RecipeError> {
+    if system.is_some() && template != Template::Chat {
+        return Err(source.error(part, Some("system"), Problem::value("system", "only the template 'chat' has a system message")));
     }
+    Ok(())
 }

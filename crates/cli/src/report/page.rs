@@ -13,6 +13,7 @@ use super::curves;
 use super::figures::{self, Figure, Table, prefix, run_name};
 use super::model::{Report, RunReport, StageReport};
 use super::seeds::stage_ids;
+use crate::machine::place;
 use crate::summary::mebibytes;
 
 const TEMPLATE: &str = include_str!("assets/report.html");
@@ -143,9 +144,7 @@ fn head(report: &Report, run: &RunReport) -> Head {
     facts.extend(run.recipe.clone().map(|recipe| ("recipe", recipe)));
     facts.extend(run.seed.map(|seed| ("seed", seed.to_string())));
     facts.extend(run.started.clone().map(|started| ("first started", started)));
-    let hardware = run.hardware.as_ref().map_or_else(String::new, |hardware| format!(" ({hardware})"));
-    let threads = run.n_threads.map_or_else(String::new, |n| format!(", {n} thread{}", if n == 1 { "" } else { "s" }));
-    facts.extend(run.device.clone().map(|device| ("device", format!("{device}{hardware}{threads}"))));
+    facts.extend(run.device.as_ref().map(|device| ("device", place(device, run.hardware.as_deref(), run.n_threads))));
     facts.push(("time", duration(run.seconds)));
     facts.push(("peak memory", run.peak_bytes.map_or_else(|| "not recorded yet".to_owned(), mebibytes)));
     facts.extend(run.version.clone().map(|version| ("ruminate", version)));

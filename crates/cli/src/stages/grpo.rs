@@ -456,13 +456,10 @@ fn figures(
             of.iter().filter_map(|(_, rollout)| Some(f64::from(rollout.verdicts.get(component.as_str())?.reward))).collect();
         (!rewards.is_empty()).then(|| rewards.iter().sum::<f64>() / rewards.len() as f64)
     };
-    // Both read all of a text.
-    let read = in_parallel(n_cores(), &rollouts, |(group, rollout)| {
-        (language_share(&rollout.text, group.problem.language), reflection_words(&rollout.text))
-    });
-    let languages: Vec<f64> = read.iter().filter_map(|(share, _)| *share).map(f64::from).collect();
-    let counts = |group: &RolloutGroup| by_rule.len() == rollouts.len() || !is_general(&group.problem);
-    let n_reflections: usize = rollouts.iter().zip(&read).filter(|((group, _), _)| counts(group)).map(|(_, (_, n))| n).sum();
+    // Both read all of the texts.
+    let languages = in_parallel(n_cores(), &rollouts, |(group, rollout)| language_share(&rollout.text, group.problem.language));
+    let languages: Vec<f64> = languages.into_iter().flatten().map(f64::from).collect();
+    let n_reflections: usize = in_parallel(n_cores(), by_rule, |(_, rollout)| reflection_words(&rollout.text)).into_iter().sum();
     let mut figures = vec![
         ("rl/reward_mean", rewards.iter().flatten().map(|&reward| f64::from(reward)).sum::<f64>() / rollouts.len().max(1) as f64),
         ("rl/accuracy", component(Component::Accuracy).unwrap_or(0.0)),

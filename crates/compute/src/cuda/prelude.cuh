@@ -154,16 +154,6 @@ __device__ __forceinline__ void rotate_pair(float& a, float& b, float c, float s
   a = x;
 }
 
-// The sum over a block of whole warps, to all of its threads; `sums` holds 32 numbers.
-__device__ __forceinline__ float block_sum(float x, float* sums) {
-  x = warp_sum(x);
-  if (threadIdx.x % 32 == 0) sums[threadIdx.x / 32] = x;
-  __syncthreads();
-  float total = 0.0f;
-  for (int w = 0; w < blockDim.x / 32; w++) total += sums[w];
-  return total;
-}
-
 // The two widths of a kernel that handles N numbers at a time.
 #define WIDTHS(name, parameters, arguments)                 \
   KERNEL name##_8 parameters { name<8> arguments; }         \

@@ -11,6 +11,7 @@ use crate::recipe::checks::Checks;
 use crate::recipe::config::Template;
 use crate::recipe::error::{Problem, RecipeError};
 use crate::recipe::optimizer::AdamW;
+use crate::recipe::prompts::check_system;
 use crate::recipe::source::{Part, Source};
 
 /// Supervised fine-tuning.
@@ -249,9 +250,7 @@ pub(in crate::recipe) fn resolve(source: &Source, body: &Table, part: &Part) -> 
     let file: SftFile = source.read_table(body, part)?;
     let preset = resolve_preset(source, part, file.preset.as_deref())?;
     let held_out = file.held_out.unwrap_or(0.05);
-    if file.system.is_some() && file.template != Template::Chat {
-        return Err(source.error(part, Some("system"), Problem::value("system", "only the template 'chat' has a system message")));
-    }
+    check_system(source, part, file.template, file.system.as_deref())?;
     let config = SftConfig {
         policies: one_or_many(source, part, "policy", "policies", file.policy, file.policies)?
             .ok_or_else(|| source.error(part, None, Problem::MissingKey { key: "policy".into() }))?,

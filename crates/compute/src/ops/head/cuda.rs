@@ -31,7 +31,7 @@ const MAX_VECTORS: usize = 12;
 const MAX_BLOCKS: usize = 8;
 
 /// What a forward left for the backward.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Kept {
     rows: Range<usize>,
     has_directions: bool,
